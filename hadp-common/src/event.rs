@@ -1,0 +1,62 @@
+//! `EVENTS`: what may change an election.
+
+use crate::{addr::Address, macros::map_types};
+
+/// The size of the ring buffer `EVENTS`, in octets.
+pub const EVENTS_LEN: usize = 256 * 1024;
+
+/// What an [`Event`] tells.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[repr(u8)]
+pub enum EventKind {
+    /// A valid advert that differs from the sender's last one, is its first, or was heard by the owner.
+    Advert = 1,
+    /// Another station claimed or probed a virtual address that this node owns; `addr` is that address.
+    Conflict = 2,
+    /// A malformed, forged or looped-back advert was dropped; at most one event a second and reason.
+    Rejected = 3,
+}
+
+impl EventKind {
+    /// Returns the kind of this number.
+    pub const fn from_number(number: u8) -> Option<Self> {
+        match number {
+            1 => Some(Self::Advert),
+            2 => Some(Self::Conflict),
+            3 => Some(Self::Rejected),
+            _ => None,
+        }
+    }
+}
+
+/// [`Event::slot`] when no router is concerned.
+pub const NO_SLOT: u32 = u32::MAX;
+
+map_types! {
+    /// A record of the ring buffer `EVENTS`.
+    #[derive(Default)]
+    pub struct Event[48] {
+        /// When the packet arrived, in nanoseconds of CLOCK_MONOTONIC.
+        pub at_ns: u64,
+        /// The router concerned, or [`NO_SLOT`].
+        pub slot: u32,
+        /// The interface the packet arrived on.
+        pub ifindex: u32,
+        /// The sender of an advert; the contested address of a conflict.
+        pub addr: Address,
+        /// The fingerprint of the advert's address list.
+        pub addresses_hash: u32,
+        /// The advert's interval, in centiseconds.
+        pub interval_cs: u16,
+        /// The source MAC of the frame.
+        pub mac: [u8; 6],
+        /// An [`EventKind`].
+        pub kind: u8,
+        /// The [`DropReason`](crate::stats::DropReason) of a rejected advert.
+        pub reason: u8,
+        /// The advert's priority.
+        pub priority: u8,
+        /// The advert's virtual router identifier.
+        pub vrid: u8,
+    }
+}

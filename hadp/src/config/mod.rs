@@ -1,0 +1,1 @@
+//! The configuration language: keepalived.conf, read into the [`model`](crate::model).

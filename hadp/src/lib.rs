@@ -1,0 +1,12 @@
+//! hadp, the high-availability data plane.
+//!
+//! The arrows point one way: [`config`] reads keepalived.conf into the [`model`]; [`proto`] is the protocol, without
+//! IO, clock or thread; the shell (feature `daemon`) owns sockets, clocks and maps and runs the protocol's actions.
+
+pub mod config;
+pub mod model;
+pub mod proto;
+pub mod units;
+
+#[cfg(feature = "daemon")]
+pub mod datapath;

@@ -1,0 +1,3 @@
+//! The hadp program.
+
+fn main() {}

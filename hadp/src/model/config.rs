@@ -1,0 +1,33 @@
+//! A whole configuration, validated.
+
+use super::Router;
+
+/// What one keepalived.conf describes.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Config {
+    /// `global_defs`.
+    pub global: Global,
+    /// The `vrrp_instance` blocks, in the file's order; names, and (interface, family, VRID), are unique.
+    pub routers: Vec<Router>,
+}
+
+/// What concerns the whole node.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Global {
+    /// `router_id`; the host name where the configuration gives none.
+    pub router_id: Option<String>,
+    /// `xdp_mode`, hadp's own keyword.
+    pub xdp_mode: XdpMode,
+}
+
+/// How XDP programs are attached.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum XdpMode {
+    /// Native where the driver supports it, else generic; generic on veth.
+    #[default]
+    Auto,
+    /// Native, or not at all.
+    Native,
+    /// Generic.
+    Skb,
+}

@@ -1,0 +1,84 @@
+//! What a router orders.
+
+use std::ops::Range;
+
+use crate::units::Time;
+
+/// An order to the shell, to be carried out in the order given.
+///
+/// A takeover is `SetLease`, `SendAdvert`, `Announce`, `AcquireVips`, `Notify`: what the client waits for comes first.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Action {
+    /// Store when this node's ownership ends; [`Time::ZERO`] revokes it.
+    SetLease {
+        /// The end of the lease.
+        until: Time,
+    },
+    /// Send an advert with this priority, and report `AdvertSent` if it left.
+    SendAdvert {
+        /// 0 resigns.
+        priority: u8,
+    },
+    /// Send a GARP or unsolicited NA for each of these virtual addresses, `rounds` times over.
+    Announce {
+        /// Indices into the router's addresses: first `vips`, then `excluded_vips`.
+        vips: Range<usize>,
+        /// How many times over the range.
+        rounds: u32,
+    },
+    /// Put every virtual address on its interface.
+    AcquireVips,
+    /// Take every virtual address off its interface.
+    ReleaseVips,
+    /// Tell the log, the status and the notify scripts.
+    Notify(Transition),
+}
+
+/// A change of state.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Transition {
+    /// The state before, by name.
+    pub from: &'static str,
+    /// The state after, by name: `Initialize`, `Backup`, `Active` or `Resigning`.
+    pub to: &'static str,
+    /// What caused it.
+    pub reason: Reason,
+}
+
+/// What caused a change of state.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Reason {
+    /// The protocol started.
+    #[error("started")]
+    Started,
+    /// The router owns the addresses (priority 255) and takes over at once.
+    #[error("address owner")]
+    Owner,
+    /// No advert was heard for Active_Down_Interval.
+    #[error("no advert from an Active router in time")]
+    ActiveDown,
+    /// The Active router resigned, and Skew_Time passed.
+    #[error("the Active router resigned")]
+    Resigned,
+    /// This router's priority is higher than the Active router's.
+    #[error("preempting a lower priority")]
+    Preempted,
+    /// Another router of higher priority, or of the same priority and a greater address, is Active.
+    #[error("yielding to {from} with priority {priority}")]
+    Yielded {
+        /// Its address.
+        from: std::net::IpAddr,
+        /// Its priority.
+        priority: u8,
+    },
+    /// The router cannot run.
+    #[error("{0}")]
+    Fault(super::Cause),
+    /// The daemon stops, or the router left the configuration.
+    #[error("shutting down")]
+    Shutdown,
+    /// A successor was heard, or the lease that was left ran out.
+    #[error("handed over")]
+    HandedOver,
+}

@@ -1,0 +1,79 @@
+//! What happens to a router.
+
+use std::net::IpAddr;
+
+use crate::units::{Centis, Time};
+
+/// Something that happened, told to [`Router::handle`](super::Router::handle).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Event {
+    /// The router's interface is up and has an address: the protocol starts (RFC 9568 §6.4.1).
+    ///
+    /// Told again while running, it only renews the source address.
+    Startup {
+        /// The address adverts are sent from, which also breaks ties (RFC 9568 §6.4.3).
+        source: IpAddr,
+    },
+    /// The router cannot run: its interface is down, gone or without an address, or a tracked thing failed.
+    Fault(Cause),
+    /// The daemon stops, or the router leaves the configuration.
+    Shutdown,
+    /// A valid advert of another router was heard.
+    Advert(Heard),
+    /// An advert with a priority above 0 has really left, at this time: the lease may be renewed.
+    AdvertSent {
+        /// When it was handed to the kernel.
+        at: Time,
+    },
+    /// A deadline may have passed; before [`next_deadline`](super::Router::next_deadline) it is a no-op.
+    Timeout,
+}
+
+/// A valid advert, as the datapath recorded it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Heard {
+    /// When it arrived; at most the `now` it is told at. Timers run from here.
+    pub at: Time,
+    /// Its source address.
+    pub from: IpAddr,
+    /// Its priority, 0..=255.
+    pub priority: u8,
+    /// Its interval; in v2, whole seconds converted.
+    pub interval: Centis,
+    /// Whether it lists the addresses configured here.
+    pub addresses: AddressList,
+}
+
+/// How an advert's address list compares with the configured one; a difference is logged, never a reason to drop
+/// (RFC 9568 §7.1).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum AddressList {
+    /// The same.
+    Same,
+    /// Another.
+    Differs,
+}
+
+/// Why a router cannot run.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, thiserror::Error)]
+#[non_exhaustive]
+pub enum Cause {
+    /// It has not been started yet.
+    #[error("not started")]
+    NotStarted,
+    /// The interface does not exist.
+    #[error("interface does not exist")]
+    NoInterface,
+    /// The interface is down or has no carrier.
+    #[error("interface is down")]
+    LinkDown,
+    /// The interface has no address to send from.
+    #[error("interface has no source address")]
+    NoSource,
+    /// The datapath could not be attached to the interface.
+    #[error("datapath is not attached to the interface")]
+    NoDatapath,
+    /// The daemon stops, or the router left the configuration.
+    #[error("shut down")]
+    Stopped,
+}

@@ -1,0 +1,19 @@
+//! The VRRP protocol (RFC 9568, RFC 3768) without IO.
+//!
+//! A [`Router`] is one state machine: it takes the time and an [`Event`], returns [`Action`]s, and names its next
+//! deadline. A [`Node`] holds all routers of this machine by slot. Nothing here knows a socket, a clock, a thread, a
+//! future, a map or netlink: the same code runs in the daemon, in the virtual cluster and in a replay.
+
+mod action;
+mod config;
+mod event;
+mod node;
+mod router;
+mod state;
+
+pub use action::{Action, Reason, Transition};
+pub use config::Config;
+pub use event::{AddressList, Cause, Event, Heard};
+pub use node::{Node, Slot};
+pub use router::Router;
+pub use state::State;

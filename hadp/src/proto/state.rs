@@ -1,0 +1,59 @@
+//! The states of a router.
+
+use super::Cause;
+use crate::units::Time;
+
+/// The state of a virtual router (RFC 9568 §6.4), each with the deadline it waits for.
+///
+/// ```text
+///                    +------------+
+///        Fault  +--->| Initialize |<---+ Fault, Shutdown
+///               |    +------------+    |
+///               |       |      |       |
+///               |  <255 |      | 255   |
+///               |       v      v       |
+///            +--------+  timer  +--------+  Shutdown   +-----------+
+///            | Backup |-------->| Active |------------>| Resigning |--> Initialize
+///            |        |<--------|        | priority 0  | (answers) |
+///            +--------+ higher  +--------+             +-----------+
+/// ```
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum State {
+    /// Not running.
+    Initialize {
+        /// Why not.
+        cause: Cause,
+    },
+    /// Another router is, or may be, Active.
+    Backup {
+        /// When Active_Down_Timer fires.
+        active_down: Time,
+    },
+    /// This router owns the virtual addresses.
+    Active {
+        /// When Adver_Timer fires.
+        next_advert: Time,
+        /// When the lease ends unless it is renewed.
+        lease: Time,
+    },
+    /// Priority 0 has been sent; this router goes on answering until a successor is heard, so that a planned handover
+    /// loses no packet.
+    Resigning {
+        /// When it stops all the same: never after the lease it had.
+        until: Time,
+        /// Why it resigned, and what Initialize will say.
+        cause: Cause,
+    },
+}
+
+impl State {
+    /// Returns the state's name.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Initialize { .. } => "Initialize",
+            Self::Backup { .. } => "Backup",
+            Self::Active { .. } => "Active",
+            Self::Resigning { .. } => "Resigning",
+        }
+    }
+}
