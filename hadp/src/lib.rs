@@ -8,5 +8,10 @@ pub mod model;
 pub mod proto;
 pub mod units;
 
-#[cfg(feature = "daemon")]
 pub mod datapath;
+#[cfg(feature = "daemon")]
+pub mod net;
+#[cfg(feature = "daemon")]
+pub mod observe;
+#[cfg(feature = "daemon")]
+pub mod shell;

@@ -1,3 +1,17 @@
 //! The hadp program.
 
-fn main() {}
+mod cli;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    match cli::Cli::parse().run() {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("hadp: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! The command line.
+
+mod check;
+mod cleanup;
+mod log;
+mod run;
+mod status;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Args, Parser, Subcommand};
+
+/// High-availability data plane: VRRP in eBPF/XDP, configured by keepalived.conf.
+#[derive(Debug, Parser)]
+#[command(version, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs the daemon in the foreground.
+    Run(run::Run),
+    /// Checks a configuration and starts nothing; exits with 0 (good), 4 (warnings), 5 (errors) or 6 (script security).
+    Check(check::Check),
+    /// Shows the state of the running daemon.
+    Status(status::Status),
+    /// Removes the programs, maps and addresses that a killed daemon left.
+    Cleanup(cleanup::Cleanup),
+}
+
+/// Where the configuration is, and how it is read.
+#[derive(Args, Debug)]
+struct Source {
+    /// The identity that `@ID` lines compare with; the short host name if not given.
+    #[arg(short = 'i', long, value_name = "ID")]
+    config_id: Option<String>,
+    /// Refuses a configuration with unknown keywords and other problems that are otherwise warnings.
+    #[arg(long)]
+    strict: bool,
+}
+
+/// Where the daemon keeps what outlives it.
+#[derive(Args, Debug)]
+struct Places {
+    /// The directory of the pinned maps and links, on a BPF filesystem.
+    #[arg(long, value_name = "DIR", default_value = "/sys/fs/bpf/hadp")]
+    pin_dir: PathBuf,
+    /// The directory of the control socket.
+    #[arg(long, value_name = "DIR", default_value = "/run/hadp")]
+    run_dir: PathBuf,
+}
+
+impl Cli {
+    /// Carries out the command.
+    ///
+    /// # Errors
+    ///
+    /// What to print before exiting with 1.
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        match self.command {
+            Command::Run(run) => run.run(),
+            Command::Check(check) => check.run(),
+            Command::Status(status) => status.run(),
+            Command::Cleanup(cleanup) => cleanup.run(),
+        }
+    }
+}

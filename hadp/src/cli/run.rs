@@ -1,0 +1,55 @@
+//! `hadp run`.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use anyhow::Context as _;
+use clap::Args;
+use tracing::{error, warn};
+
+use super::{
+    Places, Source,
+    log::{self, Log},
+};
+use hadp::{
+    config::{self, Options, Severity},
+    shell::{self, Paths},
+};
+
+#[derive(Args, Debug)]
+pub(super) struct Run {
+    /// The configuration file.
+    #[arg(short = 'f', long = "file", value_name = "FILE", default_value = "/etc/keepalived/keepalived.conf")]
+    file: PathBuf,
+    #[command(flatten)]
+    source: Source,
+    #[command(flatten)]
+    places: Places,
+    /// Where the log goes.
+    #[arg(long, value_enum, default_value = "auto")]
+    log: Log,
+    /// How much is logged: error, warn, info, debug or trace, also by module (`hadp::proto=debug`).
+    #[arg(long, value_name = "LEVEL", default_value = "info", env = "HADP_LOG")]
+    log_level: String,
+}
+
+impl Run {
+    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        log::init(self.log, &self.log_level)?;
+        let options = Options { id: self.source.config_id, strict: self.source.strict, ..Options::default() };
+        let loaded = config::load(&self.file, &options);
+        for problem in loaded.report.problems() {
+            let line = problem.one_line();
+            match problem.severity() {
+                Severity::Error => error!("{line}"),
+                Severity::Warning | Severity::Unsupported => warn!("{line}"),
+            }
+        }
+        let Some(config) = loaded.config else {
+            error!("{}: not started", self.file.display());
+            return Ok(ExitCode::from(loaded.report.exit_code()));
+        };
+        let paths = Paths { pins: self.places.pin_dir, run: self.places.run_dir, config: self.file };
+        shell::run(config, &paths).with_context(|| format!("running {}", paths.config.display()))?;
+        Ok(ExitCode::SUCCESS)
+    }
+}

@@ -1,0 +1,125 @@
+//! `hadp status`.
+
+use std::{
+    fmt::Write as _,
+    io::{self, Write as _},
+    path::PathBuf,
+    process::ExitCode,
+};
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+use hadp::observe::{
+    control::{self, Answer, Request},
+    snapshot::Snapshot,
+};
+
+#[derive(Args, Debug)]
+pub(super) struct Status {
+    /// The directory of the control socket.
+    #[arg(long, value_name = "DIR", default_value = "/run/hadp")]
+    run_dir: PathBuf,
+    /// Prints JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Status {
+    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        let path = self.run_dir.join("control");
+        let answer = control::ask(&path, Request::Status)
+            .with_context(|| format!("asking the daemon at {}; is hadp running?", path.display()))?;
+        let snapshot = match answer {
+            Answer::Status(snapshot) => snapshot,
+            Answer::Error(reason) => bail!("the daemon answers: {reason}"),
+        };
+        let text = if self.json { serde_json::to_string_pretty(&snapshot)? + "\n" } else { table(&snapshot) };
+        io::stdout().write_all(text.as_bytes())?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Lays the snapshot out for a person.
+fn table(snapshot: &Snapshot) -> String {
+    let mut text = String::new();
+    let mut rows = vec![["INSTANCE", "STATE", "FOR", "VRID", "PRIO", "INTERFACE", "LEASE", "ADDRESSES"].map(str::to_owned)];
+    for router in &snapshot.routers {
+        let lease = if router.lease_ms > 0 { format!("{} ms", router.lease_ms) } else { "-".to_owned() };
+        let state = match router.state.as_str() {
+            "Active" => "Active (MASTER)".to_owned(),
+            "Backup" => "Backup (BACKUP)".to_owned(),
+            "Initialize" => "Initialize (FAULT)".to_owned(),
+            other => other.to_owned(),
+        };
+        let addresses = match router.vips.as_slice() {
+            [first, _, _, rest @ ..] if !rest.is_empty() => format!("{first} and {} more", router.vips.len() - 1),
+            few => few.join(" "),
+        };
+        rows.push([
+            router.name.clone(),
+            state,
+            span(router.since_ms),
+            router.vrid.to_string(),
+            router.priority.to_string(),
+            router.interface.clone(),
+            lease,
+            addresses,
+        ]);
+    }
+    write_rows(&mut text, &rows);
+    for router in &snapshot.routers {
+        if let Some(cause) = &router.cause {
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "\n{}: {cause}", router.name);
+        }
+        if let Some(active) = &router.active_router {
+            let _ = writeln!(text, "\n{}: follows {} (priority {})", router.name, active.addr, active.priority);
+        }
+    }
+    let dropped: Vec<_> = snapshot.drops.iter().filter(|(_, count)| **count > 0).collect();
+    if !dropped.is_empty() {
+        let list: Vec<_> = dropped.iter().map(|(name, count)| format!("{name} {count}")).collect();
+        let _ = writeln!(text, "\ndropped: {}", list.join(", "));
+    }
+    text
+}
+
+fn write_rows(text: &mut String, rows: &[[String; 8]]) {
+    let mut widths = [0; 8];
+    for row in rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.len());
+        }
+    }
+    for row in rows {
+        let mut line = String::new();
+        for (cell, width) in row.iter().zip(widths) {
+            let _ = write!(line, "{cell:<width$}  ");
+        }
+        let _ = writeln!(text, "{}", line.trim_end());
+    }
+}
+
+/// Writes a span of time in one or two units.
+fn span(millis: u64) -> String {
+    match millis / 1000 {
+        0 => format!("{millis} ms"),
+        seconds @ 1..60 => format!("{seconds} s"),
+        seconds @ 60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        seconds @ 3600..86_400 => format!("{} h {} min", seconds / 3600, seconds / 60 % 60),
+        seconds => format!("{} d {} h", seconds / 86_400, seconds / 3600 % 24),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_read_well() {
+        let table = [(0, "0 ms"), (999, "999 ms"), (59_999, "59 s"), (61_000, "1 min 1 s"), (90_061_000, "1 d 1 h")];
+        for (millis, text) in table {
+            assert_eq!(span(millis), text);
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! Sockets, links and addresses.
+
+pub mod addr;
+pub mod frames;
+pub mod link;
+pub mod packet;
+pub mod raw;

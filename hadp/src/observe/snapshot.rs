@@ -1,0 +1,95 @@
+//! The state of a node at one moment, as `hadp status --json` prints it.
+
+use std::{collections::BTreeMap, net::IpAddr};
+
+use serde::{Deserialize, Serialize};
+
+/// Everything the status shows.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Snapshot {
+    /// The version of the daemon.
+    pub version: String,
+    /// Its process id.
+    pub pid: u32,
+    /// `router_id`.
+    pub router_id: String,
+    /// The configuration file.
+    pub config: String,
+    /// The virtual routers, in the configuration's order.
+    pub routers: Vec<Router>,
+    /// The interfaces the datapath is attached to, with the mode.
+    pub datapath: BTreeMap<String, String>,
+    /// What the datapath did, by counter.
+    pub counters: BTreeMap<String, u64>,
+    /// What it dropped, by reason.
+    pub drops: BTreeMap<String, u64>,
+}
+
+/// One virtual router.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Router {
+    /// Its name.
+    pub name: String,
+    /// `Initialize`, `Backup`, `Active` or `Resigning`.
+    pub state: String,
+    /// Why it is in Initialize.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
+    /// For how long it has been in this state, in milliseconds.
+    pub since_ms: u64,
+    /// The interface.
+    pub interface: String,
+    /// The virtual router identifier.
+    pub vrid: u8,
+    /// The protocol version.
+    pub version: u8,
+    /// 4 or 6.
+    pub family: u8,
+    /// The priority.
+    pub priority: u8,
+    /// The interval of its adverts, in milliseconds.
+    pub interval_ms: u64,
+    /// The address it sends from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<IpAddr>,
+    /// For how long it still owns its addresses unless the lease is renewed, in milliseconds; 0 when it does not.
+    pub lease_ms: u64,
+    /// The addresses, with their prefix lengths.
+    pub vips: Vec<String>,
+    /// The Active router it follows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub active_router: Option<ActiveRouter>,
+    /// Everyone heard for this router.
+    pub peers: Vec<Peer>,
+}
+
+/// The Active router a Backup follows.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct ActiveRouter {
+    /// Its address.
+    pub addr: IpAddr,
+    /// Its priority.
+    pub priority: u8,
+}
+
+/// A sender of adverts.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Peer {
+    /// Its address.
+    pub addr: IpAddr,
+    /// Its MAC.
+    pub mac: String,
+    /// The priority of its last advert.
+    pub priority: u8,
+    /// The interval of its last advert, in milliseconds.
+    pub interval_ms: u64,
+    /// How many valid adverts it sent.
+    pub adverts: u64,
+    /// How long ago the last one was, in milliseconds.
+    pub last_seen_ms: u64,
+}
+
+/// Writes a MAC in the usual form.
+pub fn mac(octets: [u8; 6]) -> String {
+    octets.map(|octet| format!("{octet:02x}")).join(":")
+}

@@ -1,0 +1,15 @@
+//! The one place where time enters.
+
+use nix::time::{ClockId, clock_gettime};
+
+use crate::units::Time;
+
+/// Returns the current time of CLOCK_MONOTONIC.
+///
+/// The clock cannot fail on Linux; should it, the answer is [`Time::ZERO`], before every deadline.
+pub fn now() -> Time {
+    clock_gettime(ClockId::CLOCK_MONOTONIC).map_or(Time::ZERO, |spec| {
+        let (seconds, nanos) = (spec.tv_sec().unsigned_abs(), spec.tv_nsec().unsigned_abs());
+        Time::from_nanos(seconds.saturating_mul(1_000_000_000).saturating_add(nanos))
+    })
+}

@@ -1,0 +1,69 @@
+//! What the election thread and the supervisor tell each other.
+
+use std::{io, net::IpAddr};
+
+use tokio::sync::oneshot;
+
+use crate::{
+    net::frames::Outlet,
+    proto::{Cause, Config, Slot, State, Transition},
+    units::Time,
+};
+
+/// From the supervisor to the election thread.
+pub(crate) enum Command {
+    /// A router joins, in Initialize.
+    Insert { slot: Slot, config: Config },
+    /// A router's interface can be used: (re)start it with these frames.
+    Start { slot: Slot, source: IpAddr, outlet: Box<Outlet> },
+    /// A router cannot run.
+    Fault { slot: Slot, cause: Cause },
+    /// Hand over every router, then stop.
+    Shutdown,
+    /// Describe every router.
+    Inspect(oneshot::Sender<Vec<RouterView>>),
+}
+
+/// From the election thread to the supervisor.
+pub(crate) enum Notice {
+    /// Put the router's addresses on their interfaces.
+    AcquireVips(Slot),
+    /// Take the router's addresses off their interfaces.
+    ReleaseVips(Slot),
+    /// The router changed its state.
+    Transition { slot: Slot, transition: Transition },
+    /// Another station claimed an address this node owns.
+    Conflict { slot: Slot, addr: IpAddr, mac: [u8; 6] },
+    /// An advert was dropped.
+    Rejected { ifindex: u32, from: IpAddr, mac: [u8; 6], vrid: u8, reason: hadp_common::stats::DropReason },
+    /// A valid advert differs from what is configured here.
+    Mismatch { slot: Slot, from: IpAddr, what: Mismatch },
+    /// Frames could not be sent.
+    SendFailed { slot: Slot, what: &'static str, error: io::Error },
+    /// Every router is handed over.
+    Stopped,
+}
+
+/// How an accepted advert differs (RFC 9568 §7.1: log, do not drop).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Mismatch {
+    /// Its interval.
+    Interval { theirs_cs: u16 },
+    /// Its address list.
+    Addresses,
+}
+
+/// A router as the election thread sees it.
+#[derive(Clone, Debug)]
+pub(crate) struct RouterView {
+    /// Its slot.
+    pub(crate) slot: Slot,
+    /// Its state.
+    pub(crate) state: State,
+    /// Since when it is in that state.
+    pub(crate) since: Time,
+    /// The address it sends from, once it was started.
+    pub(crate) source: Option<IpAddr>,
+    /// The Active router it follows, when it is Backup and has heard one: address and priority.
+    pub(crate) following: Option<(IpAddr, u8)>,
+}

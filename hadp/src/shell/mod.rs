@@ -1,0 +1,29 @@
+//! The shell: everything that touches the machine on behalf of the protocol.
+//!
+//! ```text
+//!   XDP program --EVENTS--> election thread <--Command-- supervisor <--> netlink, control socket, signals
+//!       ^  ^                    |  |   |     --Notice-->     |
+//!       |  +---- lease store ---+  |   +--> sockets          +--> VIPs on interfaces, log
+//!       +------- PEERS read -------+
+//! ```
+//!
+//! The election thread does nothing that can wait: no netlink, no file, no lock shared with slower work. The two sides
+//! talk through unbounded channels only.
+
+mod announcements;
+pub mod capabilities;
+mod cleanup;
+pub mod clock;
+mod driver;
+mod ledger;
+pub mod lock;
+mod messages;
+mod placement;
+mod realtime;
+mod report;
+mod roster;
+mod supervisor;
+mod timer;
+
+pub use cleanup::clean_up;
+pub use supervisor::{Paths, StartError, run};

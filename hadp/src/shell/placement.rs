@@ -1,0 +1,150 @@
+//! Where each router can run, given the interfaces there are.
+
+use std::{
+    collections::BTreeSet,
+    net::{IpAddr, Ipv4Addr},
+};
+
+use hadp_common::{
+    key::UnicastPeer,
+    peer::{ADDRESSES_SEED, fold_address},
+    router::virtual_mac,
+};
+
+use crate::{
+    datapath::{AdvertFilter, PlannedRouter, PlannedVip},
+    model::{Auth, Delivery, Router, Version, Vip},
+    net::{
+        addr::Placed,
+        frames::Port,
+        link::{Carrier, Links},
+    },
+    proto::{Cause, Slot},
+};
+
+/// What a router finds on this machine.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Placement {
+    /// Where it speaks from, when that is known.
+    pub(crate) port: Option<Site>,
+    /// Why it cannot run, if it cannot.
+    pub(crate) obstacle: Option<Cause>,
+}
+
+/// The interfaces of a router whose interfaces all exist.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Site {
+    /// Its own interface's index.
+    pub(crate) ifindex: u32,
+    /// Its own interface's MAC.
+    pub(crate) link_mac: [u8; 6],
+    /// The MAC that answers for it.
+    pub(crate) mac: [u8; 6],
+    /// The address it sends from.
+    pub(crate) source: Ipv4Addr,
+    /// The interface of each address: first `vips`, then `excluded_vips`.
+    pub(crate) carriers: Vec<(u32, [u8; 6])>,
+}
+
+impl Site {
+    /// Returns what frames are built from.
+    pub(crate) fn port(&self) -> Port {
+        Port { ifindex: self.ifindex, link_mac: self.link_mac, mac: self.mac, source: self.source }
+    }
+
+    /// Returns every interface the datapath must be attached to.
+    pub(crate) fn interfaces(&self) -> BTreeSet<u32> {
+        self.carriers.iter().map(|&(index, _)| index).chain([self.ifindex]).collect()
+    }
+}
+
+/// Decides where `router` can run; `virtual_addresses` are those of all routers, none of which can be a source.
+pub(crate) fn place(router: &Router, links: &Links, virtual_addresses: &BTreeSet<IpAddr>) -> Placement {
+    let obstacle = |cause| Placement { port: None, obstacle: Some(cause) };
+    let Some(own) = links.by_name(&router.interface) else { return obstacle(Cause::NoInterface) };
+    let mut carrier = own.carrier;
+    let mut carriers = Vec::new();
+    for vip in vips(router) {
+        let Some(link) = links.by_name(&vip.dev) else { return obstacle(Cause::NoInterface) };
+        if link.carrier == Carrier::Down {
+            carrier = Carrier::Down;
+        }
+        carriers.push((link.index, link.mac));
+    }
+    let primary = || {
+        let mut real = own.addresses.iter().map(|&(addr, _)| addr);
+        real.find(|&addr| !virtual_addresses.contains(&IpAddr::V4(addr)))
+    };
+    let source = match router.source {
+        Some(IpAddr::V4(addr)) => Some(addr),
+        Some(IpAddr::V6(_)) => None,
+        None => primary(),
+    };
+    let Some(source) = source else { return obstacle(Cause::NoSource) };
+    let mac = if router.virtual_mac { virtual_mac(router.family, router.vrid.get()) } else { own.mac };
+    Placement {
+        port: Some(Site { ifindex: own.index, link_mac: own.mac, mac, source, carriers }),
+        obstacle: (carrier == Carrier::Down).then_some(Cause::LinkDown),
+    }
+}
+
+/// Returns all addresses of a router, excluded ones last.
+pub(crate) fn vips(router: &Router) -> impl Iterator<Item = &Vip> {
+    router.vips.iter().chain(&router.excluded_vips)
+}
+
+/// Returns a router's addresses, each with the interface it goes to.
+pub(crate) fn placed(router: &Router, site: &Site) -> Vec<Placed> {
+    let carriers = site.carriers.iter().map(|&(ifindex, _)| ifindex);
+    vips(router).zip(carriers).map(|(vip, ifindex)| Placed { ifindex, vip: vip.clone() }).collect()
+}
+
+/// Describes a placed router to the datapath.
+pub(crate) fn plan(slot: Slot, router: &Router, site: &Site) -> PlannedRouter {
+    let (group, min_ttl, senders) = match &router.delivery {
+        Delivery::Multicast { group } => (Some(*group), 255, Vec::new()),
+        Delivery::Unicast { peers, check_source } => {
+            let limited = |peer: &crate::model::UnicastPeer| peer.min_ttl > 0 || peer.max_ttl < 255;
+            let listed = *check_source || peers.iter().any(limited);
+            (None, 0, if listed { peers.iter().map(sender).collect() } else { Vec::new() })
+        }
+    };
+    let (interval, password) = match router.version {
+        Version::V2(Auth::None) => (Some(router.interval), None),
+        Version::V2(Auth::Pass(password)) => (Some(router.interval), Some(password)),
+        Version::V3(_) => (None, None),
+    };
+    let fold = |hash, vip: &Vip| match vip.addr {
+        IpAddr::V4(addr) => fold_address(hash, u32::from_ne_bytes(addr.octets())),
+        IpAddr::V6(addr) => addr.octets().as_chunks::<4>().0.iter().fold(hash, |hash, word| {
+            fold_address(hash, u32::from_ne_bytes(*word))
+        }),
+    };
+    PlannedRouter {
+        slot,
+        ifindex: site.ifindex,
+        vrid: router.vrid,
+        family: router.family,
+        mac: site.mac,
+        link_mac: site.link_mac,
+        virtual_mac: router.virtual_mac,
+        advert: AdvertFilter {
+            version: router.version.number(),
+            interval,
+            password,
+            source: IpAddr::V4(site.source),
+            group,
+            min_ttl,
+            senders,
+            addresses_hash: router.vips.iter().fold(ADDRESSES_SEED, fold),
+        },
+        vips: vips(router)
+            .zip(&site.carriers)
+            .map(|(vip, &(ifindex, _))| PlannedVip { addr: vip.addr, ifindex })
+            .collect(),
+    }
+}
+
+fn sender(peer: &crate::model::UnicastPeer) -> UnicastPeer {
+    UnicastPeer { addr: peer.addr.into(), min_ttl: peer.min_ttl, max_ttl: peer.max_ttl, reserved: [0; 2] }
+}

@@ -1,0 +1,146 @@
+//! What the supervisor says: log lines, the service manager's notices, the status.
+
+use std::collections::BTreeMap;
+
+use hadp_common::stats::{Counter, DropReason};
+use sd_notify::NotifyState;
+use tracing::{debug, info, warn};
+
+use super::{
+    clock,
+    messages::{Mismatch, Notice, RouterView},
+    placement,
+    roster::{Entry, Roster},
+    supervisor::Supervisor,
+};
+use crate::{
+    net::{addr::AddressError, link::Links},
+    observe::snapshot::{self, ActiveRouter, Peer, Snapshot, mac},
+    proto::{Slot, State},
+    units::Time,
+};
+
+/// Tells the service manager, if there is one, that the daemon works.
+pub(super) fn ready(routers: usize) {
+    info!(routers, "running");
+    notify_manager(NotifyState::Ready);
+}
+
+/// Tells the service manager that the daemon is stopping.
+pub(super) fn stopping() {
+    notify_manager(NotifyState::Stopping);
+}
+
+fn notify_manager(state: NotifyState<'_>) {
+    if let Err(error) = sd_notify::notify(false, &[state]) {
+        warn!(%error, "cannot notify the service manager");
+    }
+}
+
+/// Logs what failed on addresses.
+pub(super) fn address_errors(errors: &[AddressError]) {
+    for error in errors {
+        warn!("{error}");
+    }
+}
+
+/// Logs a notice of the election thread.
+pub(super) fn notice(roster: &Roster, links: &Links, notice: &Notice) {
+    let name = |slot: &Slot| roster.get(*slot).map_or("?", |entry| entry.router.name.as_str());
+    match notice {
+        Notice::Transition { slot, transition } => {
+            info!("({}) {} -> {}: {}", name(slot), transition.from, transition.to, transition.reason);
+        }
+        Notice::Conflict { slot, addr, mac: claimer } => warn!(
+            "({}) {} claims {addr}, which this node owns",
+            name(slot),
+            mac(*claimer)
+        ),
+        Notice::Rejected { ifindex, from, mac: sender, vrid, reason } => {
+            let dev = links.by_index(*ifindex).map_or("?", |link| link.name.as_str());
+            warn!(
+                "dropped an advert on {dev} from {from} ({}) for VRID {vrid}: {}; further ones are only counted",
+                mac(*sender),
+                reason.name()
+            );
+        }
+        Notice::Mismatch { slot, from, what: Mismatch::Addresses } => {
+            warn!("({}) {from} advertises other virtual addresses than are configured here", name(slot));
+        }
+        Notice::Mismatch { slot, from, what: Mismatch::Interval { theirs_cs } } => warn!(
+            "({}) {from} advertises every {} ms, not at the interval configured here",
+            name(slot),
+            u32::from(*theirs_cs) * 10
+        ),
+        Notice::SendFailed { slot, what, error } => warn!("({}) cannot send an {what}: {error}", name(slot)),
+        Notice::AcquireVips(slot) | Notice::ReleaseVips(slot) => debug!("({}) addresses", name(slot)),
+        Notice::Stopped => debug!("election stopped"),
+    }
+}
+
+impl Supervisor {
+    /// Describes the node.
+    pub(super) fn snapshot(&self, views: &[RouterView]) -> Snapshot {
+        let now = clock::now();
+        let (stats, drops) = (self.datapath.stats(), self.datapath.drops());
+        Snapshot {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            router_id: self.global.router_id.clone().unwrap_or_default(),
+            config: self.paths.config.display().to_string(),
+            routers: views
+                .iter()
+                .filter_map(|view| Some(self.router(self.roster.get(view.slot)?, view, now)))
+                .collect(),
+            datapath: self.attached.values().cloned().collect(),
+            counters: Counter::ALL.iter().map(|&which| (which.name().to_owned(), stats.count(which))).collect(),
+            drops: DropReason::ALL
+                .iter()
+                .map(|&which| (which.name().to_owned(), drops.count(which)))
+                .collect::<BTreeMap<_, _>>(),
+        }
+    }
+
+    fn router(&self, entry: &Entry, view: &RouterView, now: Time) -> snapshot::Router {
+        let router = &entry.router;
+        let (cause, lease) = match view.state {
+            State::Initialize { cause } => (Some(cause.to_string()), Time::ZERO),
+            State::Backup { .. } => (None, Time::ZERO),
+            State::Active { lease, .. } => (None, lease),
+            State::Resigning { until, cause } => (Some(cause.to_string()), until),
+        };
+        snapshot::Router {
+            name: router.name.clone(),
+            state: view.state.name().to_owned(),
+            cause,
+            since_ms: millis(now, view.since),
+            interface: router.interface.clone(),
+            vrid: router.vrid.get(),
+            version: router.version.number(),
+            family: router.family as u8,
+            priority: router.priority.get(),
+            interval_ms: u64::from(router.interval.get()) * 10,
+            source: view.source,
+            lease_ms: millis(lease, now),
+            vips: placement::vips(router).map(|vip| format!("{}/{}", vip.addr, vip.prefix)).collect(),
+            active_router: view.following.map(|(addr, priority)| ActiveRouter { addr, priority }),
+            peers: self.datapath.peers(view.slot).iter().map(|peer| describe(peer, now)).collect(),
+        }
+    }
+}
+
+fn describe(peer: &hadp_common::peer::Peer, now: Time) -> Peer {
+    Peer {
+        addr: peer.addr.into(),
+        mac: mac(peer.mac),
+        priority: peer.priority,
+        interval_ms: u64::from(peer.interval_cs) * 10,
+        adverts: peer.adverts,
+        last_seen_ms: millis(now, Time::from_nanos(peer.last_seen_ns)),
+    }
+}
+
+/// Returns the whole milliseconds from `earlier` to `later`, 0 if it is not later.
+fn millis(later: Time, earlier: Time) -> u64 {
+    u64::try_from(later.since(earlier).as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,475 @@
+//! The slow half of the daemon: interfaces, addresses, signals, the control socket.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+    path::{Path, PathBuf},
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use rtnetlink::Handle;
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    sync::{
+        mpsc::{self, UnboundedReceiver, UnboundedSender},
+        oneshot,
+    },
+    time,
+};
+use tracing::{debug, error, info, warn};
+
+use super::{
+    capabilities::{self, CapabilityError},
+    driver::{self, Parts},
+    ledger::{self, Ledger},
+    lock::{LockError, PinLock},
+    messages::{Command, Notice},
+    placement,
+    report,
+    roster::{Roster, TooManyRouters},
+};
+use crate::{
+    datapath::{AttachError, OpenError, Xdp},
+    model::Config,
+    net::{
+        addr::{self, Placed},
+        frames::Outlet,
+        link::{Change, Links, Monitor, Seen},
+    },
+    observe::control::{self, Answer, Asked, Request},
+    proto::{self, Cause, Slot},
+};
+
+/// How long after a refusal an interface is tried again.
+const RETRY: Duration = Duration::from_secs(2);
+
+/// Where the daemon keeps what outlives it.
+#[derive(Clone, Debug)]
+pub struct Paths {
+    /// The pins, on a BPF filesystem.
+    pub pins: PathBuf,
+    /// The control socket and the ledger of addresses.
+    pub run: PathBuf,
+    /// The configuration file, as shown in the status.
+    pub config: PathBuf,
+}
+
+impl Paths {
+    /// Returns the control socket's path.
+    pub fn control(&self) -> PathBuf {
+        self.run.join("control")
+    }
+
+    /// Returns the path of the ledger of addresses.
+    pub fn ledger(&self) -> PathBuf {
+        self.run.join("addresses")
+    }
+}
+
+/// Why the daemon did not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The process may not do what it must.
+    #[error(transparent)]
+    Capabilities(#[from] CapabilityError),
+    /// Another daemon has the pins.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The kernel did not take the datapath.
+    #[error(transparent)]
+    Datapath(#[from] OpenError),
+    /// The configuration does not fit.
+    #[error(transparent)]
+    TooManyRouters(#[from] TooManyRouters),
+    /// A file, a socket or a thread could not be had.
+    #[error("cannot {what}: {source}")]
+    Io {
+        /// What was tried.
+        what: String,
+        /// What failed.
+        source: io::Error,
+    },
+}
+
+pub(super) fn failed(what: impl Into<String>) -> impl FnOnce(io::Error) -> StartError {
+    move |source| StartError::Io { what: what.into(), source }
+}
+
+/// Runs the daemon until it is told to stop, and leaves nothing behind.
+///
+/// # Errors
+///
+/// When it could not start; nothing on the machine has changed then.
+pub fn run(config: Config, paths: &Paths) -> Result<(), StartError> {
+    capabilities::check()?;
+    let lock = PinLock::take(&paths.pins)?;
+    let roster = Roster::new(config.routers)?;
+    create_run_dir(&paths.run).map_err(failed(format!("create {}", paths.run.display())))?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(failed("start the runtime"))?;
+    let datapath = Xdp::open(&paths.pins)?;
+    let result = runtime.block_on(async {
+        let supervisor = Supervisor::start(config.global, roster, datapath, paths.clone()).await?;
+        supervisor.run().await
+    });
+    drop(lock);
+    result
+}
+
+fn create_run_dir(dir: &Path) -> io::Result<()> {
+    use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+    std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o700))
+}
+
+/// Waits for one of several signals, and returns its name.
+async fn any(signals: &mut [(&'static str, Signal); 3]) -> &'static str {
+    let [(a, first), (b, second), (c, third)] = signals;
+    tokio::select! {
+        _ = first.recv() => a,
+        _ = second.recv() => b,
+        _ = third.recv() => c,
+    }
+}
+
+pub(super) struct Supervisor {
+    pub(super) global: crate::model::Global,
+    pub(super) roster: Roster,
+    pub(super) datapath: Xdp,
+    pub(super) paths: Paths,
+    pub(super) links: Links,
+    /// Interfaces the datapath is attached to, by index: name and mode.
+    pub(super) attached: BTreeMap<u32, (String, String)>,
+    /// Interfaces that refused it, by index.
+    refused: BTreeSet<u32>,
+    /// Routers whose frames could not be built.
+    unbuilt: BTreeSet<Slot>,
+    ledger: Ledger,
+    addresses: Handle,
+    commands: UnboundedSender<Command>,
+    election: JoinHandle<()>,
+    inputs: Option<Inputs>,
+}
+
+/// What the supervisor waits for.
+struct Inputs {
+    monitor: Monitor,
+    notices: UnboundedReceiver<Notice>,
+    requests: mpsc::Receiver<Asked>,
+    terminate: Signal,
+    interrupt: Signal,
+    /// Signals that keepalived gives a meaning, and that would end a process that does not handle them.
+    unused: [(&'static str, Signal); 3],
+}
+
+impl Supervisor {
+    async fn start(
+        global: crate::model::Global,
+        roster: Roster,
+        mut datapath: Xdp,
+        paths: Paths,
+    ) -> Result<Self, StartError> {
+        let (monitor, links) = Monitor::open().await.map_err(failed("follow the interfaces over netlink"))?;
+        let (connection, addresses, _) =
+            rtnetlink::new_connection().map_err(failed("open a netlink connection"))?;
+        tokio::spawn(connection);
+        let (asked, requests) = mpsc::channel(16);
+        control::serve(&paths.control(), asked)
+            .map_err(failed(format!("listen on {}", paths.control().display())))?;
+        let (commands, obeyed) = mpsc::unbounded_channel();
+        let (told, notices) = mpsc::unbounded_channel();
+        let (fast, events) = datapath.take_fast_half()?;
+        let parts = Parts { datapath: fast, events, commands: obeyed, notices: told };
+        let election = driver::spawn(parts).map_err(failed("start the election thread"))?;
+        let terminate = signal(SignalKind::terminate()).map_err(failed("handle SIGTERM"))?;
+        let interrupt = signal(SignalKind::interrupt()).map_err(failed("handle SIGINT"))?;
+        let catch = |name, kind| signal(kind).map(|signal| (name, signal)).map_err(failed(format!("handle {name}")));
+        let unused = [
+            catch("SIGHUP", SignalKind::hangup())?,
+            catch("SIGUSR1", SignalKind::user_defined1())?,
+            catch("SIGUSR2", SignalKind::user_defined2())?,
+        ];
+        let inputs = Some(Inputs { monitor, notices, requests, terminate, interrupt, unused });
+        let ledger = Ledger::new(paths.ledger());
+        let mut supervisor = Self {
+            global,
+            roster,
+            datapath,
+            paths,
+            links,
+            attached: BTreeMap::new(),
+            refused: BTreeSet::new(),
+            unbuilt: BTreeSet::new(),
+            ledger,
+            addresses,
+            commands,
+            election,
+            inputs,
+        };
+        supervisor.sweep().await;
+        for (slot, entry) in supervisor.roster.iter() {
+            let config = proto::Config::from(&entry.router);
+            supervisor.command(Command::Insert { slot, config });
+        }
+        supervisor.replace();
+        Ok(supervisor)
+    }
+
+    /// Takes off what a killed daemon left on the interfaces, and what must not be there before an election.
+    async fn sweep(&self) {
+        let mut stale = match ledger::left_behind(&self.paths.ledger()) {
+            Ok(stale) => stale,
+            Err(error) => {
+                warn!(path = %self.paths.ledger().display(), %error, "cannot read which addresses were left behind");
+                Vec::new()
+            }
+        };
+        for (_, entry) in self.roster.iter() {
+            for vip in placement::vips(&entry.router) {
+                let Some(link) = self.links.by_name(&vip.dev) else { continue };
+                if link.addresses.iter().any(|&(addr, _)| vip.addr == addr) {
+                    stale.push(Placed { ifindex: link.index, vip: vip.clone() });
+                }
+            }
+        }
+        stale.sort_unstable_by(|a, b| (a.ifindex, a.vip.addr).cmp(&(b.ifindex, b.vip.addr)));
+        stale.dedup_by(|a, b| (a.ifindex, a.vip.addr) == (b.ifindex, b.vip.addr));
+        for left in &stale {
+            info!(addr = %left.vip.addr, dev = left.vip.dev, "removing an address that was left on its interface");
+        }
+        report::address_errors(&addr::remove(&self.addresses, &stale).await);
+    }
+
+    async fn run(mut self) -> Result<(), StartError> {
+        let Some(mut inputs) = self.inputs.take() else { return Ok(()) };
+        let mut retry = time::interval(RETRY);
+        report::ready(self.roster.iter().count());
+        loop {
+            tokio::select! {
+                seen = inputs.monitor.next() => match seen {
+                    Seen::Message(message) => {
+                        let change = self.links.apply(&message);
+                        self.changed(change).await;
+                    }
+                    Seen::Lost => self.resync(&mut inputs.monitor).await,
+                },
+                notice = inputs.notices.recv() => match notice {
+                    Some(Notice::Stopped) => break,
+                    Some(notice) => self.noticed(notice).await,
+                    None => {
+                        error!("the election thread ended; the leases run out, and the Backups take over");
+                        break;
+                    }
+                },
+                Some((request, reply)) = inputs.requests.recv() => {
+                    let answer = self.answer(request).await;
+                    // The asker may have gone.
+                    drop(reply.send(answer));
+                }
+                _ = inputs.terminate.recv() => self.hand_over(),
+                _ = inputs.interrupt.recv() => self.hand_over(),
+                name = any(&mut inputs.unused) => warn!("{name} does nothing yet: restart hadp to read the configuration again"),
+                _ = retry.tick() => if !self.refused.is_empty() || !self.unbuilt.is_empty() {
+                    self.refused.clear();
+                    self.replace();
+                },
+            }
+        }
+        // Whatever the election ordered before it stopped.
+        while let Ok(notice) = inputs.notices.try_recv() {
+            self.noticed(notice).await;
+        }
+        self.leave().await
+    }
+
+    fn hand_over(&self) {
+        info!("stopping: handing over every virtual router");
+        report::stopping();
+        self.command(Command::Shutdown);
+    }
+
+    /// Removes everything from the machine.
+    async fn leave(mut self) -> Result<(), StartError> {
+        let slots: Vec<_> = self.roster.iter().map(|(slot, _)| slot).collect();
+        for slot in slots {
+            self.release(slot).await;
+        }
+        drop(self.commands);
+        if self.election.join().is_err() {
+            error!("the election thread panicked");
+        }
+        for path in [self.paths.control(), self.paths.ledger()] {
+            match std::fs::remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    warn!(path = %path.display(), %error, "cannot remove");
+                }
+                _ => {}
+            }
+        }
+        self.datapath.close()?;
+        info!("stopped");
+        Ok(())
+    }
+
+    fn command(&self, command: Command) {
+        if self.commands.send(command).is_err() {
+            error!("the election thread is gone");
+        }
+    }
+
+    /// Places every router on the interfaces there are, and tells the election what that changed.
+    fn replace(&mut self) {
+        let mut changed: BTreeSet<Slot> = self.roster.place(&self.links, &self.refused).into_iter().collect();
+        changed.append(&mut self.unbuilt);
+        // Losses first: nothing may delay them.
+        for &slot in &changed {
+            if let Some(cause) = self.roster.get(slot).and_then(|entry| entry.placement.obstacle) {
+                self.command(Command::Fault { slot, cause });
+            }
+        }
+        self.attach();
+        changed.extend(self.roster.place(&self.links, &self.refused));
+        if changed.is_empty() {
+            return;
+        }
+        if let Err(error) = self.datapath.apply(&self.roster.plan()) {
+            error!(%error, "the datapath keeps its previous tables");
+        }
+        for slot in changed {
+            self.start_router(slot);
+        }
+    }
+
+    /// Attaches the datapath where routers need it and it is not yet; forgets interfaces that went.
+    fn attach(&mut self) {
+        let links = &self.links;
+        self.attached.retain(|&index, _| links.by_index(index).is_some());
+        for index in self.roster.interfaces() {
+            if self.attached.contains_key(&index) || self.refused.contains(&index) {
+                continue;
+            }
+            let Some(link) = self.links.by_index(index) else { continue };
+            match self.datapath.attach(index, &link.name, self.global.xdp_mode) {
+                Ok(mode) => {
+                    info!(dev = link.name, %mode, "datapath attached");
+                    self.attached.insert(index, (link.name.clone(), mode.to_string()));
+                }
+                Err(error @ AttachError::Gone { .. }) => debug!(%error, "interface went before it was used"),
+                Err(error) => {
+                    error!(%error, retry_s = RETRY.as_secs(), "datapath not attached; its routers wait");
+                    self.refused.insert(index);
+                }
+            }
+        }
+    }
+
+    /// Starts a router whose interfaces can be used, or says why it cannot run.
+    fn start_router(&mut self, slot: Slot) {
+        let Some(entry) = self.roster.get(slot) else { return };
+        let (site, cause) = match (&entry.placement.port, entry.placement.obstacle) {
+            (Some(site), None) => (site, None),
+            (Some(site), Some(cause)) => (site, Some(cause)),
+            (None, cause) => {
+                let cause = cause.unwrap_or(Cause::NoInterface);
+                self.command(Command::Fault { slot, cause });
+                return;
+            }
+        };
+        if let Some(cause) = cause {
+            self.command(Command::Fault { slot, cause });
+            return;
+        }
+        let by_name = |name: &str| {
+            let mut carriers = placement::vips(&entry.router).zip(&site.carriers);
+            carriers.find(|(vip, _)| vip.dev == name).map(|(_, carrier)| *carrier)
+        };
+        match Outlet::build(&entry.router, site.port(), by_name) {
+            Ok(outlet) => {
+                let source = site.source.into();
+                self.command(Command::Start { slot, source, outlet: Box::new(outlet) });
+            }
+            Err(error) => {
+                error!(router = entry.router.name, %error, "cannot speak for the router; it waits");
+                self.unbuilt.insert(slot);
+                self.command(Command::Fault { slot, cause: Cause::NoSource });
+            }
+        }
+    }
+
+    async fn changed(&mut self, change: Option<Change>) {
+        match change {
+            Some(Change::Link) => self.replace(),
+            Some(Change::Added(addr) | Change::Removed(_, addr)) if !self.roster.is_virtual(addr) => self.replace(),
+            Some(Change::Removed(index, addr)) => {
+                if let Some(placed) = self.ledger.find(index, addr).cloned() {
+                    warn!(%addr, dev = placed.vip.dev, "somebody removed a virtual address; putting it back");
+                    report::address_errors(&addr::add(&self.addresses, &[placed]).await);
+                }
+            }
+            Some(Change::Added(_)) | None => {}
+        }
+    }
+
+    /// Reads everything again after netlink messages were lost.
+    async fn resync(&mut self, monitor: &mut Monitor) {
+        warn!("netlink messages were lost; reading all interfaces again");
+        match Monitor::open().await {
+            Ok((reopened, links)) => {
+                *monitor = reopened;
+                self.links = links;
+                self.replace();
+            }
+            Err(error) => {
+                error!(%error, "cannot follow the interfaces over netlink");
+                time::sleep(RETRY).await;
+            }
+        }
+    }
+
+    async fn noticed(&mut self, notice: Notice) {
+        match notice {
+            Notice::AcquireVips(slot) => self.acquire(slot).await,
+            Notice::ReleaseVips(slot) => self.release(slot).await,
+            told => report::notice(&self.roster, &self.links, &told),
+        }
+    }
+
+    async fn acquire(&mut self, slot: Slot) {
+        let Some(entry) = self.roster.get(slot) else { return };
+        let Some(site) = &entry.placement.port else { return };
+        let placed = placement::placed(&entry.router, site);
+        if let Err(error) = self.ledger.acquire(slot, placed) {
+            warn!(%error, path = %self.paths.ledger().display(), "addresses would be left behind by a crash");
+        }
+        report::address_errors(&addr::add(&self.addresses, self.ledger.held(slot)).await);
+    }
+
+    async fn release(&mut self, slot: Slot) {
+        let held = self.ledger.held(slot).to_vec();
+        if held.is_empty() {
+            return;
+        }
+        // Forgotten first: their removal, heard over netlink, must not put them back.
+        if let Err(error) = self.ledger.release(slot) {
+            warn!(%error, path = %self.paths.ledger().display(), "cannot write");
+        }
+        report::address_errors(&addr::remove(&self.addresses, &held).await);
+    }
+
+    async fn answer(&self, request: Request) -> Answer {
+        match request {
+            Request::Status => {
+                let (reply, replied) = oneshot::channel();
+                self.command(Command::Inspect(reply));
+                match time::timeout(Duration::from_secs(1), replied).await {
+                    Ok(Ok(views)) => Answer::Status(Box::new(self.snapshot(&views))),
+                    _ => Answer::Error("the election thread does not answer".to_owned()),
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! A timer of the election thread, exact to the nanosecond the kernel gives.
+
+use std::{io, os::fd::AsFd as _};
+
+use nix::{
+    sys::{
+        time::TimeSpec,
+        timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags},
+    },
+    unistd,
+};
+use tokio::io::{Interest, unix::AsyncFd};
+
+use crate::units::Time;
+
+/// A timerfd on CLOCK_MONOTONIC; tokio's own timers are whole milliseconds.
+pub(crate) struct Timer {
+    fd: AsyncFd<TimerFd>,
+    armed: Option<Time>,
+}
+
+impl Timer {
+    /// Creates a disarmed timer in the current runtime.
+    pub(crate) fn new() -> io::Result<Self> {
+        let flags = TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC;
+        let fd = TimerFd::new(ClockId::CLOCK_MONOTONIC, flags)?;
+        Ok(Self { fd: AsyncFd::with_interest(fd, Interest::READABLE)?, armed: None })
+    }
+
+    /// Sets when the timer fires next; `None` disarms it.
+    pub(crate) fn arm(&mut self, deadline: Option<Time>) -> io::Result<()> {
+        if deadline == self.armed {
+            return Ok(());
+        }
+        match deadline {
+            // An absolute time of 0 would disarm it.
+            Some(at) => {
+                let nanos = at.as_nanos().max(1);
+                let seconds = i64::try_from(nanos / 1_000_000_000).unwrap_or(i64::MAX);
+                let spec = TimeSpec::new(seconds, i64::try_from(nanos % 1_000_000_000).unwrap_or(0));
+                self.fd.get_ref().set(Expiration::OneShot(spec), TimerSetTimeFlags::TFD_TIMER_ABSTIME)?;
+            }
+            None => self.fd.get_ref().unset()?,
+        }
+        self.armed = deadline;
+        Ok(())
+    }
+
+    /// Waits until the timer fires.
+    pub(crate) async fn fired(&mut self) -> io::Result<()> {
+        let mut ready = self.fd.readable().await?;
+        ready.clear_ready();
+        self.armed = None;
+        match unistd::read(self.fd.get_ref().as_fd(), &mut [0; 8]) {
+            // EAGAIN: re-armed since it fired.
+            Ok(_) | Err(nix::errno::Errno::EAGAIN) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
