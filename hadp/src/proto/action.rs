@@ -81,4 +81,7 @@ pub enum Reason {
     /// A successor was heard, or the lease that was left ran out.
     #[error("handed over")]
     HandedOver,
+    /// The lease ran out: no advert left in time, or the process did not run.
+    #[error("lease expired: no advert could be sent in time")]
+    LeaseExpired,
 }

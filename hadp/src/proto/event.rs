@@ -77,3 +77,13 @@ pub enum Cause {
     #[error("shut down")]
     Stopped,
 }
+
+impl Cause {
+    /// Tells whether the link itself is gone, so that there is nobody a resignation could reach.
+    pub const fn is_link(self) -> bool {
+        match self {
+            Self::NoInterface | Self::LinkDown | Self::NoSource | Self::NoDatapath => true,
+            Self::NotStarted | Self::Stopped => false,
+        }
+    }
+}

@@ -5,15 +5,24 @@
 //! future, a map or netlink: the same code runs in the daemon, in the virtual cluster and in a replay.
 
 mod action;
+mod active;
+mod announce;
+mod backup;
 mod config;
 mod event;
+mod handover;
+mod hearing;
+mod lease;
 mod node;
 mod router;
 mod state;
+#[cfg(test)]
+mod tests;
+mod timers;
 
 pub use action::{Action, Reason, Transition};
 pub use config::Config;
 pub use event::{AddressList, Cause, Event, Heard};
 pub use node::{Node, Slot};
 pub use router::Router;
-pub use state::State;
+pub use state::{Next, State};

@@ -1,27 +1,124 @@
 //! One virtual router's state machine.
 
-use super::{Action, Cause, Config, Event, State};
-use crate::units::Time;
+use std::net::IpAddr;
+
+use super::{
+    Action, Cause, Config, Event, Heard, Next, Reason, State, Transition, announce::Announcer,
+    hearing::Hearing,
+};
+use crate::units::{Centis, Time};
 
 /// A virtual router (RFC 9568 §6).
+///
+/// The time it is told must not go backwards. The actions of a call are carried out in order before the next call.
 #[derive(Clone, Debug)]
 pub struct Router {
-    config: Config,
-    state: State,
+    pub(super) config: Config,
+    pub(super) state: State,
+    pub(super) since: Time,
+    /// The address adverts are sent from, once started.
+    pub(super) source: Option<IpAddr>,
+    /// Active_Adver_Interval: the interval of the Active router, as far as known.
+    pub(super) active_interval: Centis,
+    pub(super) hearing: Hearing,
+    /// In Backup with `preempt_delay`: from when on adverts of lower priority no longer reset the timer. `None` until
+    /// the wait has begun.
+    pub(super) preempt_at: Option<Time>,
+    /// In Backup: what a takeover would be for.
+    pub(super) outlook: Reason,
+    /// In Active: the announcements ahead.
+    pub(super) announcer: Announcer,
 }
 
 impl Router {
     /// Builds a router in Initialize.
     pub fn new(config: Config) -> Self {
-        Self { config, state: State::Initialize { cause: Cause::NotStarted } }
+        Self {
+            active_interval: config.interval,
+            config,
+            state: State::Initialize { cause: Cause::NotStarted },
+            since: Time::ZERO,
+            source: None,
+            hearing: Hearing::default(),
+            preempt_at: None,
+            outlook: Reason::ActiveDown,
+            announcer: Announcer::default(),
+        }
     }
 
-    /// Applies one event and appends the actions it orders.
-    pub fn handle(&mut self, _now: Time, _event: Event, _out: &mut Vec<Action>) {}
+    /// Applies one event and appends the actions it orders, to be carried out in that order.
+    ///
+    /// Reads no clock and never blocks: `now` is the only time it knows. An [`Event::Timeout`] before
+    /// [`Self::next_deadline`] is a no-op, so a spurious wake-up is harmless.
+    pub fn handle(&mut self, now: Time, event: Event, out: &mut Vec<Action>) {
+        self.lapse(now, event, out);
+        match (self.state, event) {
+            (State::Initialize { .. }, Event::Startup { source }) => self.start(now, source, out),
+            (State::Initialize { cause }, Event::Fault(new)) => {
+                self.fault_in_initialize(now, cause, new, out)
+            }
+            (State::Initialize { cause }, Event::Shutdown) => self.shutdown_in_initialize(now, cause, out),
+            (State::Initialize { .. }, Event::Advert(_) | Event::AdvertSent { .. } | Event::Timeout) => {}
 
-    /// Returns when [`Event::Timeout`] is due.
+            (State::Backup { .. }, Event::Startup { source }) => self.source = Some(source),
+            (State::Backup { .. }, Event::Fault(cause)) => {
+                self.stop_listening(now, cause, Reason::Fault(cause), out)
+            }
+            (State::Backup { .. }, Event::Shutdown) => {
+                self.stop_listening(now, Cause::Stopped, Reason::Shutdown, out);
+            }
+            (State::Backup { .. }, Event::Advert(heard)) => self.advert_in_backup(heard),
+            (State::Backup { active_down }, Event::Timeout) if now >= active_down => {
+                self.take_over(now, self.outlook, out);
+            }
+            (State::Backup { .. }, Event::AdvertSent { .. } | Event::Timeout) => {}
+
+            (State::Active { .. }, Event::Startup { source }) => self.source = Some(source),
+            (State::Active { .. }, Event::Fault(cause)) if cause.is_link() => self.drop_out(now, cause, out),
+            (State::Active { lease, .. }, Event::Fault(cause)) => {
+                self.resign(now, lease, cause, Reason::Fault(cause), out);
+            }
+            (State::Active { lease, .. }, Event::Shutdown) => {
+                self.resign(now, lease, Cause::Stopped, Reason::Shutdown, out);
+            }
+            (State::Active { lease, .. }, Event::Advert(heard)) => {
+                self.advert_in_active(now, lease, heard, out)
+            }
+            (State::Active { next_advert, lease }, Event::AdvertSent { at }) => {
+                self.renew(next_advert, lease, at, out);
+            }
+            (State::Active { next_advert, lease }, Event::Timeout) => {
+                self.timeout_in_active(now, next_advert, lease, out);
+            }
+
+            (State::Resigning { until, .. }, Event::Startup { source }) => {
+                self.source = Some(source);
+                self.state = State::Resigning { until, next: Next::Backup };
+            }
+            (State::Resigning { next, .. }, Event::Fault(cause)) => {
+                self.fault_in_resigning(now, next, cause, out)
+            }
+            (State::Resigning { until, .. }, Event::Shutdown) => {
+                self.state = State::Resigning { until, next: Next::Initialize(Cause::Stopped) };
+            }
+            (State::Resigning { next, .. }, Event::Advert(heard)) => {
+                self.advert_in_resigning(now, next, heard, out);
+            }
+            (State::Resigning { .. }, Event::AdvertSent { .. } | Event::Timeout) => {}
+        }
+    }
+
+    /// Returns when [`Event::Timeout`] is due; after one handled then, it is later or `None`.
     pub fn next_deadline(&self) -> Option<Time> {
-        None
+        match self.state {
+            State::Initialize { .. } => None,
+            State::Backup { active_down } => Some(active_down),
+            State::Active { next_advert, lease } => {
+                let first = next_advert.min(lease);
+                Some(self.announcer.next_deadline().map_or(first, |announce| announce.min(first)))
+            }
+            State::Resigning { until, .. } => Some(until),
+        }
     }
 
     /// Returns the state.
@@ -32,5 +129,36 @@ impl Router {
     /// Returns the configuration.
     pub fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// Returns since when the router has been in this state; [`Time::ZERO`] before its first change.
+    pub fn since(&self) -> Time {
+        self.since
+    }
+
+    /// Returns the address adverts are sent from, `None` before the first start.
+    pub fn source(&self) -> Option<IpAddr> {
+        self.source
+    }
+
+    /// Returns Active_Adver_Interval: the Active router's interval, learned from its adverts in v3.
+    pub fn active_interval(&self) -> Centis {
+        self.active_interval
+    }
+
+    /// Returns the last advert heard of another router, which in Backup is the Active router's; priority 0 says that
+    /// it resigned.
+    pub fn last_heard(&self) -> Option<&Heard> {
+        self.hearing.last()
+    }
+
+    /// Changes the state and orders that it be told.
+    pub(super) fn enter(&mut self, now: Time, state: State, reason: Reason, out: &mut Vec<Action>) {
+        let transition = Transition { from: self.state.name(), to: state.name(), reason };
+        if transition.from != transition.to {
+            self.since = now;
+        }
+        self.state = state;
+        out.push(Action::Notify(transition));
     }
 }

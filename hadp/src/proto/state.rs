@@ -13,9 +13,10 @@ use crate::units::Time;
 ///               |  <255 |      | 255   |
 ///               |       v      v       |
 ///            +--------+  timer  +--------+  Shutdown   +-----------+
-///            | Backup |-------->| Active |------------>| Resigning |--> Initialize
-///            |        |<--------|        | priority 0  | (answers) |
-///            +--------+ higher  +--------+             +-----------+
+///            | Backup |-------->| Active |------------>| Resigning |--> Initialize,
+///            |        |<--------|        | priority 0  | (answers) |    Backup if started again
+///            +--------+ higher, +--------+             +-----------+
+///                       lease over
 /// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum State {
@@ -41,9 +42,18 @@ pub enum State {
     Resigning {
         /// When it stops all the same: never after the lease it had.
         until: Time,
-        /// Why it resigned, and what Initialize will say.
-        cause: Cause,
+        /// Where it goes then.
+        next: Next,
     },
+}
+
+/// Where a router goes once it has handed over.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Next {
+    /// To Initialize, for the reason it resigned.
+    Initialize(Cause),
+    /// To Backup: it was told to start again while it still resigned.
+    Backup,
 }
 
 impl State {

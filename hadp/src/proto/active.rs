@@ -1,0 +1,84 @@
+//! Active (RFC 9568 §6.4.3).
+
+use std::cmp::Ordering;
+
+use super::{Action, Heard, Reason, Router, State, timers::next_tick};
+use crate::{model::LowerPriority, units::Time};
+
+impl Router {
+    /// Becomes Active: what clients wait for comes first.
+    pub(super) fn take_over(&mut self, now: Time, reason: Reason, out: &mut Vec<Action>) {
+        let lease = now + self.config.lease_span();
+        out.push(Action::SetLease { until: lease });
+        self.active_interval = self.config.interval;
+        let next_advert = self.advertise(now, out);
+        self.announcer.begin(now, &self.config, out);
+        out.push(Action::AcquireVips);
+        self.enter(now, State::Active { next_advert, lease }, reason, out);
+    }
+
+    /// Does everything that is due; the lease has been looked after already.
+    pub(super) fn timeout_in_active(&mut self, now: Time, due: Time, lease: Time, out: &mut Vec<Action>) {
+        if now >= due {
+            self.advertise(now, out);
+            let next_advert = next_tick(due, self.config.advert_every(), now);
+            self.state = State::Active { next_advert, lease };
+        }
+        self.announcer.run(now, &self.config, out);
+    }
+
+    /// Handles an advert while Active: one of the two routers has to go.
+    pub(super) fn advert_in_active(&mut self, now: Time, lease: Time, heard: Heard, out: &mut Vec<Action>) {
+        if !self.hearing.admit(&heard, self.source) {
+            return;
+        }
+        if heard.priority == 0 {
+            let next_advert = self.advertise(now, out);
+            self.state = State::Active { next_advert, lease };
+            return;
+        }
+        match self.rank(&heard) {
+            Ordering::Less => self.assert(now, lease, out),
+            Ordering::Greater => self.yield_to(now, &heard, out),
+            // Only this router's own advert has its address; answering that one would never end.
+            Ordering::Equal => {}
+        }
+    }
+
+    /// Compares another Active router with this one: by priority, then by address, unsigned.
+    fn rank(&self, heard: &Heard) -> Ordering {
+        heard.priority.cmp(&self.config.priority.get()).then_with(|| Some(heard.from).cmp(&self.source))
+    }
+
+    /// Asserts this router against one of lower rank: new in RFC 9568, and what keepalived has always done.
+    fn assert(&mut self, now: Time, lease: Time, out: &mut Vec<Action>) {
+        match self.config.lower_priority {
+            LowerPriority::Advertise => {
+                let next_advert = self.advertise(now, out);
+                self.state = State::Active { next_advert, lease };
+            }
+            LowerPriority::Discard => {}
+        }
+        self.announcer.lower_priority(now, &self.config, out);
+    }
+
+    /// Becomes Backup of a router of higher rank, whatever Preempt_Mode says.
+    fn yield_to(&mut self, now: Time, heard: &Heard, out: &mut Vec<Action>) {
+        out.push(Action::SetLease { until: Time::ZERO });
+        if self.config.advert_on_yield {
+            // The other one hears a lower priority, and announces the addresses once more.
+            out.push(Action::SendAdvert { priority: self.config.priority.get() });
+        }
+        out.push(Action::ReleaseVips);
+        self.announcer.cancel();
+        self.hearing.restart(heard.at);
+        self.listen(now, Reason::Yielded { from: heard.from, priority: heard.priority }, out);
+        self.follow(heard);
+    }
+
+    /// Sends an advert and returns when the next one is due if Adver_Timer starts now.
+    fn advertise(&self, now: Time, out: &mut Vec<Action>) -> Time {
+        out.push(Action::SendAdvert { priority: self.config.priority.get() });
+        now + self.config.advert_every()
+    }
+}

@@ -1,0 +1,123 @@
+//! When the virtual addresses are announced (GARP, unsolicited NA).
+
+use std::time::Duration;
+
+use enum_map::{Enum, EnumMap};
+
+use super::{Action, Config, timers::next_tick};
+use crate::units::Time;
+
+/// The announcements an Active router still owes.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Announcer {
+    timers: EnumMap<Timer, Option<Time>>,
+    queue: Queue,
+}
+
+/// A burst that lies ahead.
+#[derive(Clone, Copy, Debug, Enum)]
+enum Timer {
+    /// The second one of a takeover.
+    Takeover,
+    /// The second one after an advert of lower priority.
+    LowerPriority,
+    /// The next refresh.
+    Refresh,
+}
+
+/// Announcements that `announce_interval` keeps apart.
+#[derive(Clone, Debug, Default)]
+struct Queue {
+    /// How many are left, going round the addresses.
+    left: u64,
+    /// The address whose turn it is.
+    vip: usize,
+    /// When its turn is, or was.
+    at: Time,
+}
+
+impl Announcer {
+    /// Starts the schedule of a takeover.
+    pub(super) fn begin(&mut self, now: Time, config: &Config, out: &mut Vec<Action>) {
+        let schedule = &config.announce;
+        self.cancel();
+        self.timers[Timer::Takeover] = after(now, schedule.delay);
+        self.timers[Timer::Refresh] = after(now, schedule.refresh);
+        self.burst(now, schedule.repeat, config, out);
+    }
+
+    /// Announces after an advert of lower priority: its sender may have announced the addresses too, so once now and
+    /// once again when the switches have calmed down.
+    pub(super) fn lower_priority(&mut self, now: Time, config: &Config, out: &mut Vec<Action>) {
+        let schedule = &config.announce;
+        if schedule.lower_priority_repeat > 0 {
+            self.timers[Timer::LowerPriority] = after(now, schedule.lower_priority_delay);
+            self.burst(now, schedule.lower_priority_repeat, config, out);
+        }
+    }
+
+    /// Announces all that is due.
+    pub(super) fn run(&mut self, now: Time, config: &Config, out: &mut Vec<Action>) {
+        let schedule = &config.announce;
+        if self.fired(Timer::Takeover, now).is_some() {
+            self.burst(now, schedule.repeat, config, out);
+        }
+        if self.fired(Timer::LowerPriority, now).is_some() {
+            self.burst(now, schedule.lower_priority_repeat, config, out);
+        }
+        if let Some(due) = self.fired(Timer::Refresh, now) {
+            self.timers[Timer::Refresh] = Some(next_tick(due, schedule.refresh, now));
+            self.burst(now, schedule.refresh_repeat, config, out);
+        }
+        self.queue.run(now, config, out);
+    }
+
+    /// Drops everything still owed.
+    pub(super) fn cancel(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Returns when [`run`](Self::run) has something to do.
+    pub(super) fn next_deadline(&self) -> Option<Time> {
+        let queued = (self.queue.left > 0).then_some(self.queue.at);
+        self.timers.values().copied().flatten().chain(queued).min()
+    }
+
+    /// Takes a timer that has fired, with when it was due.
+    fn fired(&mut self, timer: Timer, now: Time) -> Option<Time> {
+        self.timers[timer].take_if(|due| now >= *due)
+    }
+
+    /// Announces every address `rounds` times: at once, or queued where announcements are kept apart.
+    fn burst(&mut self, now: Time, rounds: u32, config: &Config, out: &mut Vec<Action>) {
+        if rounds == 0 || config.vips == 0 {
+            return;
+        }
+        if config.announce_interval.is_zero() {
+            out.push(Action::Announce { vips: 0..config.vips, rounds });
+            return;
+        }
+        // What is still queued goes round the same addresses, so the longer of the two serves both bursts, and a
+        // sender that keeps provoking bursts cannot make the queue grow without end.
+        self.queue.left = self.queue.left.max(u64::from(rounds).saturating_mul(config.vips as u64));
+        self.queue.run(now, config, out);
+    }
+}
+
+impl Queue {
+    /// Announces the next address if it is time.
+    fn run(&mut self, now: Time, config: &Config, out: &mut Vec<Action>) {
+        if self.left == 0 || now < self.at {
+            return;
+        }
+        out.push(Action::Announce { vips: self.vip..self.vip + 1, rounds: 1 });
+        self.left -= 1;
+        self.vip = if self.vip + 1 < config.vips { self.vip + 1 } else { 0 };
+        self.at = next_tick(self.at, config.announce_interval, now);
+    }
+}
+
+/// Returns when this span will have passed; a span of zero never does.
+fn after(now: Time, span: Duration) -> Option<Time> {
+    (!span.is_zero()).then(|| now + span)
+}

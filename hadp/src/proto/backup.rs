@@ -1,0 +1,100 @@
+//! Initialize and Backup (RFC 9568 §6.4.1, §6.4.2).
+
+use std::net::IpAddr;
+
+use super::{Action, Cause, Heard, Reason, Router, State};
+use crate::{
+    model::{Preempt, Version},
+    units::{Priority, Time},
+};
+
+impl Router {
+    /// Starts the protocol: the address owner takes over, any other router listens first.
+    pub(super) fn start(&mut self, now: Time, source: IpAddr, out: &mut Vec<Action>) {
+        self.source = Some(source);
+        self.active_interval = self.config.interval;
+        self.hearing.restart(now);
+        if self.config.priority == Priority::OWNER {
+            return self.take_over(now, Reason::Owner, out);
+        }
+        self.listen(now, Reason::Started, out);
+        self.preempt_at = match self.config.preempt {
+            Preempt::After(delay) => Some(now + delay),
+            Preempt::Always | Preempt::Never => None,
+        };
+    }
+
+    /// Becomes Backup without knowing of an Active router.
+    pub(super) fn listen(&mut self, now: Time, reason: Reason, out: &mut Vec<Action>) {
+        let active_down = now + self.config.active_down_interval(self.active_interval);
+        self.preempt_at = None;
+        self.outlook = Reason::ActiveDown;
+        self.enter(now, State::Backup { active_down }, reason, out);
+    }
+
+    /// Handles an advert while Backup. There is no tie-break by address here (RFC 9568 §6.4.2).
+    pub(super) fn advert_in_backup(&mut self, heard: Heard) {
+        if !self.hearing.admit(&heard, self.source) {
+            return;
+        }
+        if heard.priority == 0 {
+            if self.hearing.apply(&heard) {
+                self.outlook = Reason::Resigned;
+                self.state = State::Backup { active_down: heard.at + self.config.skew(self.active_interval) };
+            }
+        } else if self.preempts(&heard) {
+            self.outlook = Reason::Preempted; // the timer runs on, and out
+        } else if self.hearing.apply(&heard) {
+            self.follow(&heard);
+        }
+    }
+
+    /// Takes a router for the Active one: learns its interval, which v2 does not, and waits for its silence.
+    pub(super) fn follow(&mut self, heard: &Heard) {
+        self.active_interval = match self.config.version {
+            Version::V2(_) => self.config.interval,
+            Version::V3(_) => heard.interval,
+        };
+        self.outlook = Reason::ActiveDown;
+        self.preempt_at = match self.config.preempt {
+            Preempt::After(delay) if heard.priority < self.config.priority.get() => {
+                Some(self.preempt_at.unwrap_or(heard.at + delay))
+            }
+            Preempt::After(_) | Preempt::Always | Preempt::Never => None,
+        };
+        let active_down = heard.at + self.config.active_down_interval(self.active_interval);
+        self.state = State::Backup { active_down };
+    }
+
+    /// Stops without a word: a Backup has nothing to give up.
+    pub(super) fn stop_listening(&mut self, now: Time, cause: Cause, reason: Reason, out: &mut Vec<Action>) {
+        self.enter(now, State::Initialize { cause }, reason, out);
+    }
+
+    /// Replaces the cause in Initialize and tells it when it is news; what was shut down on purpose stays so.
+    pub(super) fn fault_in_initialize(&mut self, now: Time, old: Cause, new: Cause, out: &mut Vec<Action>) {
+        if new != old && old != Cause::Stopped {
+            self.enter(now, State::Initialize { cause: new }, Reason::Fault(new), out);
+        }
+    }
+
+    /// Notes that a router that was not running is not to run.
+    pub(super) fn shutdown_in_initialize(&mut self, now: Time, old: Cause, out: &mut Vec<Action>) {
+        if old != Cause::Stopped {
+            self.enter(now, State::Initialize { cause: Cause::Stopped }, Reason::Shutdown, out);
+        }
+    }
+
+    /// Tells whether this advert is to be discarded so that the timer runs out and this router takes over. The address
+    /// owner always preempts (RFC 9568 §6.1).
+    fn preempts(&self, heard: &Heard) -> bool {
+        let own = self.config.priority;
+        heard.priority < own.get()
+            && match self.config.preempt {
+                _ if own == Priority::OWNER => true,
+                Preempt::Always => true,
+                Preempt::Never => false,
+                Preempt::After(_) => self.preempt_at.is_some_and(|at| heard.at >= at),
+            }
+    }
+}

@@ -1,0 +1,65 @@
+//! The spans of time the protocol waits.
+
+use std::time::Duration;
+
+use super::Config;
+use crate::{
+    model::Version,
+    units::{Centis, Time},
+};
+
+/// What a handover allows for the link and for the successor's timer.
+const HANDOVER_MARGIN: Duration = Duration::from_millis(20);
+
+impl Config {
+    /// Returns Skew_Time while the Active router's interval is `active`: a fraction of that interval in v3 (RFC 9568
+    /// §6.1), of one second in v2 (RFC 3768 §6.1).
+    pub(super) fn skew(&self, active: Centis) -> Duration {
+        self.skew_base(active).skew(self.priority.get())
+    }
+
+    /// Returns Active_Down_Interval while the Active router's interval is `active`; in v2 that is always the own one.
+    pub(super) fn active_down_interval(&self, active: Centis) -> Duration {
+        active.duration() * self.silences() + self.skew(active)
+    }
+
+    /// Returns how long after an advert this router may act as Active: the Active_Down_Interval of its peers without
+    /// their Skew_Time, so that it has stopped before any of them takes over.
+    pub(super) fn lease_span(&self) -> Duration {
+        self.interval.duration() * self.silences()
+    }
+
+    /// Returns how long Adver_Timer runs.
+    ///
+    /// That is the interval, except that with `down_timer_adverts 1` a lease is no longer than the interval: it would
+    /// lapse between any two adverts, so they go twice as often.
+    pub(super) fn advert_every(&self) -> Duration {
+        match self.silences() {
+            1 => self.interval.duration() / 2,
+            _ => self.interval.duration(),
+        }
+    }
+
+    /// Returns how long a successor may take to be heard after priority 0: the Skew_Time of a router of priority 1.
+    pub(super) fn handover_span(&self) -> Duration {
+        self.skew_base(self.interval).skew(1) + HANDOVER_MARGIN
+    }
+
+    fn skew_base(&self, active: Centis) -> Centis {
+        match self.version {
+            Version::V2(_) => Centis::SECOND,
+            Version::V3(_) => active,
+        }
+    }
+
+    fn silences(&self) -> u32 {
+        u32::from(self.down_timer_adverts.max(1))
+    }
+}
+
+/// Returns when a timer of this period that was due at `due` is due next: later than `now`, and without drift unless a
+/// whole period was missed.
+pub(super) fn next_tick(due: Time, period: Duration, now: Time) -> Time {
+    let next = due + period;
+    if next > now { next } else { now + period }
+}
