@@ -31,7 +31,10 @@ pub(crate) fn init(to: Log, level: &str) -> anyhow::Result<()> {
         registry.with(layer).init();
     } else {
         let terminal = std::io::stderr().is_terminal();
-        let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(terminal).with_target(false);
+        let layer = tracing_subscriber::fmt::layer()
+            .with_writer(std::io::stderr)
+            .with_ansi(terminal)
+            .with_target(false);
         registry.with(layer).init();
     }
     Ok(())

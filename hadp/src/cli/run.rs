@@ -18,7 +18,12 @@ use hadp::{
 #[derive(Args, Debug)]
 pub(super) struct Run {
     /// The configuration file.
-    #[arg(short = 'f', long = "file", value_name = "FILE", default_value = "/etc/keepalived/keepalived.conf")]
+    #[arg(
+        short = 'f',
+        long = "file",
+        value_name = "FILE",
+        default_value = "/etc/keepalived/keepalived.conf"
+    )]
     file: PathBuf,
     #[command(flatten)]
     source: Source,

@@ -42,7 +42,9 @@ impl Status {
 /// Lays the snapshot out for a person.
 fn table(snapshot: &Snapshot) -> String {
     let mut text = String::new();
-    let mut rows = vec![["INSTANCE", "STATE", "FOR", "VRID", "PRIO", "INTERFACE", "LEASE", "ADDRESSES"].map(str::to_owned)];
+    let mut rows = vec![
+        ["INSTANCE", "STATE", "FOR", "VRID", "PRIO", "INTERFACE", "LEASE", "ADDRESSES"].map(str::to_owned),
+    ];
     for router in &snapshot.routers {
         let lease = if router.lease_ms > 0 { format!("{} ms", router.lease_ms) } else { "-".to_owned() };
         let state = match router.state.as_str() {
@@ -52,7 +54,9 @@ fn table(snapshot: &Snapshot) -> String {
             other => other.to_owned(),
         };
         let addresses = match router.vips.as_slice() {
-            [first, _, _, rest @ ..] if !rest.is_empty() => format!("{first} and {} more", router.vips.len() - 1),
+            [first, _, _, rest @ ..] if !rest.is_empty() => {
+                format!("{first} and {} more", router.vips.len() - 1)
+            }
             few => few.join(" "),
         };
         rows.push([
@@ -73,7 +77,8 @@ fn table(snapshot: &Snapshot) -> String {
             let _ = writeln!(text, "\n{}: {cause}", router.name);
         }
         if let Some(active) = &router.active_router {
-            let _ = writeln!(text, "\n{}: follows {} (priority {})", router.name, active.addr, active.priority);
+            let _ =
+                writeln!(text, "\n{}: follows {} (priority {})", router.name, active.addr, active.priority);
         }
     }
     let dropped: Vec<_> = snapshot.drops.iter().filter(|(_, count)| **count > 0).collect();
@@ -117,7 +122,8 @@ mod tests {
 
     #[test]
     fn spans_read_well() {
-        let table = [(0, "0 ms"), (999, "999 ms"), (59_999, "59 s"), (61_000, "1 min 1 s"), (90_061_000, "1 d 1 h")];
+        let table =
+            [(0, "0 ms"), (999, "999 ms"), (59_999, "59 s"), (61_000, "1 min 1 s"), (90_061_000, "1 d 1 h")];
         for (millis, text) in table {
             assert_eq!(span(millis), text);
         }

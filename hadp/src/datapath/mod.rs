@@ -29,3 +29,7 @@ pub trait Datapath {
     /// When the plan does not fit the tables; nothing has changed then.
     fn apply(&mut self, plan: &Plan) -> Result<(), Self::Error>;
 }
+#[cfg(feature = "daemon")]
+mod stub;
+#[cfg(feature = "daemon")]
+pub use stub::*;

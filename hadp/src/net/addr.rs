@@ -3,14 +3,14 @@
 use std::net::IpAddr;
 
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
-use netlink_packet_core::{
+use rtnetlink::Handle;
+use rtnetlink::packet_core::{
     NLM_F_ACK, NLM_F_CREATE, NLM_F_REPLACE, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload,
 };
-use netlink_packet_route::{
+use rtnetlink::packet_route::{
     AddressFamily, RouteNetlinkMessage,
     address::{AddressAttribute, AddressMessage, AddressScope},
 };
-use rtnetlink::Handle;
 
 use crate::model::Vip;
 

@@ -86,7 +86,9 @@ impl Outlet {
             Delivery::Unicast { .. } => {
                 socket.send_from(port.source, router.ttl).map_err(failed("send from the source address"))?;
             }
-            Delivery::Multicast { group: IpAddr::V6(_) } => return Err(FrameError::Unencodable("the group is IPv6")),
+            Delivery::Multicast { group: IpAddr::V6(_) } => {
+                return Err(FrameError::Unencodable("the group is IPv6"));
+            }
         }
         let mut announcements = Vec::new();
         for vip in router.vips.iter().chain(&router.excluded_vips) {
@@ -97,7 +99,9 @@ impl Outlet {
                 // On the router's own interface its virtual MAC may speak.
                 Some((index, _)) if index == port.ifindex => (index, port.mac),
                 Some(other) => other,
-                None => return Err(FrameError::Unencodable("the interface of a virtual address does not exist")),
+                None => {
+                    return Err(FrameError::Unencodable("the interface of a virtual address does not exist"));
+                }
             };
             announcements.push(Frame { ifindex, octets: Box::new(arp::gratuitous(mac, addr.octets())) });
         }
@@ -119,14 +123,9 @@ fn message(router: &Router, port: Port, priority: u8) -> Result<Message, FrameEr
     match &router.delivery {
         Delivery::Multicast { group: IpAddr::V4(group) } => {
             let payload = advert(router, port.source, *group, priority)?;
-            let header = ipv4::header(
-                port.source.octets(),
-                group.octets(),
-                router.ttl,
-                IPPROTO_VRRP,
-                payload.len(),
-            )
-            .ok_or(FrameError::Unencodable("the advert is too long"))?;
+            let header =
+                ipv4::header(port.source.octets(), group.octets(), router.ttl, IPPROTO_VRRP, payload.len())
+                    .ok_or(FrameError::Unencodable("the advert is too long"))?;
             let link = ether::header(ether::multicast_v4(group.octets()), port.mac, ether::ETHERTYPE_IPV4);
             let octets = [&link[..], &header, &payload].concat().into_boxed_slice();
             Ok(Message::Multicast(Frame { ifindex: port.ifindex, octets }))
@@ -165,7 +164,8 @@ fn advert(router: &Router, src: Ipv4Addr, dst: Ipv4Addr, priority: u8) -> Result
     let mut buf = [0; vrrp::MAX_LEN];
     let vrid = router.vrid.get();
     let len = Advert { vrid, priority, body, addresses: &addresses, src, dst }.encode(&mut buf);
-    let message = len.and_then(|len| buf.get(..len)).ok_or(FrameError::Unencodable("too many virtual addresses"))?;
+    let message =
+        len.and_then(|len| buf.get(..len)).ok_or(FrameError::Unencodable("too many virtual addresses"))?;
     Ok(message.into())
 }
 
@@ -176,4 +176,3 @@ fn whole_seconds(interval: Duration) -> Result<u8, FrameError> {
         _ => Err(FrameError::Unencodable("VRRPv2 carries whole seconds, 1 to 255")),
     }
 }
-

@@ -1,4 +1,8 @@
 //! The interfaces of this machine, followed over netlink.
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "netlink has dozens of messages and attributes, and grows"
+)]
 
 use std::{
     collections::BTreeMap,
@@ -10,8 +14,8 @@ use futures_util::{
     StreamExt as _, TryStreamExt as _,
     stream::{self, BoxStream},
 };
-use netlink_packet_core::NetlinkPayload;
-use netlink_packet_route::{
+use rtnetlink::packet_core::NetlinkPayload;
+use rtnetlink::packet_route::{
     RouteNetlinkMessage,
     address::{AddressAttribute, AddressMessage},
     link::{LinkAttribute, LinkFlags, LinkMessage},
@@ -153,7 +157,10 @@ impl Monitor {
         let (connection, handle, messages) = new_multicast_connection(&groups)?;
         tokio::spawn(connection);
         let links = dump(&handle).await.map_err(io::Error::other)?;
-        Ok((Self { payloads: stream::StreamExt::map(messages, |(message, _)| message.payload).boxed() }, links))
+        Ok((
+            Self { payloads: stream::StreamExt::map(messages, |(message, _)| message.payload).boxed() },
+            links,
+        ))
     }
 
     /// Waits for the next change.

@@ -54,8 +54,11 @@ impl PacketSocket {
     /// Sends up to [`BATCH`] frames in one system call.
     pub fn send<'a>(&self, frames: impl IntoIterator<Item = &'a Frame>) -> Sent {
         // SAFETY: all three are plain C structs for which zero is a valid value.
-        let (mut vectors, mut names, mut messages): ([libc::iovec; BATCH], [libc::sockaddr_ll; BATCH], [libc::mmsghdr; BATCH]) =
-            unsafe { (mem::zeroed(), mem::zeroed(), mem::zeroed()) };
+        let (mut vectors, mut names, mut messages): (
+            [libc::iovec; BATCH],
+            [libc::sockaddr_ll; BATCH],
+            [libc::mmsghdr; BATCH],
+        ) = unsafe { (mem::zeroed(), mem::zeroed(), mem::zeroed()) };
         let slots = vectors.iter_mut().zip(names.iter_mut()).zip(messages.iter_mut());
         let mut wanted = 0;
         for (frame, ((vector, name), message)) in frames.into_iter().zip(slots) {
@@ -74,7 +77,8 @@ impl PacketSocket {
         }
         // SAFETY: the first `wanted` headers point to names and vectors on this stack frame and to octets borrowed
         // for the call; the kernel only reads them.
-        let sent = unsafe { libc::sendmmsg(self.fd.as_raw_fd(), messages.as_mut_ptr(), wanted, libc::MSG_DONTWAIT) };
+        let sent =
+            unsafe { libc::sendmmsg(self.fd.as_raw_fd(), messages.as_mut_ptr(), wanted, libc::MSG_DONTWAIT) };
         match usize::try_from(sent) {
             Ok(count) if count == wanted as usize => Sent { count, error: None },
             // The reason why the kernel stopped in the middle comes with the next call.

@@ -90,7 +90,9 @@ async fn converse(stream: UnixStream, asked: mpsc::Sender<Asked>) -> io::Result<
         Ok(request) => {
             let (reply, replied) = oneshot::channel();
             match asked.send((request, reply)).await {
-                Ok(()) => replied.await.unwrap_or_else(|_| Answer::Error("the daemon is stopping".to_owned())),
+                Ok(()) => {
+                    replied.await.unwrap_or_else(|_| Answer::Error("the daemon is stopping".to_owned()))
+                }
                 Err(_) => Answer::Error("the daemon is stopping".to_owned()),
             }
         }

@@ -39,7 +39,8 @@ fn missing_in(status: &str) -> Result<Vec<&'static str>, io::Error> {
         .and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok())
         .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "no CapEff line"))?;
     let has = |(_, bit): Capability| effective & (1 << bit) != 0;
-    let mut missing: Vec<_> = [NET_ADMIN, NET_RAW].into_iter().filter(|&cap| !has(cap)).map(|cap| cap.0).collect();
+    let mut missing: Vec<_> =
+        [NET_ADMIN, NET_RAW].into_iter().filter(|&cap| !has(cap)).map(|cap| cap.0).collect();
     if !has(BPF) && !has(SYS_ADMIN) {
         missing.push(BPF.0);
     }

@@ -3,8 +3,7 @@
 use tracing::info;
 
 use super::{
-    capabilities,
-    ledger,
+    capabilities, ledger,
     lock::PinLock,
     report,
     supervisor::{Paths, StartError, failed},
@@ -19,15 +18,16 @@ use crate::{datapath::Xdp, net::addr};
 pub fn clean_up(paths: &Paths) -> Result<(), StartError> {
     capabilities::check()?;
     let lock = PinLock::take(&paths.pins)?;
-    let stale = ledger::left_behind(&paths.ledger())
-        .map_err(failed(format!("read {}", paths.ledger().display())))?;
+    let stale =
+        ledger::left_behind(&paths.ledger()).map_err(failed(format!("read {}", paths.ledger().display())))?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(failed("start the runtime"))?;
     // Addresses go first: the datapath keeps them silent until they are gone.
     let errors = runtime.block_on(async {
-        let (connection, handle, _) = rtnetlink::new_connection().map_err(failed("open a netlink connection"))?;
+        let (connection, handle, _) =
+            rtnetlink::new_connection().map_err(failed("open a netlink connection"))?;
         tokio::spawn(connection);
         for left in &stale {
             info!(addr = %left.vip.addr, dev = left.vip.dev, "removing address");

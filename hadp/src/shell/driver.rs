@@ -14,18 +14,14 @@ use tokio::{
 use tracing::error;
 
 use super::{
-    announcements::Announcements,
     clock,
     messages::{Command, Mismatch, Notice, RouterView},
     realtime,
     timer::Timer,
+    voice::{Failure, Voice},
 };
 use crate::{
     datapath::{Datapath, Events, Record},
-    net::{
-        frames::{Message, Outlet},
-        packet::PacketSocket,
-    },
     proto::{Action, AddressList, Event, Heard, Node, Router, Slot, State},
     units::Time,
 };
@@ -51,8 +47,7 @@ pub(crate) struct Parts<D> {
 ///
 /// When the thread, its sockets or its timer cannot be created.
 pub(crate) fn spawn<D: Datapath + Send + 'static>(parts: Parts<D>) -> io::Result<JoinHandle<()>> {
-    let adverts = PacketSocket::open()?;
-    let bursts = PacketSocket::open()?;
+    let voice = Voice::open()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
     thread::Builder::new().name("election".to_owned()).spawn(move || {
         realtime::enter();
@@ -61,9 +56,7 @@ pub(crate) fn spawn<D: Datapath + Send + 'static>(parts: Parts<D>) -> io::Result
             node: Node::default(),
             routers: BTreeMap::new(),
             datapath,
-            adverts,
-            bursts,
-            announcements: Announcements::default(),
+            voice,
             actions: Vec::with_capacity(64),
             heard: Vec::with_capacity(16),
             notices,
@@ -78,13 +71,10 @@ pub(crate) fn spawn<D: Datapath + Send + 'static>(parts: Parts<D>) -> io::Result
 /// One router's surroundings; its state machine is in the node.
 #[derive(Default)]
 struct Attached {
-    outlet: Option<Box<Outlet>>,
     /// The last advert already told to the state machine.
     fed: Time,
     /// The last difference reported, so that it is reported once.
     mismatch: Option<(IpAddr, Mismatch)>,
-    /// Whether sending fails at present, so that it is reported once.
-    failing: bool,
 }
 
 #[derive(Clone, Copy, Eq, PartialEq)]
@@ -97,10 +87,7 @@ struct Driver<D> {
     node: Node,
     routers: BTreeMap<Slot, Attached>,
     datapath: D,
-    /// Adverts have a socket of their own, so that no burst of announcements can fill their buffer.
-    adverts: PacketSocket,
-    bursts: PacketSocket,
-    announcements: Announcements,
+    voice: Voice,
     actions: Vec<(Slot, Action)>,
     heard: Vec<Heard>,
     notices: UnboundedSender<Notice>,
@@ -110,16 +97,20 @@ struct Driver<D> {
 impl<D: Datapath> Driver<D> {
     async fn run(mut self, events: Events, mut commands: UnboundedReceiver<Command>) -> io::Result<()> {
         let mut timer = Timer::new()?;
-        let mut ring = AsyncFd::with_interest(events, Interest::READABLE)?;
+        // SAFETY: `Events` owns its ring buffer and returns the same descriptor for as long as it lives.
+        let mut ring = unsafe { AsyncFd::register_with_interest(events, Interest::READABLE) }?;
         loop {
             let drained = self.hear(ring.get_mut());
             self.expire();
-            self.announce();
+            if let Some(failure) = self.voice.speak() {
+                self.tell_failure(failure);
+            }
             if self.stopping == Stopping::HandingOver && self.all_stopped() {
                 self.tell(Notice::Stopped);
                 return Ok(());
             }
-            if drained == EVENTS_A_TURN || !self.announcements.is_empty() {
+            let speaks = self.voice.next();
+            if drained == EVENTS_A_TURN || speaks == Some(Time::ZERO) {
                 match commands.try_recv() {
                     Ok(command) => self.obey(command),
                     Err(TryRecvError::Empty) => {}
@@ -127,7 +118,7 @@ impl<D: Datapath> Driver<D> {
                 }
                 continue;
             }
-            timer.arm(self.node.next_deadline())?;
+            timer.arm([self.node.next_deadline(), speaks].into_iter().flatten().min())?;
             tokio::select! {
                 biased;
                 fired = timer.fired() => fired?,
@@ -217,76 +208,21 @@ impl<D: Datapath> Driver<D> {
             Action::SetLease { until } => {
                 self.datapath.set_lease(slot, until);
                 if until == Time::ZERO {
-                    self.announcements.cancel(slot);
+                    self.voice.hush(slot);
                 }
             }
-            Action::SendAdvert { priority } => {
-                if self.send(slot, priority) && priority > 0 {
+            Action::SendAdvert { priority } => match self.voice.advertise(slot, priority) {
+                Ok(()) if priority > 0 => {
                     let at = clock::now();
                     self.node.handle(at, slot, Event::AdvertSent { at }, actions);
                 }
-            }
-            Action::Announce { vips, rounds } => self.announcements.push(slot, vips, rounds),
+                Ok(()) | Err(None) => {}
+                Err(Some(failure)) => self.tell_failure(failure),
+            },
+            Action::Announce { vips, rounds } => self.voice.announce(slot, vips, rounds),
             Action::AcquireVips => self.tell(Notice::AcquireVips(slot)),
             Action::ReleaseVips => self.tell(Notice::ReleaseVips(slot)),
             Action::Notify(transition) => self.tell(Notice::Transition { slot, transition }),
-        }
-    }
-
-    /// Sends an advert; true if it left, by unicast to at least one peer.
-    fn send(&mut self, slot: Slot, priority: u8) -> bool {
-        let Some(attached) = self.routers.get_mut(&slot) else { return false };
-        let Some(outlet) = &attached.outlet else { return false };
-        let message = if priority == 0 { &outlet.resign } else { &outlet.advert };
-        let result = match message {
-            Message::Multicast(frame) => {
-                let sent = self.adverts.send([frame]);
-                sent.error.map_or(Ok(()), Err)
-            }
-            Message::Unicast(peers) => {
-                let mut result = Err(io::ErrorKind::NotConnected.into());
-                for (peer, message) in peers {
-                    match outlet.socket.send(message, *peer) {
-                        Ok(()) => result = Ok(()),
-                        Err(error) if result.is_err() => result = Err(error),
-                        Err(_) => {}
-                    }
-                }
-                result
-            }
-        };
-        match result {
-            Ok(()) => {
-                attached.failing = false;
-                true
-            }
-            Err(error) => {
-                let news = !std::mem::replace(&mut attached.failing, true);
-                if news {
-                    self.tell(Notice::SendFailed { slot, what: "advert", error });
-                }
-                false
-            }
-        }
-    }
-
-    /// Sends one slice of what waits to be announced.
-    fn announce(&mut self) {
-        let Some((slot, vips)) = self.announcements.front() else { return };
-        let outlet = self.routers.get(&slot).and_then(|attached| attached.outlet.as_ref());
-        let Some(frames) = outlet.and_then(|outlet| outlet.announcements.get(vips)) else {
-            self.announcements.cancel(slot);
-            return;
-        };
-        let sent = self.bursts.send(frames);
-        match sent.error {
-            None => self.announcements.sent(sent.count),
-            Some(error) if error.kind() == io::ErrorKind::WouldBlock => self.announcements.sent(sent.count),
-            Some(error) => {
-                // The interface went: its routers are told over netlink.
-                self.announcements.cancel(slot);
-                self.tell(Notice::SendFailed { slot, what: "announcement", error });
-            }
         }
     }
 
@@ -297,9 +233,7 @@ impl<D: Datapath> Driver<D> {
                 self.routers.insert(slot, Attached { fed: clock::now(), ..Attached::default() });
             }
             Command::Start { slot, source, outlet } => {
-                if let Some(attached) = self.routers.get_mut(&slot) {
-                    attached.outlet = Some(outlet);
-                }
+                self.voice.set(slot, outlet);
                 if self.stopping == Stopping::No {
                     self.step(slot, Event::Startup { source });
                 }
@@ -313,12 +247,18 @@ impl<D: Datapath> Driver<D> {
                 }
             }
             // The asker may have gone.
-            Command::Inspect(answer) => drop(answer.send(self.node.iter().map(|(slot, router)| view(slot, router)).collect())),
+            Command::Inspect(answer) => {
+                drop(answer.send(self.node.iter().map(|(slot, router)| view(slot, router)).collect()))
+            }
         }
     }
 
     fn all_stopped(&self) -> bool {
         self.node.iter().all(|(_, router)| matches!(router.state(), State::Initialize { .. }))
+    }
+
+    fn tell_failure(&self, Failure { slot, what, error }: Failure) {
+        self.tell(Notice::SendFailed { slot, what, error });
     }
 
     fn tell(&self, notice: Notice) {
@@ -333,6 +273,9 @@ fn view(slot: Slot, router: &Router) -> RouterView {
         state: router.state(),
         since: router.since(),
         source: router.source(),
-        following: router.active_router(),
+        following: router
+            .last_heard()
+            .filter(|_| matches!(router.state(), State::Backup { .. }))
+            .map(|heard| (heard.from, heard.priority)),
     }
 }

@@ -69,7 +69,8 @@ impl Ledger {
         let entries: Vec<_> = self.held.values().flatten().map(entry).collect();
         let text = serde_json::to_vec(&entries)?;
         let next = self.path.with_extension("new");
-        let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&next)?;
+        let mut file =
+            fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&next)?;
         io::Write::write_all(&mut file, &text)?;
         fs::rename(next, &self.path)
     }
@@ -97,7 +98,10 @@ fn entry(placed: &Placed) -> Entry {
 
 fn placed(entry: Entry) -> Placed {
     let Entry { ifindex, dev, addr, prefix, peer } = entry;
-    Placed { ifindex, vip: Vip { addr, prefix, broadcast: None, dev, scope: Scope::GLOBAL, label: None, peer } }
+    Placed {
+        ifindex,
+        vip: Vip { addr, prefix, broadcast: None, dev, scope: Scope::GLOBAL, label: None, peer },
+    }
 }
 
 #[cfg(test)]

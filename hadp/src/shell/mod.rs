@@ -15,6 +15,8 @@ pub mod capabilities;
 mod cleanup;
 pub mod clock;
 mod driver;
+mod holdings;
+mod interfaces;
 mod ledger;
 pub mod lock;
 mod messages;
@@ -24,6 +26,8 @@ mod report;
 mod roster;
 mod supervisor;
 mod timer;
+mod voice;
 
 pub use cleanup::clean_up;
+pub use roster::TooManyRouters;
 pub use supervisor::{Paths, StartError, run};

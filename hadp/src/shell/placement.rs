@@ -116,9 +116,12 @@ pub(crate) fn plan(slot: Slot, router: &Router, site: &Site) -> PlannedRouter {
     };
     let fold = |hash, vip: &Vip| match vip.addr {
         IpAddr::V4(addr) => fold_address(hash, u32::from_ne_bytes(addr.octets())),
-        IpAddr::V6(addr) => addr.octets().as_chunks::<4>().0.iter().fold(hash, |hash, word| {
-            fold_address(hash, u32::from_ne_bytes(*word))
-        }),
+        IpAddr::V6(addr) => addr
+            .octets()
+            .as_chunks::<4>()
+            .0
+            .iter()
+            .fold(hash, |hash, word| fold_address(hash, u32::from_ne_bytes(*word))),
     };
     PlannedRouter {
         slot,

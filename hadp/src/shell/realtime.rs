@@ -14,7 +14,9 @@ const PRIORITY: libc::c_int = 10;
 pub(crate) fn enter() {
     let param = libc::sched_param { sched_priority: PRIORITY };
     // SAFETY: `param` is a valid sched_param for the duration of the call; 0 means the calling thread.
-    let set = unsafe { libc::sched_setscheduler(0, libc::SCHED_FIFO | libc::SCHED_RESET_ON_FORK, &raw const param) };
+    let set = unsafe {
+        libc::sched_setscheduler(0, libc::SCHED_FIFO | libc::SCHED_RESET_ON_FORK, &raw const param)
+    };
     match set {
         0 => info!(priority = PRIORITY, "election thread runs under SCHED_FIFO"),
         _ => warn!(

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     net::{addr::AddressError, link::Links},
     observe::snapshot::{self, ActiveRouter, Peer, Snapshot, mac},
-    proto::{Slot, State},
+    proto::{Next, Slot, State},
     units::Time,
 };
 
@@ -51,11 +51,9 @@ pub(super) fn notice(roster: &Roster, links: &Links, notice: &Notice) {
         Notice::Transition { slot, transition } => {
             info!("({}) {} -> {}: {}", name(slot), transition.from, transition.to, transition.reason);
         }
-        Notice::Conflict { slot, addr, mac: claimer } => warn!(
-            "({}) {} claims {addr}, which this node owns",
-            name(slot),
-            mac(*claimer)
-        ),
+        Notice::Conflict { slot, addr, mac: claimer } => {
+            warn!("({}) {} claims {addr}, which this node owns", name(slot), mac(*claimer))
+        }
         Notice::Rejected { ifindex, from, mac: sender, vrid, reason } => {
             let dev = links.by_index(*ifindex).map_or("?", |link| link.name.as_str());
             warn!(
@@ -93,7 +91,10 @@ impl Supervisor {
                 .filter_map(|view| Some(self.router(self.roster.get(view.slot)?, view, now)))
                 .collect(),
             datapath: self.attached.values().cloned().collect(),
-            counters: Counter::ALL.iter().map(|&which| (which.name().to_owned(), stats.count(which))).collect(),
+            counters: Counter::ALL
+                .iter()
+                .map(|&which| (which.name().to_owned(), stats.count(which)))
+                .collect(),
             drops: DropReason::ALL
                 .iter()
                 .map(|&which| (which.name().to_owned(), drops.count(which)))
@@ -107,7 +108,8 @@ impl Supervisor {
             State::Initialize { cause } => (Some(cause.to_string()), Time::ZERO),
             State::Backup { .. } => (None, Time::ZERO),
             State::Active { lease, .. } => (None, lease),
-            State::Resigning { until, cause } => (Some(cause.to_string()), until),
+            State::Resigning { until, next: Next::Initialize(cause) } => (Some(cause.to_string()), until),
+            State::Resigning { until, next: Next::Backup } => (None, until),
         };
         snapshot::Router {
             name: router.name.clone(),

@@ -38,8 +38,7 @@ impl Roster {
     /// Gives every router a slot, in the configuration's order.
     pub(crate) fn new(routers: Vec<Router>) -> Result<Self, TooManyRouters> {
         let count = routers.len();
-        let virtual_addresses =
-            routers.iter().flat_map(placement::vips).map(|vip| vip.addr).collect();
+        let virtual_addresses = routers.iter().flat_map(placement::vips).map(|vip| vip.addr).collect();
         let mut entries = BTreeMap::new();
         for (index, router) in routers.into_iter().enumerate() {
             let slot = u32::try_from(index).ok().and_then(Slot::new).ok_or(TooManyRouters(count))?;
@@ -90,10 +89,14 @@ impl Roster {
 
     /// Describes to the datapath every router whose interfaces exist.
     pub(crate) fn plan(&self) -> Plan {
-        Plan { routers: self.sites().map(|(slot, router, site)| placement::plan(slot, router, site)).collect() }
+        Plan {
+            routers: self.sites().map(|(slot, router, site)| placement::plan(slot, router, site)).collect(),
+        }
     }
 
     fn sites(&self) -> impl Iterator<Item = (Slot, &Router, &Site)> {
-        self.entries.iter().filter_map(|(slot, entry)| Some((*slot, &entry.router, entry.placement.port.as_ref()?)))
+        self.entries
+            .iter()
+            .filter_map(|(slot, entry)| Some((*slot, &entry.router, entry.placement.port.as_ref()?)))
     }
 }

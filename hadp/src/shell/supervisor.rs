@@ -17,32 +17,27 @@ use tokio::{
     },
     time,
 };
-use tracing::{debug, error, info, warn};
+use tracing::{error, info, warn};
 
 use super::{
     capabilities::{self, CapabilityError},
     driver::{self, Parts},
-    ledger::{self, Ledger},
+    ledger::Ledger,
     lock::{LockError, PinLock},
     messages::{Command, Notice},
-    placement,
     report,
     roster::{Roster, TooManyRouters},
 };
 use crate::{
-    datapath::{AttachError, OpenError, Xdp},
+    datapath::{OpenError, Xdp},
     model::Config,
-    net::{
-        addr::{self, Placed},
-        frames::Outlet,
-        link::{Change, Links, Monitor, Seen},
-    },
+    net::link::{Links, Monitor, Seen},
     observe::control::{self, Answer, Asked, Request},
-    proto::{self, Cause, Slot},
+    proto::{self, Slot},
 };
 
 /// How long after a refusal an interface is tried again.
-const RETRY: Duration = Duration::from_secs(2);
+pub(super) const RETRY: Duration = Duration::from_secs(2);
 
 /// Where the daemon keeps what outlives it.
 #[derive(Clone, Debug)]
@@ -145,11 +140,11 @@ pub(super) struct Supervisor {
     /// Interfaces the datapath is attached to, by index: name and mode.
     pub(super) attached: BTreeMap<u32, (String, String)>,
     /// Interfaces that refused it, by index.
-    refused: BTreeSet<u32>,
+    pub(super) refused: BTreeSet<u32>,
     /// Routers whose frames could not be built.
-    unbuilt: BTreeSet<Slot>,
-    ledger: Ledger,
-    addresses: Handle,
+    pub(super) unbuilt: BTreeSet<Slot>,
+    pub(super) ledger: Ledger,
+    pub(super) addresses: Handle,
     commands: UnboundedSender<Command>,
     election: JoinHandle<()>,
     inputs: Option<Inputs>,
@@ -187,7 +182,8 @@ impl Supervisor {
         let election = driver::spawn(parts).map_err(failed("start the election thread"))?;
         let terminate = signal(SignalKind::terminate()).map_err(failed("handle SIGTERM"))?;
         let interrupt = signal(SignalKind::interrupt()).map_err(failed("handle SIGINT"))?;
-        let catch = |name, kind| signal(kind).map(|signal| (name, signal)).map_err(failed(format!("handle {name}")));
+        let catch =
+            |name, kind| signal(kind).map(|signal| (name, signal)).map_err(failed(format!("handle {name}")));
         let unused = [
             catch("SIGHUP", SignalKind::hangup())?,
             catch("SIGUSR1", SignalKind::user_defined1())?,
@@ -217,31 +213,6 @@ impl Supervisor {
         }
         supervisor.replace();
         Ok(supervisor)
-    }
-
-    /// Takes off what a killed daemon left on the interfaces, and what must not be there before an election.
-    async fn sweep(&self) {
-        let mut stale = match ledger::left_behind(&self.paths.ledger()) {
-            Ok(stale) => stale,
-            Err(error) => {
-                warn!(path = %self.paths.ledger().display(), %error, "cannot read which addresses were left behind");
-                Vec::new()
-            }
-        };
-        for (_, entry) in self.roster.iter() {
-            for vip in placement::vips(&entry.router) {
-                let Some(link) = self.links.by_name(&vip.dev) else { continue };
-                if link.addresses.iter().any(|&(addr, _)| vip.addr == addr) {
-                    stale.push(Placed { ifindex: link.index, vip: vip.clone() });
-                }
-            }
-        }
-        stale.sort_unstable_by(|a, b| (a.ifindex, a.vip.addr).cmp(&(b.ifindex, b.vip.addr)));
-        stale.dedup_by(|a, b| (a.ifindex, a.vip.addr) == (b.ifindex, b.vip.addr));
-        for left in &stale {
-            info!(addr = %left.vip.addr, dev = left.vip.dev, "removing an address that was left on its interface");
-        }
-        report::address_errors(&addr::remove(&self.addresses, &stale).await);
     }
 
     async fn run(mut self) -> Result<(), StartError> {
@@ -315,118 +286,9 @@ impl Supervisor {
         Ok(())
     }
 
-    fn command(&self, command: Command) {
+    pub(super) fn command(&self, command: Command) {
         if self.commands.send(command).is_err() {
             error!("the election thread is gone");
-        }
-    }
-
-    /// Places every router on the interfaces there are, and tells the election what that changed.
-    fn replace(&mut self) {
-        let mut changed: BTreeSet<Slot> = self.roster.place(&self.links, &self.refused).into_iter().collect();
-        changed.append(&mut self.unbuilt);
-        // Losses first: nothing may delay them.
-        for &slot in &changed {
-            if let Some(cause) = self.roster.get(slot).and_then(|entry| entry.placement.obstacle) {
-                self.command(Command::Fault { slot, cause });
-            }
-        }
-        self.attach();
-        changed.extend(self.roster.place(&self.links, &self.refused));
-        if changed.is_empty() {
-            return;
-        }
-        if let Err(error) = self.datapath.apply(&self.roster.plan()) {
-            error!(%error, "the datapath keeps its previous tables");
-        }
-        for slot in changed {
-            self.start_router(slot);
-        }
-    }
-
-    /// Attaches the datapath where routers need it and it is not yet; forgets interfaces that went.
-    fn attach(&mut self) {
-        let links = &self.links;
-        self.attached.retain(|&index, _| links.by_index(index).is_some());
-        for index in self.roster.interfaces() {
-            if self.attached.contains_key(&index) || self.refused.contains(&index) {
-                continue;
-            }
-            let Some(link) = self.links.by_index(index) else { continue };
-            match self.datapath.attach(index, &link.name, self.global.xdp_mode) {
-                Ok(mode) => {
-                    info!(dev = link.name, %mode, "datapath attached");
-                    self.attached.insert(index, (link.name.clone(), mode.to_string()));
-                }
-                Err(error @ AttachError::Gone { .. }) => debug!(%error, "interface went before it was used"),
-                Err(error) => {
-                    error!(%error, retry_s = RETRY.as_secs(), "datapath not attached; its routers wait");
-                    self.refused.insert(index);
-                }
-            }
-        }
-    }
-
-    /// Starts a router whose interfaces can be used, or says why it cannot run.
-    fn start_router(&mut self, slot: Slot) {
-        let Some(entry) = self.roster.get(slot) else { return };
-        let (site, cause) = match (&entry.placement.port, entry.placement.obstacle) {
-            (Some(site), None) => (site, None),
-            (Some(site), Some(cause)) => (site, Some(cause)),
-            (None, cause) => {
-                let cause = cause.unwrap_or(Cause::NoInterface);
-                self.command(Command::Fault { slot, cause });
-                return;
-            }
-        };
-        if let Some(cause) = cause {
-            self.command(Command::Fault { slot, cause });
-            return;
-        }
-        let by_name = |name: &str| {
-            let mut carriers = placement::vips(&entry.router).zip(&site.carriers);
-            carriers.find(|(vip, _)| vip.dev == name).map(|(_, carrier)| *carrier)
-        };
-        match Outlet::build(&entry.router, site.port(), by_name) {
-            Ok(outlet) => {
-                let source = site.source.into();
-                self.command(Command::Start { slot, source, outlet: Box::new(outlet) });
-            }
-            Err(error) => {
-                error!(router = entry.router.name, %error, "cannot speak for the router; it waits");
-                self.unbuilt.insert(slot);
-                self.command(Command::Fault { slot, cause: Cause::NoSource });
-            }
-        }
-    }
-
-    async fn changed(&mut self, change: Option<Change>) {
-        match change {
-            Some(Change::Link) => self.replace(),
-            Some(Change::Added(addr) | Change::Removed(_, addr)) if !self.roster.is_virtual(addr) => self.replace(),
-            Some(Change::Removed(index, addr)) => {
-                if let Some(placed) = self.ledger.find(index, addr).cloned() {
-                    warn!(%addr, dev = placed.vip.dev, "somebody removed a virtual address; putting it back");
-                    report::address_errors(&addr::add(&self.addresses, &[placed]).await);
-                }
-            }
-            Some(Change::Added(_)) | None => {}
-        }
-    }
-
-    /// Reads everything again after netlink messages were lost.
-    async fn resync(&mut self, monitor: &mut Monitor) {
-        warn!("netlink messages were lost; reading all interfaces again");
-        match Monitor::open().await {
-            Ok((reopened, links)) => {
-                *monitor = reopened;
-                self.links = links;
-                self.replace();
-            }
-            Err(error) => {
-                error!(%error, "cannot follow the interfaces over netlink");
-                time::sleep(RETRY).await;
-            }
         }
     }
 
@@ -434,30 +296,13 @@ impl Supervisor {
         match notice {
             Notice::AcquireVips(slot) => self.acquire(slot).await,
             Notice::ReleaseVips(slot) => self.release(slot).await,
-            told => report::notice(&self.roster, &self.links, &told),
+            told @ (Notice::Transition { .. }
+            | Notice::Conflict { .. }
+            | Notice::Rejected { .. }
+            | Notice::Mismatch { .. }
+            | Notice::SendFailed { .. }
+            | Notice::Stopped) => report::notice(&self.roster, &self.links, &told),
         }
-    }
-
-    async fn acquire(&mut self, slot: Slot) {
-        let Some(entry) = self.roster.get(slot) else { return };
-        let Some(site) = &entry.placement.port else { return };
-        let placed = placement::placed(&entry.router, site);
-        if let Err(error) = self.ledger.acquire(slot, placed) {
-            warn!(%error, path = %self.paths.ledger().display(), "addresses would be left behind by a crash");
-        }
-        report::address_errors(&addr::add(&self.addresses, self.ledger.held(slot)).await);
-    }
-
-    async fn release(&mut self, slot: Slot) {
-        let held = self.ledger.held(slot).to_vec();
-        if held.is_empty() {
-            return;
-        }
-        // Forgotten first: their removal, heard over netlink, must not put them back.
-        if let Err(error) = self.ledger.release(slot) {
-            warn!(%error, path = %self.paths.ledger().display(), "cannot write");
-        }
-        report::address_errors(&addr::remove(&self.addresses, &held).await);
     }
 
     async fn answer(&self, request: Request) -> Answer {

@@ -1,6 +1,9 @@
 //! A timer of the election thread, exact to the nanosecond the kernel gives.
 
-use std::{io, os::fd::AsFd as _};
+use std::{
+    io,
+    os::fd::{AsFd as _, AsRawFd, RawFd},
+};
 
 use nix::{
     sys::{
@@ -13,9 +16,18 @@ use tokio::io::{Interest, unix::AsyncFd};
 
 use crate::units::Time;
 
+/// The timerfd, as tokio wants descriptors.
+struct Descriptor(TimerFd);
+
+impl AsRawFd for Descriptor {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.as_fd().as_raw_fd()
+    }
+}
+
 /// A timerfd on CLOCK_MONOTONIC; tokio's own timers are whole milliseconds.
 pub(crate) struct Timer {
-    fd: AsyncFd<TimerFd>,
+    fd: AsyncFd<Descriptor>,
     armed: Option<Time>,
 }
 
@@ -23,8 +35,10 @@ impl Timer {
     /// Creates a disarmed timer in the current runtime.
     pub(crate) fn new() -> io::Result<Self> {
         let flags = TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC;
-        let fd = TimerFd::new(ClockId::CLOCK_MONOTONIC, flags)?;
-        Ok(Self { fd: AsyncFd::with_interest(fd, Interest::READABLE)?, armed: None })
+        let descriptor = Descriptor(TimerFd::new(ClockId::CLOCK_MONOTONIC, flags)?);
+        // SAFETY: the descriptor owns its file and returns the same number for as long as it lives.
+        let fd = unsafe { AsyncFd::register_with_interest(descriptor, Interest::READABLE) }?;
+        Ok(Self { fd, armed: None })
     }
 
     /// Sets when the timer fires next; `None` disarms it.
@@ -38,9 +52,9 @@ impl Timer {
                 let nanos = at.as_nanos().max(1);
                 let seconds = i64::try_from(nanos / 1_000_000_000).unwrap_or(i64::MAX);
                 let spec = TimeSpec::new(seconds, i64::try_from(nanos % 1_000_000_000).unwrap_or(0));
-                self.fd.get_ref().set(Expiration::OneShot(spec), TimerSetTimeFlags::TFD_TIMER_ABSTIME)?;
+                self.fd.get_ref().0.set(Expiration::OneShot(spec), TimerSetTimeFlags::TFD_TIMER_ABSTIME)?;
             }
-            None => self.fd.get_ref().unset()?,
+            None => self.fd.get_ref().0.unset()?,
         }
         self.armed = deadline;
         Ok(())
@@ -51,7 +65,7 @@ impl Timer {
         let mut ready = self.fd.readable().await?;
         ready.clear_ready();
         self.armed = None;
-        match unistd::read(self.fd.get_ref().as_fd(), &mut [0; 8]) {
+        match unistd::read(self.fd.get_ref().0.as_fd(), &mut [0; 8]) {
             // EAGAIN: re-armed since it fired.
             Ok(_) | Err(nix::errno::Errno::EAGAIN) => Ok(()),
             Err(error) => Err(error.into()),

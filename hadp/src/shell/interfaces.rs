@@ -1,0 +1,134 @@
+//! Following the interfaces: which router can run where, as they come, change and go.
+
+use std::collections::BTreeSet;
+
+use tokio::time;
+use tracing::{debug, error, info, warn};
+
+use super::{
+    messages::Command,
+    placement, report,
+    supervisor::{RETRY, Supervisor},
+};
+use crate::{
+    datapath::AttachError,
+    net::{
+        addr,
+        frames::Outlet,
+        link::{Change, Monitor},
+    },
+    proto::{Cause, Slot},
+};
+
+impl Supervisor {
+    /// Places every router on the interfaces there are, and tells the election what that changed.
+    pub(super) fn replace(&mut self) {
+        let mut changed: BTreeSet<Slot> = self.roster.place(&self.links, &self.refused).into_iter().collect();
+        changed.append(&mut self.unbuilt);
+        // Losses first: nothing may delay them.
+        for &slot in &changed {
+            if let Some(cause) = self.roster.get(slot).and_then(|entry| entry.placement.obstacle) {
+                self.command(Command::Fault { slot, cause });
+            }
+        }
+        self.attach();
+        changed.extend(self.roster.place(&self.links, &self.refused));
+        if changed.is_empty() {
+            return;
+        }
+        if let Err(error) = self.datapath.apply(&self.roster.plan()) {
+            error!(%error, "the datapath keeps its previous tables");
+        }
+        for slot in changed {
+            self.start_router(slot);
+        }
+    }
+
+    /// Attaches the datapath where routers need it and it is not yet; forgets interfaces that went.
+    fn attach(&mut self) {
+        let links = &self.links;
+        self.attached.retain(|&index, _| links.by_index(index).is_some());
+        for index in self.roster.interfaces() {
+            if self.attached.contains_key(&index) || self.refused.contains(&index) {
+                continue;
+            }
+            let Some(link) = self.links.by_index(index) else { continue };
+            match self.datapath.attach(index, &link.name, self.global.xdp_mode) {
+                Ok(mode) => {
+                    info!(dev = link.name, %mode, "datapath attached");
+                    self.attached.insert(index, (link.name.clone(), mode.to_string()));
+                }
+                Err(error @ AttachError::Gone { .. }) => debug!(%error, "interface went before it was used"),
+                Err(error) => {
+                    error!(%error, retry_s = RETRY.as_secs(), "datapath not attached; its routers wait");
+                    self.refused.insert(index);
+                }
+            }
+        }
+    }
+
+    /// Starts a router whose interfaces can be used, or says why it cannot run.
+    fn start_router(&mut self, slot: Slot) {
+        let Some(entry) = self.roster.get(slot) else { return };
+        let (site, cause) = match (&entry.placement.port, entry.placement.obstacle) {
+            (Some(site), None) => (site, None),
+            (Some(site), Some(cause)) => (site, Some(cause)),
+            (None, cause) => {
+                let cause = cause.unwrap_or(Cause::NoInterface);
+                self.command(Command::Fault { slot, cause });
+                return;
+            }
+        };
+        if let Some(cause) = cause {
+            self.command(Command::Fault { slot, cause });
+            return;
+        }
+        let by_name = |name: &str| {
+            let mut carriers = placement::vips(&entry.router).zip(&site.carriers);
+            carriers.find(|(vip, _)| vip.dev == name).map(|(_, carrier)| *carrier)
+        };
+        match Outlet::build(&entry.router, site.port(), by_name) {
+            Ok(outlet) => {
+                let source = site.source.into();
+                self.command(Command::Start { slot, source, outlet: Box::new(outlet) });
+            }
+            Err(error) => {
+                error!(router = entry.router.name, %error, "cannot speak for the router; it waits");
+                self.unbuilt.insert(slot);
+                self.command(Command::Fault { slot, cause: Cause::NoSource });
+            }
+        }
+    }
+
+    pub(super) async fn changed(&mut self, change: Option<Change>) {
+        match change {
+            Some(Change::Link) => self.replace(),
+            Some(Change::Added(addr) | Change::Removed(_, addr)) if !self.roster.is_virtual(addr) => {
+                self.replace()
+            }
+            Some(Change::Removed(index, addr)) => {
+                if let Some(placed) = self.ledger.find(index, addr).cloned() {
+                    warn!(%addr, dev = placed.vip.dev, "somebody removed a virtual address; putting it back");
+                    report::address_errors(&addr::add(&self.addresses, &[placed]).await);
+                }
+            }
+            Some(Change::Added(_)) | None => {}
+        }
+    }
+
+    /// Reads everything again after netlink messages were lost.
+    pub(super) async fn resync(&mut self, monitor: &mut Monitor) {
+        warn!("netlink messages were lost; reading all interfaces again");
+        match Monitor::open().await {
+            Ok((reopened, links)) => {
+                *monitor = reopened;
+                self.links = links;
+                self.replace();
+            }
+            Err(error) => {
+                error!(%error, "cannot follow the interfaces over netlink");
+                time::sleep(RETRY).await;
+            }
+        }
+    }
+}
