@@ -1,1 +1,9 @@
-//! Test tools of hadp.
+//! Test tools of hadp: a LAN of real daemons on real virtual links, and a client that measures them.
+//!
+//! The [`lab`] needs root and Linux, and makes everything in namespaces of its own: no interface, address or mount of
+//! the machine is touched.
+#![expect(clippy::disallowed_methods, reason = "the lab measures real time: it is the shell here")]
+
+pub mod bench;
+pub mod client;
+pub mod lab;

@@ -25,11 +25,26 @@ pub fn gratuitous(mac: [u8; 6], addr: [u8; 4]) -> [u8; ARP_FRAME_LEN] {
         &[0xff; 6],
         &addr,
     ];
-    let mut octets = frame.iter_mut();
-    for part in parts {
-        for (to, from) in octets.by_ref().zip(part) {
-            *to = *from;
-        }
+    for (to, from) in frame.iter_mut().zip(parts.into_iter().flatten()) {
+        *to = *from;
     }
     frame
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rfc9568_8_1_2_a_gratuitous_request_is_laid_out_as_arp() {
+        let frame = gratuitous([2, 0, 0, 0, 0, 1], [192, 0, 2, 9]);
+        #[rustfmt::skip]
+        let expected = [
+            0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 1, 0x08, 0x06,
+            0, 1, 8, 0, 6, 4, 0, 1,
+            2, 0, 0, 0, 0, 1, 192, 0, 2, 9,
+            0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 192, 0, 2, 9,
+        ];
+        assert_eq!(frame, expected);
+    }
 }

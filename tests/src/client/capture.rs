@@ -1,0 +1,70 @@
+//! Lists the advertisements that a machine hears.
+
+use std::{
+    net::Ipv4Addr,
+    sync::{Arc, Mutex},
+    time::Instant,
+};
+
+use anyhow::Result;
+
+use super::{
+    Mac,
+    frame::Frame,
+    socket::PacketSocket,
+    worker::{Worker, lock},
+};
+use crate::lab::Node;
+
+/// An advertisement as it was on the wire.
+#[derive(Clone, Copy, Debug)]
+pub struct SeenAdvert {
+    /// When it came.
+    pub at: Instant,
+    /// The frame's source.
+    pub from_mac: Mac,
+    /// The datagram's source.
+    pub from: Ipv4Addr,
+    /// The datagram's destination: the group, or a unicast peer.
+    pub to: Ipv4Addr,
+    /// 2 or 3.
+    pub version: u8,
+    /// The virtual router.
+    pub vrid: u8,
+    /// The priority; 0 resigns.
+    pub priority: u8,
+    /// The interval as the version carries it: v2 in seconds, v3 in centiseconds.
+    pub interval: u16,
+}
+
+/// Listens on a machine's `eth0` until dropped.
+#[derive(Debug)]
+pub struct Capture {
+    adverts: Arc<Mutex<Vec<SeenAdvert>>>,
+    _worker: Worker,
+}
+
+impl Capture {
+    /// Starts to listen on `node`.
+    ///
+    /// # Errors
+    ///
+    /// When its link cannot be opened.
+    pub fn start(node: &Node) -> Result<Self> {
+        let socket = Arc::new(PacketSocket::open(node)?);
+        let adverts = Arc::<Mutex<Vec<SeenAdvert>>>::default();
+        let seen = Arc::clone(&adverts);
+        let mut worker = Worker::default();
+        worker.listen(socket, move |at, frame| {
+            if let Frame::Vrrp { from_mac, from, to, version, vrid, priority, interval } = frame {
+                lock(&seen).push(SeenAdvert { at, from_mac, from, to, version, vrid, priority, interval });
+            }
+        });
+        Ok(Self { adverts, _worker: worker })
+    }
+
+    /// Returns the advertisements so far, in the order in which they came.
+    pub fn adverts(&self) -> Vec<SeenAdvert> {
+        lock(&self.adverts).clone()
+    }
+}

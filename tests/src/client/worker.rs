@@ -1,0 +1,89 @@
+//! Threads that send or listen until their owner is dropped.
+
+use std::{
+    net::Ipv4Addr,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use super::{Mac, frame::Frame, socket::PacketSocket};
+use crate::lab::Node;
+
+/// Threads with a common end.
+#[derive(Debug, Default)]
+pub(super) struct Worker {
+    stop: Arc<AtomicBool>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Worker {
+    /// Calls `heard` with every frame of interest that comes to `socket`, and when it came.
+    pub(super) fn listen(
+        &mut self,
+        socket: Arc<PacketSocket>,
+        mut heard: impl FnMut(Instant, Frame) + Send + 'static,
+    ) {
+        let mut buffer = PacketSocket::buffer();
+        self.spawn(move || {
+            if let Some(frame) = socket.receive(&mut buffer).and_then(Frame::parse) {
+                heard(Instant::now(), frame);
+            }
+        });
+    }
+
+    /// Calls `act` every `interval`. A call that comes late is not made up for: a burst would be another load.
+    pub(super) fn every(&mut self, interval: Duration, mut act: impl FnMut() + Send + 'static) {
+        let mut next = Instant::now();
+        self.spawn(move || {
+            // Threads inherit a slack of 50 us, half a probe's interval; refused, the probes are only less regular.
+            let _ = nix::sys::prctl::set_timerslack(1_000);
+            act();
+            next += interval;
+            match next.checked_duration_since(Instant::now()) {
+                Some(wait) => thread::sleep(wait),
+                None => next = Instant::now(),
+            }
+        });
+    }
+
+    fn spawn(&mut self, mut step: impl FnMut() + Send + 'static) {
+        let stop = Arc::clone(&self.stop);
+        self.threads.push(thread::spawn(move || {
+            while !stop.load(Ordering::Relaxed) {
+                step();
+            }
+        }));
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        for thread in self.threads.drain(..) {
+            let _ = thread.join(); // a panic there has been printed
+        }
+    }
+}
+
+/// Who probes whom.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ends {
+    pub(super) mac: Mac,
+    pub(super) from: Ipv4Addr,
+    pub(super) target: Ipv4Addr,
+}
+
+impl Ends {
+    pub(super) fn new(node: &Node, target: Ipv4Addr) -> Self {
+        Self { mac: Mac(node.mac()), from: node.address(), target }
+    }
+}
+
+/// Locks what threads share; a thread that panicked holding it has only pushed to a list.
+pub(super) fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}

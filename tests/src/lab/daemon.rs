@@ -1,0 +1,187 @@
+//! The daemons under test: hadp, and keepalived as the peer and the mark to beat.
+
+use std::{
+    env,
+    fmt::{self, Display},
+    path::{Path, PathBuf},
+    process::Command,
+    sync::OnceLock,
+    time::Duration,
+};
+
+use anyhow::{Context, Result, anyhow, bail};
+use nix::sys::signal::Signal;
+use serde_json::Value;
+
+use super::{Log, Node, Process};
+
+/// How long a daemon may take to hand over and end.
+const STOP_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A program that speaks VRRP and reads keepalived.conf.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Software {
+    /// hadp, as built from this workspace.
+    Hadp,
+    /// keepalived, as installed.
+    Keepalived,
+}
+
+impl Software {
+    /// Starts it on `node` with the configuration file `conf`.
+    ///
+    /// # Errors
+    ///
+    /// When it is not installed or cannot be built or started.
+    pub fn start(self, node: &Node, conf: &Path) -> Result<Daemon> {
+        let command = match self {
+            Self::Hadp => {
+                let mut command = node.command(&hadp_binary()?.to_string_lossy())?;
+                command.arg("run").arg("-f").arg(conf);
+                command
+            }
+            Self::Keepalived => {
+                let mut command = node.command("keepalived")?;
+                // In the foreground, log to the console with detail, VRRP only. Its pid files go to /run, the node's own.
+                command.args(["-n", "-l", "-D", "-P", "-f"]).arg(conf);
+                command
+            }
+        };
+        Ok(Daemon { software: self, process: node.spawn(command)? })
+    }
+
+    /// Starts it on `node` with this configuration text.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::start`].
+    pub fn start_with(self, node: &Node, conf: &str) -> Result<Daemon> {
+        self.start(node, &node.write("daemon.conf", conf)?)
+    }
+}
+
+impl Display for Software {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Hadp => "hadp",
+            Self::Keepalived => "keepalived",
+        })
+    }
+}
+
+/// A running daemon. Dropping it kills it.
+#[derive(Debug)]
+pub struct Daemon {
+    software: Software,
+    process: Process,
+}
+
+impl Daemon {
+    /// Starts hadp on `node`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Software::start`].
+    pub fn hadp(node: &Node, conf: &Path) -> Result<Self> {
+        Software::Hadp.start(node, conf)
+    }
+
+    /// Starts keepalived on `node`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Software::start`].
+    pub fn keepalived(node: &Node, conf: &Path) -> Result<Self> {
+        Software::Keepalived.start(node, conf)
+    }
+
+    /// Returns which program this is.
+    pub fn software(&self) -> Software {
+        self.software
+    }
+
+    /// Returns its process.
+    pub fn process(&mut self) -> &mut Process {
+        &mut self.process
+    }
+
+    /// Returns its log.
+    pub fn log(&self) -> &Log {
+        self.process.log()
+    }
+
+    /// Kills it with all its children, without a last word.
+    ///
+    /// # Errors
+    ///
+    /// When it has ended already.
+    pub fn crash(&mut self) -> Result<()> {
+        self.process.crash()
+    }
+
+    /// Asks it to end (SIGTERM), without waiting.
+    ///
+    /// # Errors
+    ///
+    /// When it has ended already.
+    pub fn terminate(&self) -> Result<()> {
+        self.process.signal(Signal::SIGTERM)
+    }
+
+    /// Asks it to end and waits until it has.
+    ///
+    /// # Errors
+    ///
+    /// When it does not end in time, or fails.
+    pub fn stop(&mut self) -> Result<()> {
+        self.terminate()?;
+        let status = self.process.wait(STOP_TIMEOUT)?;
+        if !status.success() {
+            bail!("{} ended with {status}; its log was:\n{}", self.software, self.log().text());
+        }
+        Ok(())
+    }
+}
+
+/// Asks the hadp of `node` for its status.
+///
+/// # Errors
+///
+/// When no daemon answers, or not in JSON.
+pub fn hadp_status(node: &Node) -> Result<Value> {
+    let text = node.run([&hadp_binary()?.to_string_lossy(), "status", "--json"])?;
+    serde_json::from_str(&text).with_context(|| format!("reading the status of {}: {text}", node.name()))
+}
+
+/// Returns the hadp program: `HADP_BIN`, or the workspace's, brought up to date.
+///
+/// # Errors
+///
+/// When it cannot be built.
+fn hadp_binary() -> Result<PathBuf> {
+    static BINARY: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    let binary = BINARY.get_or_init(|| match env::var_os("HADP_BIN") {
+        Some(path) => Ok(path.into()),
+        None => build_hadp().map_err(|error| format!("{error:#}")),
+    });
+    binary.clone().map_err(|error| anyhow!(error))
+}
+
+fn build_hadp() -> Result<PathBuf> {
+    let program = env::current_exe().context("finding this program")?;
+    let release = program.components().any(|part| part.as_os_str() == "release");
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.args(["build", "--quiet", "--package", "hadp", "--bin", "hadp"]);
+    command.args(release.then_some("--release")).current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
+    if !command.status().context("starting cargo to build hadp")?.success() {
+        bail!("hadp could not be built");
+    }
+    let profile = if release { "release" } else { "debug" };
+    let target = program.ancestors().find(|dir| dir.ends_with(profile));
+    let binary = target.context("finding the target directory")?.join("hadp");
+    if !binary.exists() {
+        bail!("cargo built no {}", binary.display());
+    }
+    Ok(binary)
+}

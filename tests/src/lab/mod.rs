@@ -1,0 +1,30 @@
+//! The namespace lab: a switch, nodes and a client, as network namespaces joined by virtual links.
+//!
+//! ```text
+//!   n1 10.77.0.1    n2 10.77.0.2    ...      client 10.77.0.50
+//!     eth0            eth0                     eth0
+//!       |               |                        |
+//!      p1              p2                       p50
+//!   +--------------------- br0 -----------------------+   switch
+//! ```
+//!
+//! Namespaces are anonymous: each lives as long as its holder process, which dies with the thread that made it. So a
+//! panic, and even a SIGKILL of the test, leaves nothing behind, and labs of different processes cannot collide.
+
+mod daemon;
+mod holder;
+mod lan;
+mod log;
+mod node;
+mod process;
+mod procfs;
+mod wait;
+
+pub use daemon::{Daemon, Software, hadp_status};
+pub use holder::Holder;
+pub use lan::Lan;
+pub use log::{Line, Log};
+pub use node::{Address, Node};
+pub use process::Process;
+pub use procfs::sweep;
+pub use wait::wait_until;

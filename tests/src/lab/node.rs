@@ -1,0 +1,203 @@
+//! A machine of the lab.
+
+use std::{
+    fs,
+    net::Ipv4Addr,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::Arc,
+};
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+
+use super::{Holder, Process};
+
+/// An address of an interface, as `ip addr` shows it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Address {
+    /// The interface.
+    pub interface: String,
+    /// The address, of either family, as text.
+    pub address: String,
+    /// The prefix length.
+    pub prefix: u64,
+    /// The label, of IPv4 addresses.
+    pub label: Option<String>,
+}
+
+/// A machine with `eth0` on the LAN, its own `/run`, `/sys` and BPF file system, and a directory for its files.
+#[derive(Debug)]
+pub struct Node {
+    pub(super) name: String,
+    pub(super) address: Ipv4Addr,
+    pub(super) mac: [u8; 6],
+    pub(super) dir: PathBuf,
+    /// Its port on the switch.
+    pub(super) port: String,
+    pub(super) holder: Holder,
+    pub(super) switch: Arc<Holder>,
+}
+
+impl Node {
+    /// Returns its host name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Returns its address on the LAN.
+    pub fn address(&self) -> Ipv4Addr {
+        self.address
+    }
+
+    /// Returns the MAC address of its `eth0`.
+    pub fn mac(&self) -> [u8; 6] {
+        self.mac
+    }
+
+    /// Returns its namespaces.
+    pub fn holder(&self) -> &Holder {
+        &self.holder
+    }
+
+    /// Writes a file into its directory and returns the path.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be written.
+    pub fn write(&self, file: &str, text: &str) -> Result<PathBuf> {
+        let path = self.dir.join(file);
+        fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
+        Ok(path)
+    }
+
+    /// Returns its directory, which is removed with the LAN.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Returns a command that will run in the node.
+    ///
+    /// # Errors
+    ///
+    /// When the node's namespaces cannot be handed over.
+    pub fn command(&self, program: &str) -> Result<Command> {
+        self.holder.command(program)
+    }
+
+    /// Runs a program to its end and returns what it wrote to standard output.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be run or fails; the error shows what it said.
+    pub fn run<const N: usize>(&self, argv: [&str; N]) -> Result<String> {
+        run(&self.holder, &self.name, &argv)
+    }
+
+    /// Starts a program that goes on running; it ends with the returned value or with the thread that started it.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be started.
+    pub fn spawn(&self, command: Command) -> Result<Process> {
+        let program = Path::new(command.get_program()).file_name().unwrap_or_default().to_string_lossy();
+        Process::spawn(format!("{program} on {}", self.name), command)
+    }
+
+    /// Returns the addresses of all its interfaces.
+    ///
+    /// # Errors
+    ///
+    /// When `ip` fails or speaks in another format.
+    pub fn addresses(&self) -> Result<Vec<Address>> {
+        let links: Value =
+            serde_json::from_str(&self.run(["ip", "-j", "addr"])?).context("reading ip -j addr")?;
+        let mut addresses = Vec::new();
+        for link in links.as_array().context("ip -j addr gave no list")? {
+            let text =
+                |value: &Value, field: &str| value.get(field).and_then(Value::as_str).map(str::to_owned);
+            for info in link.get("addr_info").and_then(Value::as_array).into_iter().flatten() {
+                addresses.push(Address {
+                    interface: text(link, "ifname").context("a link without a name")?,
+                    address: text(info, "local").context("an address without a value")?,
+                    prefix: info
+                        .get("prefixlen")
+                        .and_then(Value::as_u64)
+                        .context("an address without a length")?,
+                    label: text(info, "label"),
+                });
+            }
+        }
+        Ok(addresses)
+    }
+
+    /// Returns whether one of its interfaces has `address`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::addresses`].
+    pub fn holds(&self, address: Ipv4Addr) -> Result<bool> {
+        Ok(self.addresses()?.iter().any(|held| held.address == address.to_string()))
+    }
+
+    /// Cuts its line without a trace: its port neither takes nor gives frames, and the node still sees a carrier.
+    ///
+    /// # Errors
+    ///
+    /// When the switch refuses.
+    pub fn cut(&self) -> Result<()> {
+        self.port_state("disabled")
+    }
+
+    /// Mends what [`Self::cut`] cut.
+    ///
+    /// # Errors
+    ///
+    /// When the switch refuses.
+    pub fn mend(&self) -> Result<()> {
+        self.port_state("forwarding")
+    }
+
+    fn port_state(&self, state: &str) -> Result<()> {
+        run(&self.switch, "switch", &["bridge", "link", "set", "dev", &self.port, "state", state]).map(drop)
+    }
+
+    /// Takes `eth0` down, as an administrator does.
+    ///
+    /// # Errors
+    ///
+    /// When `ip` fails.
+    pub fn link_down(&self) -> Result<()> {
+        self.run(["ip", "link", "set", "eth0", "down"]).map(drop)
+    }
+
+    /// Brings `eth0` up.
+    ///
+    /// # Errors
+    ///
+    /// When `ip` fails.
+    pub fn link_up(&self) -> Result<()> {
+        self.run(["ip", "link", "set", "eth0", "up"]).map(drop)
+    }
+
+    /// Takes the carrier from `eth0` by taking down the switch's end of the line, or gives it back.
+    ///
+    /// # Errors
+    ///
+    /// When the switch refuses.
+    pub fn carrier(&self, up: bool) -> Result<()> {
+        let state = if up { "up" } else { "down" };
+        run(&self.switch, "switch", &["ip", "link", "set", &self.port, state]).map(drop)
+    }
+}
+
+/// Runs a program in a holder's namespaces and returns its standard output.
+pub(super) fn run(holder: &Holder, place: &str, argv: &[&str]) -> Result<String> {
+    let Some((program, arguments)) = argv.split_first() else { bail!("no program to run in {place}") };
+    let what = || format!("running {} in {place}", argv.join(" "));
+    let output = holder.command(program)?.args(arguments).output().with_context(what)?;
+    if !output.status.success() {
+        bail!("{}: {}: {}", what(), output.status, String::from_utf8_lossy(&output.stderr).trim());
+    }
+    String::from_utf8(output.stdout).with_context(what)
+}

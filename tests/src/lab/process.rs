@@ -1,0 +1,106 @@
+//! A program that runs in a node.
+
+use std::{
+    io,
+    process::{Child, Command, ExitStatus},
+    thread,
+    time::Duration,
+};
+
+use anyhow::{Context, Result};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+
+use super::{Log, procfs, wait_until};
+
+/// A running program with its log. Dropping it kills it, and shows the log if the thread is panicking.
+#[derive(Debug)]
+pub struct Process {
+    name: String,
+    child: Child,
+    log: Log,
+}
+
+impl Process {
+    /// Starts `command` and collects what it writes.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be started.
+    pub fn spawn(name: String, mut command: Command) -> Result<Self> {
+        let (reader, writer) = io::pipe().context("making a pipe")?;
+        command.stdout(writer.try_clone()?).stderr(writer);
+        let child =
+            command.spawn().with_context(|| format!("starting {name}: {:?}", command.get_program()))?;
+        drop(command); // it holds the pipe's writing end, and the log ends when all of them are closed
+        Ok(Self { name, child, log: Log::collect(reader) })
+    }
+
+    /// Returns its process id.
+    pub fn pid(&self) -> Pid {
+        Pid::from_raw(self.child.id().cast_signed())
+    }
+
+    /// Returns what it wrote.
+    pub fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// Sends `signal` to it, not to its children.
+    ///
+    /// # Errors
+    ///
+    /// When it has been waited for already.
+    pub fn signal(&self, signal: Signal) -> Result<()> {
+        kill(self.pid(), signal).with_context(|| format!("sending {signal} to {}", self.name))
+    }
+
+    /// Kills it and its descendants as if the machine's memory had run out: none of them can do a last thing.
+    ///
+    /// # Errors
+    ///
+    /// When it has ended already.
+    pub fn crash(&mut self) -> Result<()> {
+        // Stopped first, so that a parent neither notices that its children die nor starts others.
+        self.signal(Signal::SIGSTOP)?;
+        for pid in procfs::descendants(self.pid().as_raw()) {
+            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL); // it may have ended meanwhile
+        }
+        self.signal(Signal::SIGKILL)?;
+        self.child.wait().with_context(|| format!("waiting for {}", self.name))?;
+        Ok(())
+    }
+
+    /// Returns whether it still runs.
+    ///
+    /// # Errors
+    ///
+    /// When the system does not say.
+    pub fn running(&mut self) -> Result<bool> {
+        Ok(self.child.try_wait()?.is_none())
+    }
+
+    /// Waits for its end.
+    ///
+    /// # Errors
+    ///
+    /// Shows the log when it does not end within `timeout`.
+    pub fn wait(&mut self, timeout: Duration) -> Result<ExitStatus> {
+        let child = &mut self.child;
+        wait_until(&format!("end of {}", self.name), timeout, || Ok(child.try_wait()?.is_some()))
+            .with_context(|| format!("the log was:\n{}", self.log.text()))?;
+        Ok(self.child.wait()?)
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill(); // it may have ended already
+        let _ = self.child.wait();
+        if thread::panicking() {
+            eprintln!("---- log of {} ----\n{}", self.name, self.log.text());
+        }
+    }
+}
