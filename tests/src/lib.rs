@@ -5,5 +5,6 @@
 #![expect(clippy::disallowed_methods, reason = "the lab measures real time: it is the shell here")]
 
 pub mod bench;
+pub mod checks;
 pub mod client;
 pub mod lab;

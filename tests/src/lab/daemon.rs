@@ -158,7 +158,7 @@ pub fn hadp_status(node: &Node) -> Result<Value> {
 /// # Errors
 ///
 /// When it cannot be built.
-fn hadp_binary() -> Result<PathBuf> {
+pub fn hadp_binary() -> Result<PathBuf> {
     static BINARY: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     let binary = BINARY.get_or_init(|| match env::var_os("HADP_BIN") {
         Some(path) => Ok(path.into()),

@@ -20,7 +20,7 @@ mod process;
 mod procfs;
 mod wait;
 
-pub use daemon::{Daemon, Software, hadp_status};
+pub use daemon::{Daemon, Software, hadp_binary, hadp_status};
 pub use holder::Holder;
 pub use lan::Lan;
 pub use log::{Line, Log};
