@@ -108,7 +108,8 @@ fn a_killed_daemon_leaves_one_answering() -> Result<()> {
     assert_eq!(owners_since(&arp, killed), [mac(n1), mac(n2)], "both answered");
     let report = traffic.stop();
     let last = |who| report.probes.iter().rfind(|probe| probe.answered_by == Some(who)).map(|probe| probe.at);
-    let first_of = |who| report.probes.iter().find(|probe| probe.answered_by == Some(who)).map(|probe| probe.at);
+    let first_of =
+        |who| report.probes.iter().find(|probe| probe.answered_by == Some(who)).map(|probe| probe.at);
     ensure!(last(mac(n1)) < first_of(mac(n2)), "n1 served after n2 had taken over");
     Ok(())
 }

@@ -91,9 +91,17 @@ fn a_second_daemon_on_the_same_pins() -> Result<()> {
     let file = node.write("second.conf", &conf("eth0"))?;
     let second = hadp(node, &["run", "-f", &file.to_string_lossy()])?;
     ensure!(second.status.code() == Some(1), "{:?}", second.status);
-    ensure!(said(&second).contains("another hadp is running on the pins in /sys/fs/bpf/hadp"), "{}", said(&second));
+    ensure!(
+        said(&second).contains("another hadp is running on the pins in /sys/fs/bpf/hadp"),
+        "{}",
+        said(&second)
+    );
     let cleanup = hadp(node, &["cleanup"])?;
-    ensure!(cleanup.status.code() == Some(1) && said(&cleanup).contains("another hadp"), "{}", said(&cleanup));
+    ensure!(
+        cleanup.status.code() == Some(1) && said(&cleanup).contains("another hadp"),
+        "{}",
+        said(&cleanup)
+    );
     ensure!(node.holds(VIP)?, "the first one was disturbed");
     assert_eq!(state(node)?.0, "Active");
     Ok(())
@@ -131,7 +139,12 @@ fn a_foreign_xdp_program_is_named_and_waited_for() -> Result<()> {
     // Any XDP program will do: hadp's own, as a foreign one, from another pin directory.
     let other = data("scenarios/single/n1.conf");
     let mut foreign = node.command(&hadp_binary()?.to_string_lossy())?;
-    foreign.arg("run").arg("-f").arg(other).args(["--pin-dir", "/sys/fs/bpf/other", "--run-dir", "/run/other"]);
+    foreign.arg("run").arg("-f").arg(other).args([
+        "--pin-dir",
+        "/sys/fs/bpf/other",
+        "--run-dir",
+        "/run/other",
+    ]);
     let foreign = node.spawn(foreign)?;
     foreign.log().wait_for("datapath attached", 5 * SECOND)?;
     let daemon = Software::Hadp.start_with(node, &conf("eth0"))?;

@@ -30,7 +30,8 @@ fn winner(src: Ipv4Addr, ttl: u8, change: impl FnOnce(&mut Vec<u8>)) -> Result<V
     let Some(header) = ipv4::header(src.octets(), GROUP_V4.octets(), ttl, IPPROTO_VRRP, message.len()) else {
         anyhow::bail!("too long");
     };
-    let link = ether::header(ether::multicast_v4(GROUP_V4.octets()), [2, 0, 10, 77, 0, 50], ether::ETHERTYPE_IPV4);
+    let link =
+        ether::header(ether::multicast_v4(GROUP_V4.octets()), [2, 0, 10, 77, 0, 50], ether::ETHERTYPE_IPV4);
     Ok([&link[..], &header, &message].concat())
 }
 
@@ -57,23 +58,35 @@ fn forged_adverts_are_counted_and_change_nothing() -> Result<()> {
         ("looped_back", winner(node.address(), 255, |_| {})?),
         ("truncated", winner(CLIENT, 255, |message| message.truncate(10))?),
         ("trailing_bytes", winner(CLIENT, 255, |message| message.extend([0; 8]))?),
-        ("bad_type", winner(CLIENT, 255, |message| {
-            message[0] = 0x32;
-            repair(message);
-        })?),
-        ("bad_version", winner(CLIENT, 255, |message| {
-            message[0] = 0x21;
-            repair(message);
-        })?),
-        ("zero_interval", winner(CLIENT, 255, |message| {
-            message[4..6].fill(0);
-            repair(message);
-        })?),
-        ("no_address", winner(CLIENT, 255, |message| {
-            message[3] = 0;
-            message.truncate(8);
-            repair(message);
-        })?),
+        (
+            "bad_type",
+            winner(CLIENT, 255, |message| {
+                message[0] = 0x32;
+                repair(message);
+            })?,
+        ),
+        (
+            "bad_version",
+            winner(CLIENT, 255, |message| {
+                message[0] = 0x21;
+                repair(message);
+            })?,
+        ),
+        (
+            "zero_interval",
+            winner(CLIENT, 255, |message| {
+                message[4..6].fill(0);
+                repair(message);
+            })?,
+        ),
+        (
+            "no_address",
+            winner(CLIENT, 255, |message| {
+                message[3] = 0;
+                message.truncate(8);
+                repair(message);
+            })?,
+        ),
     ];
     let rounds = 20;
     lan.client().holder().in_net(|| {

@@ -30,7 +30,9 @@ impl Protocol {
     /// Returns the configuration of one router with this priority.
     fn conf(self, priority: u8) -> String {
         let special = match self {
-            Self::V2 => "version 2\n    advert_int 1\n    authentication { auth_type PASS\n        auth_pass 1111 }",
+            Self::V2 => {
+                "version 2\n    advert_int 1\n    authentication { auth_type PASS\n        auth_pass 1111 }"
+            }
             Self::V3 => "version 3\n    advert_int 0.1",
         };
         format!(

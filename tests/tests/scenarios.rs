@@ -80,7 +80,10 @@ fn single() -> Result<()> {
     }
     first.stop()?;
     drop(second);
-    ensure!(n1.run(["ip", "link", "show", "eth0"])?.contains("xdp") == false, "XDP stays attached after a stop");
+    ensure!(
+        n1.run(["ip", "link", "show", "eth0"])?.contains("xdp") == false,
+        "XDP stays attached after a stop"
+    );
     ensure!(!n1.run(["ls", "/sys/fs/bpf"])?.contains("hadp"), "pins stay after a stop");
     Ok(())
 }

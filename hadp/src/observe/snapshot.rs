@@ -59,8 +59,23 @@ pub struct Router {
     /// The Active router it follows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub active_router: Option<ActiveRouter>,
+    /// How its last takeover went.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub takeover: Option<Takeover>,
     /// Everyone heard for this router.
     pub peers: Vec<Peer>,
+}
+
+/// The course of a takeover.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Takeover {
+    /// When it was decided, in nanoseconds of CLOCK_MONOTONIC.
+    pub decided_ns: u64,
+    /// How much later the lease was stored, in nanoseconds: from here on the datapath answers.
+    pub stored_after_ns: u64,
+    /// How much later than the decision the first advert had left, in nanoseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub advertised_after_ns: Option<u64>,
 }
 
 /// The Active router a Backup follows.

@@ -15,7 +15,7 @@ use tracing::error;
 
 use super::{
     clock,
-    messages::{Command, Mismatch, Notice, RouterView},
+    messages::{Command, Mismatch, Notice, RouterView, Takeover},
     realtime,
     timer::Timer,
     voice::{Failure, Voice},
@@ -75,6 +75,10 @@ struct Attached {
     fed: Time,
     /// The last difference reported, so that it is reported once.
     mismatch: Option<(IpAddr, Mismatch)>,
+    /// The lease as it was last stored.
+    lease: Time,
+    /// How the last takeover went.
+    takeover: Option<Takeover>,
 }
 
 #[derive(Clone, Copy, Eq, PartialEq)]
@@ -192,21 +196,23 @@ impl<D: Datapath> Driver<D> {
     /// Applies one event to one router, and carries out what it orders.
     fn step(&mut self, slot: Slot, event: Event) {
         let mut actions = std::mem::take(&mut self.actions);
-        self.node.handle(clock::now(), slot, event, &mut actions);
+        let decided = clock::now();
+        self.node.handle(decided, slot, event, &mut actions);
         let mut next = 0;
         // Sending an advert appends the orders of its `AdvertSent` behind those that are under way.
         while let Some((slot, action)) = actions.get(next).cloned() {
             next += 1;
-            self.perform(slot, action, &mut actions);
+            self.perform(slot, action, decided, &mut actions);
         }
         actions.clear();
         self.actions = actions;
     }
 
-    fn perform(&mut self, slot: Slot, action: Action, actions: &mut Vec<(Slot, Action)>) {
+    fn perform(&mut self, slot: Slot, action: Action, decided: Time, actions: &mut Vec<(Slot, Action)>) {
         match action {
             Action::SetLease { until } => {
                 self.datapath.set_lease(slot, until);
+                self.note_lease(slot, until, decided);
                 if until == Time::ZERO {
                     self.voice.hush(slot);
                 }
@@ -214,6 +220,7 @@ impl<D: Datapath> Driver<D> {
             Action::SendAdvert { priority } => match self.voice.advertise(slot, priority) {
                 Ok(()) if priority > 0 => {
                     let at = clock::now();
+                    self.note_advert(slot, at);
                     self.node.handle(at, slot, Event::AdvertSent { at }, actions);
                 }
                 Ok(()) | Err(None) => {}
@@ -223,6 +230,22 @@ impl<D: Datapath> Driver<D> {
             Action::AcquireVips => self.tell(Notice::AcquireVips(slot)),
             Action::ReleaseVips => self.tell(Notice::ReleaseVips(slot)),
             Action::Notify(transition) => self.tell(Notice::Transition { slot, transition }),
+        }
+    }
+
+    /// Notes when a takeover was decided and stored; a renewal is none.
+    fn note_lease(&mut self, slot: Slot, until: Time, decided: Time) {
+        let Some(attached) = self.routers.get_mut(&slot) else { return };
+        if attached.lease == Time::ZERO && until != Time::ZERO {
+            attached.takeover = Some(Takeover { decided, stored: clock::now(), advertised: None });
+        }
+        attached.lease = until;
+    }
+
+    /// Notes when the first advert of a takeover had left.
+    fn note_advert(&mut self, slot: Slot, at: Time) {
+        if let Some(takeover) = self.routers.get_mut(&slot).and_then(|attached| attached.takeover.as_mut()) {
+            takeover.advertised.get_or_insert(at);
         }
     }
 
@@ -247,10 +270,26 @@ impl<D: Datapath> Driver<D> {
                 }
             }
             // The asker may have gone.
-            Command::Inspect(answer) => {
-                drop(answer.send(self.node.iter().map(|(slot, router)| view(slot, router)).collect()))
-            }
+            Command::Inspect(answer) => drop(answer.send(self.views())),
         }
+    }
+
+    fn views(&self) -> Vec<RouterView> {
+        let takeover = |slot| self.routers.get(&slot).and_then(|attached: &Attached| attached.takeover);
+        self.node
+            .iter()
+            .map(|(slot, router)| RouterView {
+                slot,
+                state: router.state(),
+                since: router.since(),
+                source: router.source(),
+                following: router
+                    .last_heard()
+                    .filter(|_| matches!(router.state(), State::Backup { .. }))
+                    .map(|heard| (heard.from, heard.priority)),
+                takeover: takeover(slot),
+            })
+            .collect()
     }
 
     fn all_stopped(&self) -> bool {
@@ -264,18 +303,5 @@ impl<D: Datapath> Driver<D> {
     fn tell(&self, notice: Notice) {
         // The supervisor outlives this thread; if it does not, there is nobody to tell.
         drop(self.notices.send(notice));
-    }
-}
-
-fn view(slot: Slot, router: &Router) -> RouterView {
-    RouterView {
-        slot,
-        state: router.state(),
-        since: router.since(),
-        source: router.source(),
-        following: router
-            .last_heard()
-            .filter(|_| matches!(router.state(), State::Backup { .. }))
-            .map(|heard| (heard.from, heard.priority)),
     }
 }

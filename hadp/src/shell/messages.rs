@@ -66,4 +66,17 @@ pub(crate) struct RouterView {
     pub(crate) source: Option<IpAddr>,
     /// The Active router it follows, when it is Backup and has heard one: address and priority.
     pub(crate) following: Option<(IpAddr, u8)>,
+    /// How its last takeover went.
+    pub(crate) takeover: Option<Takeover>,
+}
+
+/// The times of a takeover.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Takeover {
+    /// When the event that decided it was taken up.
+    pub(crate) decided: Time,
+    /// When the lease had been stored: from here on XDP answers.
+    pub(crate) stored: Time,
+    /// When the first advert had left.
+    pub(crate) advertised: Option<Time>,
 }

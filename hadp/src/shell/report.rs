@@ -126,6 +126,11 @@ impl Supervisor {
             lease_ms: millis(lease, now),
             vips: placement::vips(router).map(|vip| format!("{}/{}", vip.addr, vip.prefix)).collect(),
             active_router: view.following.map(|(addr, priority)| ActiveRouter { addr, priority }),
+            takeover: view.takeover.map(|times| snapshot::Takeover {
+                decided_ns: times.decided.as_nanos(),
+                stored_after_ns: nanos(times.stored, times.decided),
+                advertised_after_ns: times.advertised.map(|at| nanos(at, times.decided)),
+            }),
             peers: self.datapath.peers(view.slot).iter().map(|peer| describe(peer, now)).collect(),
         }
     }
@@ -140,6 +145,11 @@ fn describe(peer: &hadp_common::peer::Peer, now: Time) -> Peer {
         adverts: peer.adverts,
         last_seen_ms: millis(now, Time::from_nanos(peer.last_seen_ns)),
     }
+}
+
+/// Returns the nanoseconds from `earlier` to `later`, 0 if it is not later.
+fn nanos(later: Time, earlier: Time) -> u64 {
+    later.as_nanos().saturating_sub(earlier.as_nanos())
 }
 
 /// Returns the whole milliseconds from `earlier` to `later`, 0 if it is not later.
