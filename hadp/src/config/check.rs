@@ -52,7 +52,8 @@ fn parameters(node: &Node, word: &Word, keyword: &Keyword, problems: &mut Proble
     let count = node.words.len().saturating_sub(1);
     let name = keyword.name;
     if count < keyword.min {
-        let parameters = if keyword.min == 1 { "a parameter".into() } else { format!("{} parameters", keyword.min) };
+        let parameters =
+            if keyword.min == 1 { "a parameter".into() } else { format!("{} parameters", keyword.min) };
         problems.error(word.span, format!("`{name}` needs {parameters}")).label("a parameter is missing");
     }
     if let Some(extra) = node.param(keyword.max) {
@@ -74,7 +75,8 @@ fn unknown(node: &Node, word: &Word, vocab: &Vocab, problems: &mut Problems) {
         Some(_) => format!("`{name}` is not a keyword of {}", quoted(block)),
         None => format!("unknown keyword `{name}` in {}", quoted(block)),
     };
-    let far = || suggest::nearest(name, vocab::ALL.iter().flat_map(|other| other.keywords).map(|other| other.name));
+    let far =
+        || suggest::nearest(name, vocab::ALL.iter().flat_map(|other| other.keywords).map(|other| other.name));
     let problem = problems.warning(word.span, message);
     problem.label(skipped);
     if let Some(home) = home {

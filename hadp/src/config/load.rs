@@ -1,6 +1,6 @@
 //! A path in, a configuration and its problems out.
 
-use std::{fmt, path::Path};
+use std::path::Path;
 
 use super::{
     check,
@@ -13,26 +13,20 @@ use super::{
 use crate::model::Config;
 
 /// What a configuration depends on besides its files.
+#[derive(Clone, Debug)]
 pub struct Options {
     /// The configuration id of `@id` lines and `${_INSTANCE}`, keepalived's `-i`; the short host name if there is none.
     pub id: Option<String>,
     /// Whether what is otherwise warned of is an error.
     pub strict: bool,
     /// Looks up an environment variable, for `${_ENV NAME}`.
-    pub env: Box<dyn Fn(&str) -> Option<String>>,
+    pub env: fn(&str) -> Option<String>,
 }
 
 impl Default for Options {
     /// Returns what the machine has: its host name and this process's environment.
     fn default() -> Self {
-        Self { id: None, strict: false, env: Box::new(|name| std::env::var(name).ok()) }
-    }
-}
-
-impl fmt::Debug for Options {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { id, strict, env: _ } = self;
-        f.debug_struct("Options").field("id", id).field("strict", strict).finish_non_exhaustive()
+        Self { id: None, strict: false, env: |name| std::env::var(name).ok() }
     }
 }
 
@@ -57,7 +51,7 @@ pub fn load(path: &Path, options: &Options) -> Loaded {
 pub fn load_from(source: &dyn Source, path: &Path, options: &Options) -> Loaded {
     let mut problems = Problems::new(options.strict);
     let id = options.id.clone().unwrap_or_else(|| host_name(source));
-    let mut reader = Reader::new(source, &id, &*options.env, &mut problems);
+    let mut reader = Reader::new(source, &id, options.env, &mut problems);
     match source.kind(path) {
         Kind::Directory => reader.pattern(&path.join("*.conf")),
         Kind::Missing => reader.pattern(path),

@@ -109,7 +109,11 @@ impl Parser {
         self.too_deep = 0;
         while let Some(node) = self.open.pop() {
             let span = node.block.as_ref().map_or_else(|| node.span(), |block| block.open);
-            let name = if node.name().is_empty() { "a block".into() } else { format!("the block of `{}`", node.name()) };
+            let name = if node.name().is_empty() {
+                "a block".into()
+            } else {
+                format!("the block of `{}`", node.name())
+            };
             let message = format!("missing `}}`: {name} is still open where {event}");
             let problem = problems.error(span, message).label("opened here");
             if let Some(at) = at {

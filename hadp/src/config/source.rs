@@ -58,7 +58,8 @@ impl Source for Disk {
     fn list(&self, dir: &Path) -> Vec<String> {
         let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
         let entries = fs::read_dir(dir).into_iter().flatten().flatten();
-        let mut names: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+        let mut names: Vec<String> =
+            entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
         names.sort_unstable();
         names
     }

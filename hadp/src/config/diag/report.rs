@@ -38,12 +38,14 @@ impl Diagnostic {
         let mut help = help;
         if !text.is_empty() {
             let caption = (!label.is_empty()).then(|| label.clone());
-            labels.push(LabeledSpan::new_primary_with_span(caption, (span.start as usize, span.len as usize)));
+            labels
+                .push(LabeledSpan::new_primary_with_span(caption, (span.start as usize, span.len as usize)));
         }
         // A label can only point into the file that is shown; a place in another one is told in words.
         match related {
             Some((other, text)) if other.file == span.file => {
-                labels.push(LabeledSpan::new_with_span(Some(text), (other.start as usize, other.len as usize)));
+                labels
+                    .push(LabeledSpan::new_with_span(Some(text), (other.start as usize, other.len as usize)));
             }
             Some((other, text)) => {
                 if let Some(file) = files.file(other.file) {

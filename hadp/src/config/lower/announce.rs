@@ -37,7 +37,15 @@ impl Schedule {
             let value = number(keyword, word, 0..=MAX_SECONDS, problems);
             value.map(|seconds| Duration::from_secs(seconds.into()))
         };
-        let rounds = |least, problems: &mut Problems| number(keyword, word, least..=MAX_REPEAT, problems);
+        let rounds = |least: u32, problems: &mut Problems| {
+            let value = number(keyword, word, 0..=MAX_REPEAT, problems)?;
+            if value < least {
+                problems
+                    .warning(word.span, format!("{keyword} is at least {least}"))
+                    .label(format!("taken for {least}"));
+            }
+            Some(value.max(least))
+        };
         // Tutorials write an interval of 0 for "no pause", which is the default.
         let pause = |problems: &mut Problems| seconds(keyword, word, Duration::ZERO..=MAX_INTERVAL, problems);
         match keyword.strip_prefix("vrrp_").unwrap_or(keyword) {
@@ -45,7 +53,9 @@ impl Schedule {
             "garp_master_repeat" => self.repeat = rounds(1, problems).or(self.repeat),
             "garp_master_refresh" => self.refresh = whole(problems).or(self.refresh),
             "garp_master_refresh_repeat" => self.refresh_repeat = rounds(1, problems).or(self.refresh_repeat),
-            "garp_lower_prio_delay" => self.lower_priority_delay = whole(problems).or(self.lower_priority_delay),
+            "garp_lower_prio_delay" => {
+                self.lower_priority_delay = whole(problems).or(self.lower_priority_delay)
+            }
             "garp_lower_prio_repeat" => {
                 self.lower_priority_repeat = rounds(0, problems).or(self.lower_priority_repeat);
             }
@@ -70,7 +80,10 @@ impl Schedule {
             refresh: self.refresh.or(global.refresh).unwrap_or(base.refresh),
             refresh_repeat: self.refresh_repeat.or(global.refresh_repeat).unwrap_or(base.refresh_repeat),
             lower_priority_delay: self.lower_priority_delay.or(global.lower_priority_delay).unwrap_or(delay),
-            lower_priority_repeat: self.lower_priority_repeat.or(global.lower_priority_repeat).unwrap_or(repeat),
+            lower_priority_repeat: self
+                .lower_priority_repeat
+                .or(global.lower_priority_repeat)
+                .unwrap_or(repeat),
             garp_interval: self.garp_interval.or(global.garp_interval).unwrap_or(base.garp_interval),
             gna_interval: self.gna_interval.or(global.gna_interval).unwrap_or(base.gna_interval),
         }

@@ -1,6 +1,9 @@
 //! `authentication`.
 
-use super::value::{Given, choice};
+use super::{
+    draft::Attempt,
+    value::{Given, choice},
+};
 use crate::{
     config::{ast::Node, diag::Problems, diag::Span},
     model::Auth,
@@ -13,7 +16,7 @@ const PASSWORD: usize = 8;
 #[derive(Clone, Debug)]
 pub(super) struct Authentication {
     span: Span,
-    kind: Option<Given<Kind>>,
+    kind: Attempt<Given<Kind>>,
     password: Option<Given<[u8; PASSWORD]>>,
 }
 
@@ -26,13 +29,14 @@ enum Kind {
 impl Authentication {
     /// Reads the block.
     pub(super) fn read(node: &Node, problems: &mut Problems) -> Self {
-        let mut this = Self { span: node.span(), kind: None, password: None };
+        let mut this = Self { span: node.span(), kind: Attempt::Missing, password: None };
         for node in node.children() {
             let Some(word) = node.param(0) else { continue };
             match node.name() {
                 "auth_type" => {
                     let kind = choice("auth_type", word, &[("PASS", Kind::Pass), ("AH", Kind::Ah)], problems);
-                    this.kind = kind.map(|value| Given { value, span: word.span });
+                    this.kind =
+                        kind.map_or(Attempt::Wrong, |value| Attempt::Given(Given { value, span: word.span }));
                 }
                 "auth_pass" => {
                     let octets = word.text.as_bytes();
@@ -57,20 +61,23 @@ impl Authentication {
     /// Like keepalived, half a block authenticates nothing. AH is refused: without it the others would discard this
     /// node's adverts and both sides would be Active.
     pub(super) fn v2(&self, problems: &mut Problems) -> Auth {
-        match (self.kind, self.password) {
-            (Some(Given { value: Kind::Ah, span }), _) => {
-                let problem = problems.error(span, "auth_type AH is not implemented");
+        match (&self.kind, self.password) {
+            (Attempt::Given(Given { value: Kind::Ah, span }), _) => {
+                let problem = problems.error(*span, "auth_type AH is not implemented");
                 problem.label("hadp sends and accepts PASS only");
-                problem.help("use `auth_type PASS` on all routers of this VRID, or version 3 without authentication");
+                problem.help(
+                    "use `auth_type PASS` on all routers of this VRID, or version 3 without authentication",
+                );
                 Auth::None
             }
-            (Some(Given { value: Kind::Pass, .. }), Some(password)) => Auth::Pass(password.value),
-            (Some(_), None) => {
+            (Attempt::Given(Given { value: Kind::Pass, .. }), Some(password)) => Auth::Pass(password.value),
+            (Attempt::Wrong, _) => Auth::None,
+            (Attempt::Given(_), None) => {
                 let problem = problems.warning(self.span, "authentication without auth_pass is ignored");
                 problem.label("`auth_pass` is missing");
                 Auth::None
             }
-            (None, password) => {
+            (Attempt::Missing, password) => {
                 let span = password.map_or(self.span, |password| password.span);
                 let problem = problems.warning(span, "authentication without auth_type is ignored");
                 problem.label("has no effect").help("add `auth_type PASS`");
@@ -81,7 +88,8 @@ impl Authentication {
 
     /// Warns that v3 has no authentication (RFC 9568 §9).
     pub(super) fn ignored_in_v3(&self, problems: &mut Problems) {
-        let problem = problems.warning(self.span, "VRRP version 3 has no authentication: the block is ignored");
+        let problem =
+            problems.warning(self.span, "VRRP version 3 has no authentication: the block is ignored");
         problem.label("has no effect").help("remove it, or set `version 2`");
     }
 }

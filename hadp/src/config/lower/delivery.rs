@@ -49,13 +49,16 @@ impl Peers {
                     "min_ttl" => &mut peer.min_ttl,
                     "max_ttl" => &mut peer.max_ttl,
                     _ => {
-                        let problem = problems.warning(option.span, format!("unknown option `{name}` of unicast_peer"));
+                        let problem =
+                            problems.warning(option.span, format!("unknown option `{name}` of unicast_peer"));
                         problem.label("skipped").help("min_ttl or max_ttl");
                         continue;
                     }
                 };
                 let Some(value) = words.next() else {
-                    problems.error(option.span, format!("`{name}` needs a number")).label("a parameter is missing");
+                    problems
+                        .error(option.span, format!("`{name}` needs a number"))
+                        .label("a parameter is missing");
                     continue;
                 };
                 self.limited = true;
@@ -84,13 +87,16 @@ impl Draft<'_> {
             self.report_no_peers(problems);
             return Delivery::Multicast { group: self.group(family, defaults, problems) };
         }
-        let check_source = self.peers.limited || self.peers.check_source.unwrap_or(defaults.check_unicast_src);
+        let check_source =
+            self.peers.limited || self.peers.check_source.unwrap_or(defaults.check_unicast_src);
         if let Some(beyond) = self.peers.list.get(MAX_UNICAST_PEERS)
             && check_source
         {
-            let problem = problems.error(beyond.span, format!("more than {MAX_UNICAST_PEERS} unicast peers to check"));
+            let problem =
+                problems.error(beyond.span, format!("more than {MAX_UNICAST_PEERS} unicast peers to check"));
             problem.label("beyond the limit");
-            problem.help("with check_unicast_src, min_ttl or max_ttl the peers are looked up for each advert");
+            problem
+                .help("with check_unicast_src, min_ttl or max_ttl the peers are looked up for each advert");
         }
         Delivery::Unicast { peers, check_source }
     }
@@ -105,7 +111,9 @@ impl Draft<'_> {
 
     fn report_no_peers(&self, problems: &mut Problems) {
         let name = &self.name.text;
-        let Some(span) = self.peers.mentioned.or(self.peers.required.then_some(self.name.span)) else { return };
+        let Some(span) = self.peers.mentioned.or(self.peers.required.then_some(self.name.span)) else {
+            return;
+        };
         if self.peers.required {
             let problem = problems.error(span, format!("`{name}` is to use unicast and has no unicast_peer"));
             problem.label("unicast_fault_no_peer forbids multicast");

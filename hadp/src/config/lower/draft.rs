@@ -17,7 +17,7 @@ pub(super) struct Draft<'a> {
     /// `state`.
     pub(super) state: InitialState,
     /// `interface`.
-    pub(super) interface: Option<Given<String>>,
+    pub(super) interface: Attempt<String>,
     /// `version`.
     pub(super) version: Option<Given<u8>>,
     /// `virtual_router_id`.
@@ -61,7 +61,7 @@ pub(super) struct Draft<'a> {
 }
 
 /// A value that must be given.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) enum Attempt<T> {
     /// It was not.
     Missing,
@@ -77,7 +77,7 @@ impl<'a> Draft<'a> {
         Self {
             name,
             state: InitialState::Backup,
-            interface: None,
+            interface: Attempt::Missing,
             version: None,
             vrid: Attempt::Missing,
             priority: None,

@@ -23,7 +23,12 @@ const MAX_V3: u16 = 4095;
 
 impl Draft<'_> {
     /// Returns the router, or `None` if something it needs is missing or it is not implemented yet.
-    pub(super) fn finish(&self, defaults: &Defaults, unique: &mut Unique, problems: &mut Problems) -> Option<Router> {
+    pub(super) fn finish(
+        &self,
+        defaults: &Defaults,
+        unique: &mut Unique,
+        problems: &mut Problems,
+    ) -> Option<Router> {
         // One after the other, so that all that is missing is reported at once.
         let interface = self.interface(defaults, problems);
         let vrid = self.vrid(problems);
@@ -73,11 +78,15 @@ impl Draft<'_> {
     }
 
     fn interface(&self, defaults: &Defaults, problems: &mut Problems) -> Option<String> {
-        match self.interface.as_ref().map(|given| &given.value).or(defaults.interface.as_ref()) {
-            Some(name) => Some(name.clone()),
-            None => {
-                let problem = problems.error(self.name.span, format!("`{}` has no interface", self.name.text));
-                problem.label("`interface` is missing").help("add `interface NAME`, or default_interface globally");
+        match (&self.interface, &defaults.interface) {
+            (Attempt::Given(name), _) | (Attempt::Missing, Some(name)) => Some(name.clone()),
+            (Attempt::Wrong, _) => None,
+            (Attempt::Missing, None) => {
+                let problem =
+                    problems.error(self.name.span, format!("`{}` has no interface", self.name.text));
+                problem
+                    .label("`interface` is missing")
+                    .help("add `interface NAME`, or default_interface globally");
                 None
             }
         }
@@ -88,8 +97,11 @@ impl Draft<'_> {
             Attempt::Given(vrid) => Some(vrid),
             Attempt::Wrong => None,
             Attempt::Missing => {
-                let problem = problems.error(self.name.span, format!("`{}` has no virtual_router_id", self.name.text));
-                problem.label("`virtual_router_id` is missing").help("the same number on all routers, from 1 to 255");
+                let problem =
+                    problems.error(self.name.span, format!("`{}` has no virtual_router_id", self.name.text));
+                problem
+                    .label("`virtual_router_id` is missing")
+                    .help("the same number on all routers, from 1 to 255");
                 None
             }
         }
@@ -123,7 +135,10 @@ impl Draft<'_> {
         };
         let delay = self.preempt_delay.filter(|delay| delay.value > Duration::ZERO);
         if let Some(exception) = exception {
-            let spans = [("nopreempt", self.nopreempt.map(|given| given.span)), ("preempt_delay", delay.map(|d| d.span))];
+            let spans = [
+                ("nopreempt", self.nopreempt.map(|given| given.span)),
+                ("preempt_delay", delay.map(|d| d.span)),
+            ];
             for (keyword, span) in spans {
                 let Some(span) = span else { continue };
                 let problem = problems.warning(span, format!("{keyword} has no effect with {exception}"));
@@ -157,7 +172,9 @@ impl Draft<'_> {
             let mode = if message_only { ChecksumMode::Message } else { ChecksumMode::WithPseudoHeader };
             return Version::V3(mode);
         }
-        Version::V2(self.authentication.as_ref().map_or(Auth::None, |authentication| authentication.v2(problems)))
+        Version::V2(
+            self.authentication.as_ref().map_or(Auth::None, |authentication| authentication.v2(problems)),
+        )
     }
 
     fn interval(&self, version: Version, problems: &mut Problems) -> Option<Centis> {
@@ -167,7 +184,9 @@ impl Draft<'_> {
         match version {
             Version::V2(_) if given.value.subsec_micros() != 0 => {
                 let problem = problems.error(given.span, "advert_int of VRRP version 2 is in whole seconds");
-                problem.label("a fraction of a second").help("set `version 3`, whose interval is 0.01 to 40.95 s");
+                problem
+                    .label("a fraction of a second")
+                    .help("set `version 3`, whose interval is 0.01 to 40.95 s");
                 return None;
             }
             Version::V3(_) if centis > MAX_V3 => {
@@ -176,7 +195,10 @@ impl Draft<'_> {
                 return None;
             }
             Version::V3(_) if micros % 10_000 != 0 => {
-                let message = format!("advert_int is in hundredths of a second: rounded to {}", f64::from(centis) / 100.0);
+                let message = format!(
+                    "advert_int is in hundredths of a second: rounded to {}",
+                    f64::from(centis) / 100.0
+                );
                 problems.warning(given.span, message).label("rounded");
             }
             Version::V2(_) | Version::V3(_) => {}

@@ -101,8 +101,12 @@ impl Defaults {
             }
             "default_interface" => self.interface = interface(keyword, word, problems),
             "vrrp_version" => self.version = octet(keyword, word, 2..=3, problems).unwrap_or(self.version),
-            "vrrp_mcast_group4" => self.group4 = group(keyword, word, Family::V4, problems).unwrap_or(self.group4),
-            "vrrp_mcast_group6" => self.group6 = group(keyword, word, Family::V6, problems).unwrap_or(self.group6),
+            "vrrp_mcast_group4" => {
+                self.group4 = group(keyword, word, Family::V4, problems).unwrap_or(self.group4)
+            }
+            "vrrp_mcast_group6" => {
+                self.group6 = group(keyword, word, Family::V6, problems).unwrap_or(self.group6)
+            }
             "vrrp_down_timer_adverts" => {
                 let adverts = octet(keyword, word, 1..=100, problems);
                 self.down_timer_adverts = adverts.unwrap_or(self.down_timer_adverts);
@@ -123,7 +127,8 @@ pub(super) fn group(keyword: &str, word: &Word, family: Family, problems: &mut P
         Family::V4 => Ipv4Addr::new(224, 0, 0, 18).into(),
         Family::V6 => GROUP_V6.into(),
     };
-    let problem = problems.error(word.span, format!("{keyword} `{group}` is not a multicast group of its family"));
+    let problem =
+        problems.error(word.span, format!("{keyword} `{group}` is not a multicast group of its family"));
     problem.label("not a group").help(format!("for example {example}"));
     None
 }

@@ -65,7 +65,10 @@ impl<'a> Draft<'a> {
             "use_vmac" => {
                 self.virtual_mac = true;
                 if let Some(mac) = node.words.iter().skip(1).find(|word| word.text.contains(':')) {
-                    problems.unsupported(mac.span, "another MAC than the virtual router's is not implemented yet");
+                    problems.unsupported(
+                        mac.span,
+                        "another MAC than the virtual router's is not implemented yet",
+                    );
                 }
             }
             "v3_checksum_as_v2" => self.v3_checksum_as_v2 = switch(node, problems),
@@ -82,18 +85,19 @@ impl<'a> Draft<'a> {
         match keyword {
             "state" => self.state = state(word, problems),
             "interface" => {
-                self.interface = interface(keyword, word, problems).map(|value| Given { value, span });
-                // One that is wrong has been reported: it is not missing as well.
-                self.interface.get_or_insert_with(|| Given { value: String::new(), span });
+                self.interface = interface(keyword, word, problems).map_or(Attempt::Wrong, Attempt::Given);
             }
-            "version" => self.version = octet(keyword, word, 2..=3, problems).map(|value| Given { value, span }),
+            "version" => {
+                self.version = octet(keyword, word, 2..=3, problems).map(|value| Given { value, span })
+            }
             "virtual_router_id" => {
                 let vrid = octet(keyword, word, 1..=255, problems).and_then(Vrid::new);
                 self.vrid = vrid.map_or(Attempt::Wrong, Attempt::Given);
             }
             "priority" => self.priority = octet(keyword, word, 1..=255, problems).and_then(Priority::new),
             "advert_int" => {
-                self.interval = seconds(keyword, word, INTERVALS, problems).map(|value| Given { value, span });
+                self.interval =
+                    seconds(keyword, word, INTERVALS, problems).map(|value| Given { value, span });
             }
             "preempt_delay" => {
                 let delay = seconds(keyword, word, Duration::ZERO..=MAX_PREEMPT_DELAY, problems);
@@ -108,7 +112,9 @@ impl<'a> Draft<'a> {
     fn travel(&mut self, keyword: &str, word: &'a Word, problems: &mut Problems) {
         let span = word.span;
         match keyword {
-            "mcast_src_ip" => self.source = address(keyword, word, problems).map(|value| Given { value, span }),
+            "mcast_src_ip" => {
+                self.source = address(keyword, word, problems).map(|value| Given { value, span })
+            }
             "unicast_src_ip" => {
                 self.source = address(keyword, word, problems).map(|value| Given { value, span });
                 self.peers.mentioned.get_or_insert(span);

@@ -25,7 +25,8 @@ impl Unique {
     /// Takes a name; false, and an error, if another instance has it.
     pub(super) fn name(&mut self, name: &Word, problems: &mut Problems) -> bool {
         if let Some(&first) = self.names.get(&name.text) {
-            let problem = problems.error(name.span, format!("vrrp_instance `{}` is defined twice", name.text));
+            let problem =
+                problems.error(name.span, format!("vrrp_instance `{}` is defined twice", name.text));
             problem.label("defined again").related(first, "defined here first");
             return false;
         }
@@ -45,7 +46,8 @@ impl Unique {
         let key = (interface.to_owned(), family, vrid);
         if let Some((other, first)) = self.keys.get(&key) {
             let v = family as u8;
-            let message = format!("`{other}` and `{}` both have VRID {vrid} with IPv{v} on {interface}", name.text);
+            let message =
+                format!("`{other}` and `{}` both have VRID {vrid} with IPv{v} on {interface}", name.text);
             let problem = problems.error(name.span, message);
             problem.label("the second one").related(*first, "the first one");
             return false;
@@ -64,7 +66,8 @@ impl Unique {
         for VipDraft { span, vip } in vips {
             let key = (vip.dev.clone(), vip.addr);
             if let Some((other, first)) = self.vips.get(&key) {
-                let problem = problems.error(*span, format!("`{other}` has `{}` on {} already", vip.addr, vip.dev));
+                let problem =
+                    problems.error(*span, format!("`{other}` has `{}` on {} already", vip.addr, vip.dev));
                 problem.label("two routers cannot move one address").related(*first, "the first one");
             } else {
                 self.vips.insert(key, (name.text.clone(), *span));

@@ -9,7 +9,7 @@ use crate::config::{
 };
 
 /// A value and where it was given.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Given<T> {
     /// The value.
     pub(super) value: T,
@@ -33,7 +33,10 @@ pub(super) fn number(
             return Some(value);
         }
         let message = format!("{keyword} {text} is out of range");
-        problems.error(word.span, message).label(between(&range)).help(format!("a number {}", between(&range)));
+        problems
+            .error(word.span, message)
+            .label(between(&range))
+            .help(format!("a number {}", between(&range)));
     } else {
         let problem = problems.error(word.span, format!("{keyword} takes a whole number, not `{text}`"));
         problem.label("not a whole number").help(format!("a number {}", between(&range)));
@@ -49,7 +52,12 @@ fn between(range: &RangeInclusive<u32>) -> String {
 }
 
 /// Reads a number that fits an octet.
-pub(super) fn octet(keyword: &str, word: &Word, range: RangeInclusive<u8>, problems: &mut Problems) -> Option<u8> {
+pub(super) fn octet(
+    keyword: &str,
+    word: &Word,
+    range: RangeInclusive<u8>,
+    problems: &mut Problems,
+) -> Option<u8> {
     let range = u32::from(*range.start())..=u32::from(*range.end());
     number(keyword, word, range, problems).and_then(|value| u8::try_from(value).ok())
 }
@@ -64,7 +72,9 @@ pub(super) fn seconds(
     let (low, high) = (range.start().as_secs_f64(), range.end().as_secs_f64());
     let Some(value) = decimal(&word.text) else {
         let problem = problems.error(word.span, format!("{keyword} takes seconds, not `{}`", word.text));
-        problem.label("not a decimal number").help(format!("from {low} to {high}, with up to six decimal places"));
+        problem
+            .label("not a decimal number")
+            .help(format!("from {low} to {high}, with up to six decimal places"));
         return None;
     };
     if !range.contains(&value) {
@@ -78,7 +88,8 @@ pub(super) fn seconds(
 fn decimal(text: &str) -> Option<Duration> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let digits = |text: &str| text.bytes().all(|c| c.is_ascii_digit());
-    if !digits(whole) || !digits(fraction) || fraction.len() > 6 || (whole.is_empty() && fraction.is_empty()) {
+    if !digits(whole) || !digits(fraction) || fraction.len() > 6 || (whole.is_empty() && fraction.is_empty())
+    {
         return None;
     }
     let seconds = if whole.is_empty() { 0 } else { whole.parse().ok()? };
@@ -103,7 +114,8 @@ pub(super) fn switch(node: &Node, problems: &mut Problems) -> Option<bool> {
 pub(super) fn address(keyword: &str, word: &Word, problems: &mut Problems) -> Option<IpAddr> {
     let address = word.text.parse().ok();
     if address.is_none() {
-        let problem = problems.error(word.span, format!("{keyword} takes an IP address, not `{}`", word.text));
+        let problem =
+            problems.error(word.span, format!("{keyword} takes an IP address, not `{}`", word.text));
         problem.label("not an address");
     }
     address
@@ -112,7 +124,8 @@ pub(super) fn address(keyword: &str, word: &Word, problems: &mut Problems) -> Op
 /// Reads the name of an interface.
 pub(super) fn interface(keyword: &str, word: &Word, problems: &mut Problems) -> Option<String> {
     let name = &word.text;
-    let valid = (1..=MAX_NAME).contains(&name.len()) && !name.contains(|c: char| c == '/' || c.is_whitespace());
+    let valid =
+        (1..=MAX_NAME).contains(&name.len()) && !name.contains(|c: char| c == '/' || c.is_whitespace());
     if valid && name != "." && name != ".." {
         return Some(name.clone());
     }

@@ -37,8 +37,15 @@ pub(super) fn read(node: &Node, problems: &mut Problems) -> Option<VipDraft> {
         problems.error(block.open, "an address takes no block").label("unexpected `{`");
     }
     let (addr, prefix) = prefixed(word, problems)?;
-    let mut vip =
-        Vip { addr, prefix, broadcast: None, dev: String::new(), scope: Scope::GLOBAL, label: None, peer: None };
+    let mut vip = Vip {
+        addr,
+        prefix,
+        broadcast: None,
+        dev: String::new(),
+        scope: Scope::GLOBAL,
+        label: None,
+        peer: None,
+    };
     let mut words = node.words.iter().skip(1);
     while let Some(option) = words.next() {
         let name = option.text.as_str();
@@ -60,7 +67,9 @@ pub(super) fn read(node: &Node, problems: &mut Problems) -> Option<VipDraft> {
             continue;
         }
         let Some(value) = words.next() else {
-            problems.error(option.span, format!("`{name}` needs a parameter")).label("a parameter is missing");
+            problems
+                .error(option.span, format!("`{name}` needs a parameter"))
+                .label("a parameter is missing");
             return None;
         };
         set(&mut vip, name, value, problems)?;

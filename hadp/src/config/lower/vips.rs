@@ -3,10 +3,7 @@
 use hadp_common::{addr::Family, wire::vrrp::MAX_ADDRESSES};
 
 use super::{draft::Draft, vip::VipDraft};
-use crate::{
-    config::diag::Problems,
-    model::Vip,
-};
+use crate::{config::diag::Problems, model::Vip};
 
 /// The longest IPv6 datagram on a link of the usual MTU, and what of it is no address (RFC 8200 §3, RFC 9568 §5.2).
 const MTU_V6: usize = 1500;
@@ -42,7 +39,8 @@ impl Draft<'_> {
             Family::V6 => (MTU_V6 - HEADERS_V6) / 16,
         };
         if let Some(beyond) = vips.get(most) {
-            let message = format!("an advert holds {most} addresses: {} are moved to excluded", vips.len() - most);
+            let message =
+                format!("an advert holds {most} addresses: {} are moved to excluded", vips.len() - most);
             problems.warning(beyond.span, message).label("this one and those behind it");
             excluded = vips.split_off(most);
         }

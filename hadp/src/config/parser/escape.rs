@@ -40,9 +40,16 @@ mod tests {
 
     #[test]
     fn escapes() {
-        for (text, expected) in
-            [("n", '\n'), ("x41", 'A'), ("101", 'A'), ("cA", '\x01'), ("\\", '\\'), ("q", 'q'), ("xzz", 'x'), ("7", '\x07')]
-        {
+        for (text, expected) in [
+            ("n", '\n'),
+            ("x41", 'A'),
+            ("101", 'A'),
+            ("cA", '\x01'),
+            ("\\", '\\'),
+            ("q", 'q'),
+            ("xzz", 'x'),
+            ("7", '\x07'),
+        ] {
             assert_eq!(read(&mut text.char_indices().peekable()), Some(expected), "{text}");
         }
         assert_eq!(read(&mut "".char_indices().peekable()), None);

@@ -99,7 +99,9 @@ impl Lexer<'_> {
             }
         }
         let span = self.line.span(start..self.line.text().len());
-        self.problems.error(span, format!("the quote `{quote}` is not closed on this line")).label("opened here");
+        self.problems
+            .error(span, format!("the quote `{quote}` is not closed on this line"))
+            .label("opened here");
     }
 
     /// Reads what follows a backslash outside quotes.

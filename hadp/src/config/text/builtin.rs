@@ -12,7 +12,7 @@ pub(super) struct Context<'a> {
     /// The configuration id.
     pub(super) id: &'a str,
     /// Looks up an environment variable.
-    pub(super) env: &'a dyn Fn(&str) -> Option<String>,
+    pub(super) env: fn(&str) -> Option<String>,
 }
 
 /// Returns what a built-in macro stands for, or `None` if there is none of this name.
@@ -48,7 +48,7 @@ mod tests {
     #[test]
     fn built_ins() {
         let env = |name: &str| (name == "HOME").then(|| "/root".to_owned());
-        let context = Context { directory: Path::new("/etc/hadp"), id: "n1", env: &env };
+        let context = Context { directory: Path::new("/etc/hadp"), id: "n1", env };
         for (name, args, expected) in [
             ("_PWD", "", Some(Some("/etc/hadp"))),
             ("_INSTANCE", "", Some(Some("n1"))),

@@ -67,8 +67,7 @@ impl Reader<'_> {
         } else {
             return true;
         };
-        let span = line.span(0..line.text().len());
-        self.problems.error(span, reason).label("expanded here").help("does a macro use itself?");
+        self.problems.error(line.expansion(), reason).label("expanded here").help("does a macro use itself?");
         false
     }
 
@@ -85,7 +84,8 @@ impl Reader<'_> {
         }
         let header = repeat::header(text);
         let mut from = 0;
-        while let Some(found) = macros::find(text, from).filter(|found| header.is_none_or(|end| found.range.start < end))
+        while let Some(found) =
+            macros::find(text, from).filter(|found| header.is_none_or(|end| found.range.start < end))
         {
             from = found.range.end;
             if let Some(lines) = self.substitute(&line, &found) {
@@ -109,7 +109,8 @@ impl Reader<'_> {
         while let Some(condition) = line.text().strip_prefix('@') {
             let len = condition.find(char::is_whitespace).unwrap_or(condition.len());
             let word = condition.get(..len).unwrap_or("");
-            let holds = word.strip_prefix('^').map_or_else(|| word == self.id, |unwanted| unwanted != self.id);
+            let holds =
+                word.strip_prefix('^').map_or_else(|| word == self.id, |unwanted| unwanted != self.id);
             if !holds {
                 return None;
             }
@@ -187,7 +188,9 @@ impl Reader<'_> {
             if quoted || !(braced || near.is_some()) {
                 continue;
             }
-            let problem = self.problems.warning(line.span(found.range), format!("macro `{}` is not defined", found.name));
+            let problem = self
+                .problems
+                .warning(line.span(found.range), format!("macro `{}` is not defined", found.name));
             problem.label("left as it is");
             if let Some(near) = near {
                 problem.help(format!("did you mean `${{{near}}}`?"));

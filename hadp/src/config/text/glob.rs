@@ -123,7 +123,9 @@ impl Token {
             Self::Any => false,
             Self::One => true,
             Self::Char(expected) => *expected == c,
-            Self::Set { inverted, ranges } => ranges.iter().any(|&(low, high)| (low..=high).contains(&c)) != *inverted,
+            Self::Set { inverted, ranges } => {
+                ranges.iter().any(|&(low, high)| (low..=high).contains(&c)) != *inverted
+            }
         }
     }
 }

@@ -40,7 +40,8 @@ impl Reader<'_> {
         let Some(demands) = Demands::of(keyword) else { return false };
         let pattern = argument.trim();
         if pattern.is_empty() {
-            let problem = self.problems.error(line.span(0..text.len()), format!("`{keyword}` needs a file name"));
+            let problem =
+                self.problems.error(line.span(0..text.len()), format!("`{keyword}` needs a file name"));
             problem.label("a parameter is missing");
             return true;
         }
@@ -52,7 +53,8 @@ impl Reader<'_> {
             let found = self.included(&alternative);
             if found.is_empty() {
                 let wild = glob::is_wild(&alternative);
-                let demanded = if several { demands.braces } else { demands.path && (!wild || demands.wildcard) };
+                let demanded =
+                    if several { demands.braces } else { demands.path && (!wild || demands.wildcard) };
                 self.report_missing(&alternative, span, demanded, wild || several);
             }
             for path in found {
@@ -101,7 +103,8 @@ impl Reader<'_> {
             match self.source.kind(path) {
                 Kind::File => self.file(path, Some(span)),
                 Kind::Directory | Kind::Other | Kind::Missing => {
-                    self.problems.warning(span, format!("`{}` is not a regular file and is skipped", path.display()));
+                    self.problems
+                        .warning(span, format!("`{}` is not a regular file and is skipped", path.display()));
                 }
             }
         }

@@ -68,17 +68,29 @@ impl Line {
 
     /// Returns where a part of the line came from.
     pub(crate) fn span(&self, range: Range<usize>) -> Span {
-        let (Some(first), Some(last)) = (self.part(range.start), self.part(range.end.saturating_sub(1))) else {
+        let (Some(first), Some(last)) = (self.part(range.start), self.part(range.end.saturating_sub(1)))
+        else {
             return Span::default();
         };
-        let start = if first.exact { first.skip(range.start - first.at).origin.start } else { first.origin.start };
+        let start =
+            if first.exact { first.skip(range.start - first.at).origin.start } else { first.origin.start };
         let end = if last.exact {
             last.skip(range.end.saturating_sub(last.at)).origin.start
         } else {
             last.origin.end()
         };
-        let len = if first.origin.file == last.origin.file && end >= start { end - start } else { first.origin.len };
+        let len = if first.origin.file == last.origin.file && end >= start {
+            end - start
+        } else {
+            first.origin.len
+        };
         Span { file: first.origin.file, start, len }
+    }
+
+    /// Returns where the first macro of the line is used; the whole line if it uses none.
+    pub(crate) fn expansion(&self) -> Span {
+        let first = self.parts.iter().find(|part| !part.exact);
+        first.map_or_else(|| self.span(0..self.text.len()), |part| part.origin)
     }
 
     fn part(&self, at: usize) -> Option<&Part> {

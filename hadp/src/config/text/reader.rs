@@ -23,7 +23,7 @@ pub(crate) struct Reader<'a> {
     pub(super) source: &'a dyn Source,
     /// The configuration id, which `@id` lines are compared with.
     pub(super) id: &'a str,
-    pub(super) env: &'a dyn Fn(&str) -> Option<String>,
+    pub(super) env: fn(&str) -> Option<String>,
     pub(super) problems: &'a mut Problems,
     pub(super) macros: Macros,
     pub(super) parser: Parser,
@@ -53,7 +53,7 @@ impl<'a> Reader<'a> {
     pub(crate) fn new(
         source: &'a dyn Source,
         id: &'a str,
-        env: &'a dyn Fn(&str) -> Option<String>,
+        env: fn(&str) -> Option<String>,
         problems: &'a mut Problems,
     ) -> Self {
         let (macros, parser, files) = (Macros::default(), Parser::default(), Files::default());

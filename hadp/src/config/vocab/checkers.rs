@@ -83,8 +83,7 @@ pub(super) static UDP: Vocab = checker!(
 );
 
 /// `SMTP_CHECK`.
-pub(super) static SMTP: Vocab =
-    checker!("SMTP_CHECK", kw("helo_name", 1, 1), kw("host", 0, 0).block(&HOST));
+pub(super) static SMTP: Vocab = checker!("SMTP_CHECK", kw("helo_name", 1, 1), kw("host", 0, 0).block(&HOST));
 
 /// `host` of `SMTP_CHECK`.
 pub(super) static HOST: Vocab = checker!("host",);

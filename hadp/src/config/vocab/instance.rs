@@ -84,10 +84,8 @@ pub(super) static INSTANCE: Vocab = Vocab {
 };
 
 /// `authentication`.
-pub(super) static AUTHENTICATION: Vocab = Vocab {
-    name: "authentication",
-    keywords: &[kw("auth_type", 1, 1).done(), kw("auth_pass", 1, 1).done()],
-};
+pub(super) static AUTHENTICATION: Vocab =
+    Vocab { name: "authentication", keywords: &[kw("auth_type", 1, 1).done(), kw("auth_pass", 1, 1).done()] };
 
 /// `auth_hmac`, of keepalived 2.4.
 pub(super) static AUTH_HMAC: Vocab = Vocab {

@@ -1,7 +1,8 @@
 use super::{ALL, Status, TOP, Vocab, bfd, checkers, global::GLOBAL, group, instance, server, track};
 
 /// Every keyword of keepalived's parsers, `PARSER KEYWORD` a line.
-const KEYWORDS: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/keepalived-keywords.txt"));
+const KEYWORDS: &str =
+    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/keepalived-keywords.txt"));
 
 /// Returns the blocks whose keywords one of keepalived's parsers registers.
 fn blocks(parser: &str) -> Vec<&'static Vocab> {

@@ -34,7 +34,5 @@ pub(super) static PROCESS: Vocab = Vocab {
 };
 
 /// `track_file` and `vrrp_track_file`.
-pub(super) static FILE: Vocab = Vocab {
-    name: "track_file",
-    keywords: &[kw("file", 1, 1), kw("weight", 1, 2), kw("init_file", 0, 2)],
-};
+pub(super) static FILE: Vocab =
+    Vocab { name: "track_file", keywords: &[kw("file", 1, 1), kw("weight", 1, 2), kw("init_file", 0, 2)] };
