@@ -1,0 +1,79 @@
+//! The addresses of an instance, together.
+
+use hadp_common::{addr::Family, wire::vrrp::MAX_ADDRESSES};
+
+use super::{draft::Draft, vip::VipDraft};
+use crate::{config::diag::Problems, model::Vip};
+
+/// The longest IPv6 datagram on a link of the usual MTU, and what of it is no address (RFC 8200 §3, RFC 9568 §5.2).
+const MTU_V6: usize = 1500;
+const HEADERS_V6: usize = 40 + 8;
+
+impl Draft<'_> {
+    /// Returns the family, which the first virtual address decides.
+    pub(super) fn family(&self) -> Option<Family> {
+        let first = self.vips.first().map(|entry| entry.vip.addr);
+        first.or(self.source.as_ref().map(|source| source.value)).as_ref().map(Family::of)
+    }
+
+    /// Returns the addresses in the adverts and those beside them.
+    pub(super) fn addresses(
+        &self,
+        family: Family,
+        interface: &str,
+        problems: &mut Problems,
+    ) -> (Vec<VipDraft>, Vec<VipDraft>) {
+        let mut vips: Vec<VipDraft> = Vec::new();
+        let mut excluded: Vec<VipDraft> = Vec::new();
+        for entry in &self.vips {
+            if Family::of(&entry.vip.addr) != family {
+                let message = format!("`{}` is not of the family of the address before it", entry.vip.addr);
+                let problem = problems.error(entry.span, message);
+                problem.label("adverts carry one family").help("put it into `virtual_ipaddress_excluded`");
+            } else if let Some(entry) = self.once(entry, interface, &[&vips], problems) {
+                vips.push(entry);
+            }
+        }
+        let most = match family {
+            Family::V4 => MAX_ADDRESSES,
+            Family::V6 => (MTU_V6 - HEADERS_V6) / 16,
+        };
+        if let Some(beyond) = vips.get(most) {
+            let message =
+                format!("an advert holds {most} addresses: {} are moved to excluded", vips.len() - most);
+            problems.warning(beyond.span, message).label("this one and those behind it");
+            excluded = vips.split_off(most);
+        }
+        for entry in &self.excluded {
+            let Some(entry) = self.once(entry, interface, &[&vips, &excluded], problems) else { continue };
+            match Family::of(&entry.vip.addr) {
+                Family::V4 => excluded.push(entry),
+                Family::V6 if family == Family::V6 => excluded.push(entry),
+                Family::V6 => {
+                    let message = format!("IPv6 address `{}` is not implemented yet", entry.vip.addr);
+                    problems.unsupported(entry.span, message).label("left out");
+                }
+            }
+        }
+        (vips, excluded)
+    }
+
+    /// Returns an entry with its interface, unless the instance has the address on it already.
+    fn once(
+        &self,
+        entry: &VipDraft,
+        interface: &str,
+        before: &[&[VipDraft]],
+        problems: &mut Problems,
+    ) -> Option<VipDraft> {
+        let dev = if entry.vip.dev.is_empty() { interface.to_owned() } else { entry.vip.dev.clone() };
+        let vip = Vip { dev, ..entry.vip.clone() };
+        let same = |other: &&VipDraft| (other.vip.addr, &other.vip.dev) == (vip.addr, &vip.dev);
+        if let Some(first) = before.iter().copied().flatten().find(same) {
+            let problem = problems.warning(entry.span, format!("`{}` is listed twice", vip.addr));
+            problem.label("ignored").related(first.span, "listed here first");
+            return None;
+        }
+        Some(VipDraft { span: entry.span, vip })
+    }
+}

@@ -1,0 +1,92 @@
+//! `virtual_server`, `real_server` and `SSL`.
+
+use super::{ANY, Vocab, checkers, kw};
+
+/// `virtual_server`.
+pub(super) static SERVER: Vocab = Vocab {
+    name: "virtual_server",
+    keywords: &[
+        kw("ip_family", 1, 1),
+        kw("retry", 1, 1),
+        kw("nb_get_retry", 1, 1).obsolete("use `retry`"),
+        kw("delay_before_retry", 1, 1),
+        kw("warmup", 1, 1),
+        kw("connect_timeout", 1, 1),
+        kw("delay_loop", 1, 1),
+        kw("inhibit_on_failure", 0, 1),
+        kw("lb_algo", 1, 1),
+        kw("lvs_sched", 1, 1),
+        kw("lb_kind", 1, ANY),
+        kw("lvs_method", 1, ANY),
+        kw("hashed", 0, 0).obsolete("use `flag-1`"),
+        kw("ops", 0, 0),
+        kw("flag-1", 0, 0),
+        kw("flag-2", 0, 0),
+        kw("flag-3", 0, 0),
+        kw("sh-port", 0, 0),
+        kw("sh-fallback", 0, 0),
+        kw("mh-port", 0, 0),
+        kw("mh-fallback", 0, 0),
+        kw("persistence_engine", 1, 1),
+        kw("persistence_timeout", 0, 1),
+        kw("persistence_granularity", 1, 1),
+        kw("nat_mask", 1, 1).obsolete("it has had no effect since Linux 2.4; remove it"),
+        kw("protocol", 1, 1),
+        kw("ha_suspend", 0, 0),
+        kw("smtp_alert", 0, 1),
+        kw("virtualhost", 1, 1),
+        kw("snmp_name", 1, 1),
+        kw("alpha", 0, 1),
+        kw("omega", 0, 1),
+        kw("quorum", 1, 1),
+        kw("quorum_up", 1, ANY),
+        kw("quorum_down", 1, ANY),
+        kw("hysteresis", 1, 1),
+        kw("weight", 1, 1),
+        kw("sorry_server", 1, 2),
+        kw("sorry_server_inhibit", 0, 1),
+        kw("sorry_server_lvs_method", 1, ANY),
+        kw("real_server", 1, 2).block(&REAL_SERVER),
+    ],
+};
+
+/// `real_server`.
+pub(super) static REAL_SERVER: Vocab = Vocab {
+    name: "real_server",
+    keywords: &[
+        kw("weight", 1, 1),
+        kw("lb_kind", 1, ANY),
+        kw("lvs_method", 1, ANY),
+        kw("uthreshold", 1, 1),
+        kw("lthreshold", 1, 1),
+        kw("inhibit_on_failure", 0, 1),
+        kw("notify_up", 1, ANY),
+        kw("notify_down", 1, ANY),
+        kw("alpha", 0, 1),
+        kw("retry", 1, 1),
+        kw("nb_get_retry", 1, 1).obsolete("use `retry`"),
+        kw("delay_before_retry", 1, 1),
+        kw("warmup", 1, 1),
+        kw("connect_timeout", 1, 1),
+        kw("delay_loop", 1, 1),
+        kw("smtp_alert", 0, 1),
+        kw("virtualhost", 1, 1),
+        kw("snmp_name", 1, 1),
+        kw("HTTP_GET", 0, 0).block(&checkers::HTTP),
+        kw("SSL_GET", 0, 0).block(&checkers::HTTP),
+        kw("TCP_CHECK", 0, 0).block(&checkers::TCP),
+        kw("UDP_CHECK", 0, 0).block(&checkers::UDP),
+        kw("SMTP_CHECK", 0, 0).block(&checkers::SMTP),
+        kw("DNS_CHECK", 0, 0).block(&checkers::DNS),
+        kw("MISC_CHECK", 0, 0).block(&checkers::MISC),
+        kw("PING_CHECK", 0, 0).block(&checkers::PING),
+        kw("FILE_CHECK", 0, 0).block(&checkers::FILE),
+        kw("BFD_CHECK", 0, 0).block(&checkers::BFD),
+    ],
+};
+
+/// `SSL`.
+pub(super) static SSL: Vocab = Vocab {
+    name: "SSL",
+    keywords: &[kw("password", 1, 1), kw("ca", 1, 1), kw("certificate", 1, 1), kw("key", 1, 1)],
+};
