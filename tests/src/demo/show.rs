@@ -41,7 +41,7 @@ pub fn run(software: Software) -> Result<()> {
     let conf = |node: &str| Path::new(SCENARIO).join(node).with_extension("conf");
     let mut pair = Pair::start(&lan, software, [&conf("n1"), &conf("n2")])?;
     let prober = Prober::start(lan.client(), VIP, PROBE)?;
-    let mut show = Show { lan: &lan, prober: &prober, screen };
+    let mut show = Show { lan: &lan, prober: &prober, screen, n1_on: true };
 
     show.until(&pair, "an Active and a Backup", |[n1, n2]| active(n1) && n2.state == "Backup").with_context(
         || format!("log of n1:\n{}\nlog of n2:\n{}", pair.first.log().text(), pair.second.log().text()),
@@ -52,10 +52,14 @@ pub fn run(software: Software) -> Result<()> {
     let fault = Instant::now();
     n1.cut()?;
     pair.first.crash()?;
+    // What is answered from now on, n2 answers.
+    let cut = Instant::now();
+    show.n1_on = false;
+    show.screen.keep();
     let blow = show.screen.style(Style::Red, "n1 loses power: its port goes silent, its daemon is killed");
     show.screen.line(&format!("\n{blow}\n"))?;
     let patience = Instant::now() + PATIENCE;
-    while prober.answers_since(fault) < 10 && Instant::now() < patience {
+    while prober.answers_since(cut) < 10 && Instant::now() < patience {
         show.refresh(&pair)?;
     }
     show.for_some_time(&pair, Duration::from_secs(1))?;
@@ -90,6 +94,7 @@ struct Show<'a> {
     lan: &'a Lan,
     prober: &'a Prober,
     screen: Screen,
+    n1_on: bool,
 }
 
 impl Show<'_> {
@@ -118,7 +123,8 @@ impl Show<'_> {
     /// Shows both nodes and the client once, and waits a little.
     fn refresh(&mut self, pair: &Pair) -> Result<[View; 2]> {
         let (n1, n2) = self.lan.pair()?;
-        let views = [View::of(n1, &pair.first, VIP), View::of(n2, &pair.second, VIP)];
+        let first = if self.n1_on { View::of(n1, &pair.first, VIP) } else { View::off() };
+        let views = [first, View::of(n2, &pair.second, VIP)];
         let served = self.prober.answers_since(Instant::now() - REFRESH) > 0;
         let client = if served {
             self.screen.style(Style::Green, "is served")
@@ -136,7 +142,11 @@ impl Show<'_> {
     }
 
     fn describe(&self, View { state, facts, has_vip }: &View) -> String {
-        let style = if state == "Active" { Style::Green } else { Style::Yellow };
+        let style = match state.as_str() {
+            "Active" => Style::Green,
+            "off" => Style::Red,
+            _ => Style::Yellow,
+        };
         let state = self.screen.style(style, &format!("{state:<10}"));
         let vip = if *has_vip { format!("has {VIP}") } else { " ".repeat("has 10.77.0.100".len()) };
         format!("{state} {vip}  {}", self.screen.style(Style::Dim, facts)).trim_end().to_owned()

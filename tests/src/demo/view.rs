@@ -18,6 +18,11 @@ pub(super) struct View {
 }
 
 impl View {
+    /// The view of a node without power.
+    pub(super) fn off() -> Self {
+        Self { state: "off".to_owned(), facts: String::new(), has_vip: false }
+    }
+
     /// Looks at a node; a daemon that does not answer yet is starting.
     pub(super) fn of(node: &Node, daemon: &Daemon, vip: Ipv4Addr) -> Self {
         let has_vip = node.holds(vip).unwrap_or(false);
