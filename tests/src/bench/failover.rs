@@ -15,10 +15,10 @@ use crate::lab::Software;
 #[derive(Args, Debug)]
 pub struct Options {
     /// Runs of each failure with adverts every 10 ms
-    #[arg(long, default_value_t = 7)]
+    #[arg(long, default_value_t = Self::default().runs)]
     runs: usize,
     /// Runs of each failure with adverts every second
-    #[arg(long, default_value_t = 3)]
+    #[arg(long, default_value_t = Self::default().slow_runs)]
     slow_runs: usize,
     /// Measures one program alone: hadp or keepalived
     #[arg(long, value_parser = software)]
@@ -26,6 +26,13 @@ pub struct Options {
     /// Writes the table to this file too
     #[arg(long)]
     out: Option<PathBuf>,
+}
+
+impl Default for Options {
+    /// As many runs as fit into six minutes.
+    fn default() -> Self {
+        Self { runs: 7, slow_runs: 3, only: None, out: None }
+    }
 }
 
 fn software(name: &str) -> Result<Software, String> {
