@@ -7,4 +7,5 @@
 pub mod bench;
 pub mod checks;
 pub mod client;
+pub mod demo;
 pub mod lab;

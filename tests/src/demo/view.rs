@@ -1,0 +1,72 @@
+//! A node's state, as its daemon tells it.
+
+use std::net::Ipv4Addr;
+
+use serde_json::Value;
+
+use crate::lab::{Daemon, Node, Software, hadp_status};
+
+/// What is shown of a node.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct View {
+    /// The state's name in RFC 9568, or `starting`.
+    pub(super) state: String,
+    /// Further facts, such as the priority.
+    pub(super) facts: String,
+    /// Whether its interface has the virtual address.
+    pub(super) has_vip: bool,
+}
+
+impl View {
+    /// The view of a node without power.
+    pub(super) fn off() -> Self {
+        Self { state: "off".to_owned(), facts: String::new(), has_vip: false }
+    }
+
+    /// Looks at a node; a daemon that does not answer yet is starting.
+    pub(super) fn of(node: &Node, daemon: &Daemon, vip: Ipv4Addr) -> Self {
+        let has_vip = node.holds(vip).unwrap_or(false);
+        let (state, facts) = match daemon.software() {
+            Software::Hadp => hadp(node),
+            Software::Keepalived => keepalived(daemon),
+        }
+        .unwrap_or(("starting".to_owned(), String::new()));
+        Self { state, facts, has_vip }
+    }
+}
+
+/// Reads the first router of `hadp status --json`, leniently: a field that is missing is not shown.
+fn hadp(node: &Node) -> Option<(String, String)> {
+    let status = hadp_status(node).ok()?;
+    let router = status.get("routers")?.as_array()?.first()?;
+    let state = router.get("state")?.as_str()?.to_owned();
+    let fact = |field: &str| {
+        let value = router.get(field).filter(|value| !value.is_null())?;
+        Some(match value {
+            Value::String(text) => text.clone(),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+                value.to_string()
+            }
+        })
+    };
+    let facts = [
+        fact("name"),
+        fact("vrid").map(|vrid| format!("VRID {vrid}")),
+        fact("priority").map(|priority| format!("priority {priority}")),
+        fact("lease_ms").map(|lease| format!("lease {lease} ms")),
+    ];
+    Some((state, facts.into_iter().flatten().collect::<Vec<_>>().join(", ")))
+}
+
+/// Reads the last state that keepalived's log names.
+fn keepalived(daemon: &Daemon) -> Option<(String, String)> {
+    let lines = daemon.log().lines();
+    let line = lines.iter().rev().find(|line| line.text.contains("Entering "))?;
+    let state = line.text.split("Entering ").nth(1)?.split(' ').next()?;
+    let rfc = match state {
+        "MASTER" => "Active",
+        "BACKUP" => "Backup",
+        other => other,
+    };
+    Some((rfc.to_owned(), "keepalived".to_owned()))
+}
