@@ -3,8 +3,15 @@
 //! The real one is XDP; the virtual cluster has a model with the same semantics.
 
 mod plan;
+mod tables;
+mod xdp;
 
 pub use plan::{AdvertFilter, Plan, PlannedRouter, PlannedVip};
+pub use tables::PlanError;
+pub use xdp::{
+    AttachError, Attached, BENCH_OBJECT, CleanupError, EventRecord, Events, Mode, OpenError, ReadError, Xdp,
+    remove_all,
+};
 
 use crate::{
     proto::{Heard, Slot},
