@@ -147,6 +147,17 @@ fn leaving_active_cancels_every_announcement() {
 }
 
 #[test]
+fn a_new_takeover_owes_nothing_of_the_last_one() {
+    let (mut router, _) = announcing(Announce { delay: ms(0), ..schedule() }, ms(0));
+    hear(&mut router, T0 + ms(10), 1, 50);
+    hear(&mut router, T0 + ms(20), 9, 255);
+    hear(&mut router, T0 + ms(30), 9, 0);
+    let log = announced(&mut router, 60_000);
+    assert_eq!(router.state().name(), "Active");
+    assert_eq!(log, [(33, 0, 3, 5)]);
+}
+
+#[test]
 fn no_address_means_no_announcement() {
     for interval in [ms(0), ms(100)] {
         let mut router = Router::new(Config {

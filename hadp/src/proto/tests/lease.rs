@@ -67,6 +67,14 @@ fn a_router_whose_adverts_do_not_leave_is_not_active_for_long() {
     assert_eq!(deadline_ms(&router, now), Some(3_609));
 }
 
+/// Answering a lower priority resets Adver_Timer, but the lease it does not move is a deadline of its own.
+#[test]
+fn the_lease_is_a_deadline() {
+    let mut router = active(config(), T0);
+    hear(&mut router, T0 + ms(2_500), 1, 50);
+    assert_eq!(deadline_ms(&router, T0), Some(3_000));
+}
+
 /// A process that did not run comes back as Backup, whatever woke it, and then considers what it is told.
 #[test]
 fn a_late_wake_up_is_a_backup_first() {
@@ -79,7 +87,7 @@ fn a_late_wake_up_is_a_backup_first() {
     let table = [ // event, what follows, ms to the deadline
         (Event::Timeout,                               None,           Some(3_609)),
         (STARTUP,                                      None,           Some(3_609)),
-        (Event::AdvertSent { at: T0 + ms(5_000) },     None,           Some(3_609)), // left after the lease
+        (Event::AdvertSent { at: T0 + ms(8_000) },     None,           Some(3_609)), // left after the lease
         (Event::AdvertSent { at: T0 + ms(2_900) },     None,           Some(3_609)), // left in time, told too late
         (at(8_500, 200),                               None,           Some(3_109)), // arrived meanwhile: counts
         (at(8_900, 0),                                 None,           Some(509)),
@@ -185,6 +193,8 @@ fn a_router_started_while_it_resigns_is_a_backup_afterwards() {
     let mut alone = router.clone();
     let back = released("Resigning", "Backup", Reason::HandedOver);
     assert_eq!(tell(&mut alone, until, Event::Timeout), back);
+    assert_eq!(deadline_ms(&alone, until), Some(3_609));
+    tell(&mut alone, until, Event::Advert(heard(T0, 7, 0))); // from before it resigned, read late
     assert_eq!(deadline_ms(&alone, until), Some(3_609));
 
     // The successor is followed from its first advert on.

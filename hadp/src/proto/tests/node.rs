@@ -42,6 +42,8 @@ fn actions_carry_the_slot_and_an_empty_slot_does_nothing() {
     node.handle(T0, slot(3), STARTUP, &mut out);
     assert_eq!(out, [(slot(3), notify("Initialize", "Backup", Reason::Started))]);
     assert_eq!(node.next_deadline(), node.get(slot(3)).and_then(Router::next_deadline));
+    let at = node.next_deadline().unwrap();
+    assert_eq!((node.due(at - Duration::from_nanos(1)), node.due(at)), (None, Some(slot(3))));
     assert_eq!(node.iter().map(|(slot, _)| slot).collect::<Vec<_>>(), [slot(3)]);
 }
 

@@ -169,6 +169,7 @@ fn rfc9568_39_adverts_keep_their_rhythm_however_late_the_timer_is() {
     let table = [ // told at, next advert
         (1_000, 2_000), (2_300, 3_000), (3_999, 4_000), // late: no drift
         (6_000, 7_000), (7_000, 8_000),                 // a whole interval behind: starts afresh, sends one
+        (9_000, 10_000),                                // exactly a whole interval behind
     ];
     for (told, next) in table {
         let now = T0 + ms(told);
@@ -239,6 +240,14 @@ fn rfc9568_42_yielding_learns_the_interval() {
     tell(&mut router, T0 + ms(11), Event::Advert(winner));
     assert_eq!(router.active_interval(), centis(200));
     assert_eq!(router.next_deadline(), Some(T0 + ms(10) + Duration::from_nanos(7_218_750_000)));
+}
+
+#[test]
+fn rfc9568_42_what_arrived_before_the_advert_yielded_to_is_history() {
+    let mut router = active(config(), T0);
+    hear(&mut router, T0 + ms(500), 9, 200);
+    tell(&mut router, T0 + ms(501), Event::Advert(heard(T0 + ms(300), 7, 0)));
+    assert_eq!(deadline_ms(&router, T0 + ms(500)), Some(3_609));
 }
 
 #[test]

@@ -3,9 +3,14 @@
 //! Each node is driven as the daemon drives it: adverts that could change an election come as events, the others are
 //! read when a deadline is due.
 
+mod faults;
+mod host;
 mod world;
 
-use self::world::{Fault, Plan, World};
+use self::{
+    faults::{Fault, Plan},
+    world::World,
+};
 use super::*;
 
 /// How many random runs each property gets.

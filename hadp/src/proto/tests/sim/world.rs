@@ -1,70 +1,18 @@
 //! The virtual clock, the link and the nodes on it.
 
-use std::{cmp::Reverse, collections::BTreeMap, collections::BinaryHeap, ops::Range};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BinaryHeap},
+};
 
-use super::*;
-use crate::proto::{Cause, Node, Slot};
-
-/// What a run consists of.
-#[derive(Clone, Copy)]
-pub(super) struct Plan {
-    /// How many of a hundred adverts are lost, until the last fault.
-    pub(super) loss: u64,
-    /// What befalls nodes.
-    pub(super) faults: &'static [Fault],
-    /// Whether priorities differ by more than the delay is worth.
-    pub(super) distinct: bool,
-}
-
-/// What befalls a node.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Fault {
-    /// The process does not run for a while.
-    Pause,
-    /// The process dies; the datapath stays.
-    Kill,
-    /// The protocol is shut down, and started again later: perhaps while it still resigns.
-    Shutdown,
-    /// The link is down for a while.
-    LinkDown,
-    /// It is told to start once more.
-    Startup,
-}
-
-/// A span in which a node's lease made it answer.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Owned {
-    pub(super) start: Time,
-    pub(super) end: Time,
-}
-
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-enum Process {
-    Running,
-    Paused,
-    Dead,
-}
-
-#[derive(Debug)]
-struct Host {
-    node: Node,
-    process: Process,
-    link: bool,
-    vips: bool,
-    /// The last advert of every sender, as in `PEERS`.
-    peers: BTreeMap<IpAddr, Heard>,
-    /// Events the process has not read.
-    ring: Vec<Heard>,
-    owned: Vec<Owned>,
-    /// When the process did not run.
-    stalls: Vec<Range<Time>>,
-    /// The wake-up that is set, and its number: setting another one cancels it.
-    alarm: Option<Time>,
-    alarms: u32,
-}
+use super::{
+    faults::{Fault, Plan},
+    host::{Host, Owned, Process, SLOT},
+    *,
+};
 
 #[derive(Clone, Copy, Debug)]
-enum Happening {
+pub(super) enum Happening {
     /// The alarm of this number rings.
     Wake(u32),
     Arrival(Heard),
@@ -76,18 +24,18 @@ enum Happening {
 
 #[derive(Debug)]
 pub(super) struct World {
-    now: Time,
+    pub(super) now: Time,
     rng: u64,
-    hosts: Vec<Host>,
+    pub(super) hosts: Vec<Host>,
     queue: BinaryHeap<Reverse<(Time, u64)>>,
     happenings: BTreeMap<u64, (usize, Happening)>,
     sequence: u64,
     loss: u64,
     /// When the last advert from one node arrives at another.
     link: BTreeMap<(usize, usize), Time>,
-    quiet_at: Time,
+    pub(super) quiet_at: Time,
     max_delay: Duration,
-    interval: Centis,
+    pub(super) interval: Centis,
     preempt: Preempt,
     /// The longest Active_Down_Interval, and the longest handover.
     down: Duration,
@@ -96,8 +44,6 @@ pub(super) struct World {
     /// False with `down_timer_adverts 1`: a lease can then end before a successor's Skew_Time.
     pub(super) leases_outlast_skew: bool,
 }
-
-const SLOT: Slot = Slot::new(0).unwrap();
 
 impl World {
     pub(super) fn new(seed: u64, plan: Plan) -> Self {
@@ -146,20 +92,7 @@ impl World {
             world.max_delay = (skew(100) - skew(140)) / 3;
             world.down = world.down.max(config.active_down_interval(world.interval) + world.max_delay * 2);
             world.handover = config.handover_span();
-            let mut node = Node::default();
-            node.insert(SLOT, Router::new(config));
-            world.hosts.push(Host {
-                node,
-                process: Process::Running,
-                link: true,
-                vips: false,
-                peers: BTreeMap::new(),
-                ring: Vec::new(),
-                owned: Vec::new(),
-                stalls: Vec::new(),
-                alarm: None,
-                alarms: 0,
-            });
+            world.hosts.push(Host::new(Router::new(config)));
         }
         for host in 0..world.hosts.len() {
             world.start(host);
@@ -263,31 +196,6 @@ impl World {
         self.hosts.iter().map(|host| (host.priority(), host.process, host.state())).collect()
     }
 
-    fn plan_faults(&mut self, faults: &[Fault]) {
-        // Steps of up to four intervals: some before the last fault has been dealt with, some long after.
-        let step = self.interval.duration().as_nanos() as u64 * 4;
-        let mut at = T0 + self.interval.duration() * 8;
-        let survivor = self.random(self.hosts.len() as u64) as usize;
-        for _ in 0..self.random(8) {
-            if faults.is_empty() {
-                break;
-            }
-            let host = self.random(self.hosts.len() as u64) as usize;
-            let fault = faults[self.random(faults.len() as u64) as usize];
-            at = at + Duration::from_nanos(self.random(step));
-            let end = at + Duration::from_nanos(self.random(step * 2));
-            match fault {
-                Fault::Kill if host == survivor => continue,
-                Fault::Kill | Fault::Startup => {}
-                Fault::Pause => self.push(end, host, Happening::Resume),
-                Fault::Shutdown => self.push(end, host, Happening::Restart),
-                Fault::LinkDown => self.push(end, host, Happening::LinkUp),
-            }
-            self.push(at, host, Happening::Fault(fault));
-            self.quiet_at = self.quiet_at.max(end).max(at);
-        }
-    }
-
     /// Lets the next thing happen, unless it is later than `end`.
     fn step(&mut self, end: Time) -> bool {
         let Some(Reverse((at, sequence))) = self.queue.peek().copied() else { return false };
@@ -313,51 +221,10 @@ impl World {
     }
 
     /// Starts the protocol, which a node does only with its link up.
-    fn start(&mut self, host: usize) {
+    pub(super) fn start(&mut self, host: usize) {
         if self.hosts[host].link {
             self.tell(host, Event::Startup { source: address(host) });
         }
-    }
-
-    fn befall(&mut self, host: usize, fault: Fault) {
-        let now = self.now;
-        match fault {
-            Fault::Pause | Fault::Kill if self.hosts[host].process == Process::Running => {
-                self.hosts[host].process =
-                    if matches!(fault, Fault::Kill) { Process::Dead } else { Process::Paused };
-                self.hosts[host].stalls.push(now..Time::from_nanos(u64::MAX));
-            }
-            Fault::Kill => self.hosts[host].process = Process::Dead,
-            Fault::Pause => {}
-            Fault::Shutdown => self.tell(host, Event::Shutdown),
-            Fault::Startup => self.start(host),
-            Fault::LinkDown => {
-                self.hosts[host].link = false;
-                self.tell(host, Event::Fault(Cause::LinkDown));
-            }
-        }
-    }
-
-    fn resume(&mut self, host: usize) {
-        let now = self.now;
-        let this = &mut self.hosts[host];
-        if this.process != Process::Paused {
-            return;
-        }
-        this.process = Process::Running;
-        this.stalls.last_mut().unwrap().end = now;
-        let ring = std::mem::take(&mut this.ring);
-        let (up, timers_first) = (this.link, self.random(2) == 0);
-        if timers_first {
-            self.wake(host);
-        }
-        for heard in ring {
-            self.tell(host, Event::Advert(heard));
-        }
-        // What the process was told while it did not run.
-        let told = if up { Event::Startup { source: address(host) } } else { Event::Fault(Cause::LinkDown) };
-        self.tell(host, told);
-        self.wake(host);
     }
 
     /// The datapath hears an advert: it records it, and raises an event if an election may change.
@@ -379,7 +246,7 @@ impl World {
     }
 
     /// The driver's loop.
-    fn wake(&mut self, host: usize) {
+    pub(super) fn wake(&mut self, host: usize) {
         self.hosts[host].alarm = None;
         let mut turns = 0;
         while self.hosts[host].process == Process::Running && self.hosts[host].node.due(self.now).is_some() {
@@ -408,7 +275,7 @@ impl World {
         }
     }
 
-    fn tell(&mut self, host: usize, event: Event) {
+    pub(super) fn tell(&mut self, host: usize, event: Event) {
         if self.hosts[host].process != Process::Running {
             return;
         }
@@ -460,14 +327,14 @@ impl World {
         }
     }
 
-    fn push(&mut self, at: Time, host: usize, happening: Happening) {
+    pub(super) fn push(&mut self, at: Time, host: usize, happening: Happening) {
         self.sequence += 1;
         self.queue.push(Reverse((at, self.sequence)));
         self.happenings.insert(self.sequence, (host, happening));
     }
 
     /// Returns a number below `limit` (SplitMix64).
-    fn random(&mut self, limit: u64) -> u64 {
+    pub(super) fn random(&mut self, limit: u64) -> u64 {
         self.rng = self.rng.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.rng;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -476,32 +343,6 @@ impl World {
     }
 }
 
-impl Host {
-    fn router(&self) -> &Router {
-        self.node.get(SLOT).unwrap()
-    }
-
-    fn state(&self) -> &'static str {
-        self.router().state().name()
-    }
-
-    fn priority(&self) -> u8 {
-        self.router().config().priority.get()
-    }
-
-    fn set_lease(&mut self, now: Time, until: Time) {
-        match self.owned.last_mut() {
-            Some(span) if span.end > now => span.end = until.max(now),
-            Some(_) | None if until > now => self.owned.push(Owned { start: now, end: until }),
-            Some(_) | None => {}
-        }
-    }
-
-    fn stalled(&self, span: &Range<Time>) -> bool {
-        self.stalls.iter().any(|stall| stall.start < span.end && span.start < stall.end)
-    }
-}
-
-fn address(host: usize) -> IpAddr {
+pub(super) fn address(host: usize) -> IpAddr {
     ip(u8::try_from(host).unwrap() + 1)
 }
