@@ -62,7 +62,7 @@ fn macros_of_several_lines() {
 #[test]
 fn sequences_nest() {
     let text = "vrrp_instance V {\ninterface e\nvirtual_router_id 1\nvirtual_ipaddress {\n\
-                $TOP=2\n~SEQ(A, 1, ${TOP}) ~LST(B, 7, 8) 10.0.${A}.${B}\n}\n}\n";
+                $TOP=2\n~SEQ(A, 1, $TOP) ~LST(B, 7, 8) 10.0.${A}.${B}\n}\n}\n";
     let vips: Vec<String> = clean(text).routers[0].vips.iter().map(|vip| vip.addr.to_string()).collect();
     assert_eq!(vips, ["10.0.1.7", "10.0.1.8", "10.0.2.7", "10.0.2.8"]);
 }
