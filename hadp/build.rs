@@ -12,6 +12,9 @@ use std::{
 /// The toolchain that `cargo xtask setup` linked because there is no usable nightly.
 const LINKED: &str = "hadp-ebpf";
 
+/// The objects: the daemon's, and the one that measures it.
+const OBJECTS: [&str; 2] = ["hadp-ebpf", "hadp-ebpf-bench"];
+
 fn main() -> ExitCode {
     println!("cargo:rerun-if-changed=build.rs");
     if env::var_os("CARGO_FEATURE_DAEMON").is_none() {
@@ -29,7 +32,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Builds hadp-ebpf and puts the object into `OUT_DIR/hadp-ebpf`.
+/// Builds hadp-ebpf and puts its objects into `OUT_DIR`.
 fn build() -> Result<(), String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().ok_or("no workspace")?;
     for path in ["hadp-ebpf", "hadp-common", "Cargo.toml", "Cargo.lock"] {
@@ -67,9 +70,11 @@ fn build() -> Result<(), String> {
     for line in messages.lines() {
         println!("cargo:warning={line}");
     }
-    let object = target_dir.join(target).join("release/hadp-ebpf");
-    let to = out_dir.join("hadp-ebpf");
-    fs::copy(&object, &to).map_err(|error| format!("copying {}: {error}", object.display()))?;
+    for name in OBJECTS {
+        let object = target_dir.join(target).join("release").join(name);
+        fs::copy(&object, out_dir.join(name))
+            .map_err(|error| format!("copying {}: {error}", object.display()))?;
+    }
     Ok(())
 }
 

@@ -29,6 +29,16 @@ impl EventKind {
     }
 }
 
+/// Where the rate limits of [`EventKind::Rejected`] begin in `LIMITS`, one for each
+/// [`DropReason`](crate::stats::DropReason).
+pub const LIMIT_REJECTED: u32 = 0;
+/// Where the rate limits of [`EventKind::Conflict`] begin in `LIMITS`, one for each slot.
+pub const LIMIT_CONFLICT: u32 = 64;
+/// The number of entries in `LIMITS`.
+pub const LIMITS_LEN: u32 = LIMIT_CONFLICT + crate::router::MAX_ROUTERS;
+
+const _: () = assert!(crate::stats::DropReason::ALL.len() <= (LIMIT_CONFLICT - LIMIT_REJECTED) as usize);
+
 /// [`Event::slot`] when no router is concerned.
 pub const NO_SLOT: u32 = u32::MAX;
 

@@ -22,4 +22,13 @@ map_types! {
         /// Reserved, 0.
         pub reserved: u64,
     }
+
+    /// The value of `CLOCK[0]`: the kernel's two clocks, read one after the other.
+    #[derive(Default)]
+    pub struct ClockSample[16] {
+        /// `jiffies64`, in ticks.
+        pub jiffies: u64,
+        /// CLOCK_MONOTONIC, in nanoseconds.
+        pub ktime_ns: u64,
+    }
 }

@@ -1,23 +1,76 @@
-//! The kernel half of hadp.
+//! The kernel half of hadp: one XDP program that hears VRRP adverts, answers ARP for the virtual addresses this node owns,
+//! and keeps their traffic out where it does not.
+//!
+//! Whatever is not positively recognised is passed: a mistake here must never cut a machine off.
 #![no_std]
 #![no_main]
 
-use aya_ebpf::{
-    bindings::xdp_action,
-    btf_maps::Array,
-    macros::{btf_map, xdp},
-    programs::XdpContext,
+mod arp;
+mod clock;
+mod ctx;
+mod event;
+mod key;
+mod maps;
+mod parse;
+mod peer;
+mod settings;
+mod stats;
+mod vip;
+mod vrrp;
+
+use aya_ebpf::{bindings::xdp_action, macros::xdp, programs::XdpContext};
+use hadp_common::{
+    stats::DropReason,
+    wire::{
+        ether::{ETHERTYPE_ARP, ETHERTYPE_IPV4},
+        ipv4::IPPROTO_VRRP,
+    },
 };
-use hadp_common::router::{MAX_ROUTERS, Router};
 
-#[btf_map]
-static ROUTERS: Array<Router, { MAX_ROUTERS as usize }, 1024> = Array::new();
+use crate::{
+    ctx::Packet,
+    parse::{Frame, Ipv4},
+    settings::InForce,
+};
 
+/// What becomes of a packet that is not dropped.
+enum Verdict {
+    /// The kernel gets it.
+    Pass,
+    /// It goes back out where it came in.
+    Transmit,
+}
+
+/// The verdict table.
 #[xdp]
-pub fn hadp(_ctx: XdpContext) -> u32 {
-    match ROUTERS.get(0) {
-        Some(router) if router.lease_until_ns == 1 => xdp_action::XDP_DROP,
-        _ => xdp_action::XDP_PASS,
+fn hadp(ctx: XdpContext) -> u32 {
+    match verdict(Packet::new(&ctx)) {
+        Ok(Verdict::Pass) => xdp_action::XDP_PASS,
+        Ok(Verdict::Transmit) => xdp_action::XDP_TX,
+        Err(reason) => {
+            stats::count_drop(reason);
+            xdp_action::XDP_DROP
+        }
+    }
+}
+
+/// EtherTypes as loaded.
+const ARP: u16 = ETHERTYPE_ARP.to_be();
+const IPV4: u16 = ETHERTYPE_IPV4.to_be();
+
+/// Decides on a packet by its protocol.
+#[inline(always)]
+fn verdict(packet: Packet) -> Result<Verdict, DropReason> {
+    let Some(frame) = Frame::parse(packet) else { return Ok(Verdict::Pass) };
+    let Some(settings) = InForce::read() else { return Ok(Verdict::Pass) };
+    match frame.ethertype {
+        IPV4 => match Ipv4::parse(&frame) {
+            Some(ip) if ip.protocol() == IPPROTO_VRRP => vrrp::verdict(&frame, ip, settings),
+            Some(ip) => vip::traffic(&frame, ip, settings),
+            None => Ok(Verdict::Pass),
+        },
+        ARP => arp::verdict(&frame, settings),
+        _ => Ok(Verdict::Pass),
     }
 }
 

@@ -4,11 +4,11 @@
 //! IO, clock or thread; the shell (feature `daemon`) owns sockets, clocks and maps and runs the protocol's actions.
 
 pub mod config;
+pub mod datapath;
 pub mod model;
 pub mod proto;
 pub mod units;
 
-pub mod datapath;
 #[cfg(feature = "daemon")]
 pub mod net;
 #[cfg(feature = "daemon")]

@@ -13,7 +13,7 @@ use clap::{Args, Parser, Subcommand};
 /// High-availability data plane: VRRP in eBPF/XDP, configured by keepalived.conf.
 #[derive(Debug, Parser)]
 #[command(version, arg_required_else_help = true)]
-pub struct Cli {
+pub(crate) struct Cli {
     #[command(subcommand)]
     command: Command,
 }
@@ -58,7 +58,7 @@ impl Cli {
     /// # Errors
     ///
     /// What to print before exiting with 1.
-    pub fn run(self) -> anyhow::Result<ExitCode> {
+    pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         match self.command {
             Command::Run(run) => run.run(),
             Command::Check(check) => check.run(),

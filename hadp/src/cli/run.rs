@@ -42,10 +42,10 @@ impl Run {
         log::init(self.log, &self.log_level)?;
         let options = Options { id: self.source.config_id, strict: self.source.strict, ..Options::default() };
         let loaded = config::load(&self.file, &options);
-        for problem in loaded.report.problems() {
-            let line = problem.one_line();
-            match problem.severity() {
-                Severity::Error => error!("{line}"),
+        for problem in loaded.report.diagnostics() {
+            let line = problem.compact();
+            match problem.severity {
+                Severity::Error | Severity::Security => error!("{line}"),
                 Severity::Warning | Severity::Unsupported => warn!("{line}"),
             }
         }

@@ -76,9 +76,8 @@ mod tests {
         while let Some((slot, vips)) = queue.front() {
             assert!(vips.len() <= BATCH);
             let taken = vips.len().min(50); // the socket takes part of a slice
-            for index in vips.start..vips.start + taken {
-                sent[slot.index() as usize - 1][index] += 1;
-            }
+            let counts = &mut sent[slot.index() as usize - 1];
+            counts[vips.start..vips.start + taken].iter_mut().for_each(|count| *count += 1);
             queue.sent(taken);
         }
         assert_eq!(sent[0], [2; 150]);

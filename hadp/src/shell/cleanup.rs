@@ -3,12 +3,10 @@
 use tracing::info;
 
 use super::{
-    capabilities, ledger,
-    lock::PinLock,
-    report,
+    ledger, report,
     supervisor::{Paths, StartError, failed},
 };
-use crate::{datapath::Xdp, net::addr};
+use crate::{datapath::PinLock, net::addr};
 
 /// Detaches and unpins the datapath, and takes the addresses off their interfaces.
 ///
@@ -16,7 +14,6 @@ use crate::{datapath::Xdp, net::addr};
 ///
 /// When a daemon still runs, or something cannot be removed; what can be is removed all the same.
 pub fn clean_up(paths: &Paths) -> Result<(), StartError> {
-    capabilities::check()?;
     let lock = PinLock::take(&paths.pins)?;
     let stale =
         ledger::left_behind(&paths.ledger()).map_err(failed(format!("read {}", paths.ledger().display())))?;
@@ -35,7 +32,7 @@ pub fn clean_up(paths: &Paths) -> Result<(), StartError> {
         Ok::<_, StartError>(addr::remove(&handle, &stale).await)
     })?;
     report::address_errors(&errors);
-    Xdp::remove_all(&paths.pins)?;
+    lock.remove_pins()?;
     for path in [paths.control(), paths.ledger()] {
         match std::fs::remove_file(&path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -44,7 +41,6 @@ pub fn clean_up(paths: &Paths) -> Result<(), StartError> {
             _ => {}
         }
     }
-    drop(lock);
     info!("nothing is left");
     Ok(())
 }

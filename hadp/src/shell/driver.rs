@@ -21,7 +21,7 @@ use super::{
     voice::{Failure, Voice},
 };
 use crate::{
-    datapath::{Datapath, Events, Record},
+    datapath::{Datapath, EventRecord, Events},
     proto::{Action, AddressList, Event, Heard, Node, Router, Slot, State},
     units::Time,
 };
@@ -137,19 +137,13 @@ impl<D: Datapath> Driver<D> {
 
     /// Takes what XDP reported, and returns how much that was.
     fn hear(&mut self, events: &mut Events) -> usize {
-        let mut records = 0;
-        while records < EVENTS_A_TURN {
-            let Some(record) = events.next() else { break };
-            records += 1;
-            match record {
-                Record::Advert { slot, heard } => self.feed(slot, heard),
-                Record::Conflict { slot, addr, mac } => self.tell(Notice::Conflict { slot, addr, mac }),
-                Record::Rejected { ifindex, from, mac, vrid, reason } => {
-                    self.tell(Notice::Rejected { ifindex, from, mac, vrid, reason });
-                }
+        events.drain(EVENTS_A_TURN, |record| match record {
+            EventRecord::Advert { slot, heard, .. } => self.feed(slot, heard),
+            EventRecord::Conflict { slot, addr, mac, .. } => self.tell(Notice::Conflict { slot, addr, mac }),
+            EventRecord::Rejected { ifindex, from, mac, vrid, reason, .. } => {
+                self.tell(Notice::Rejected { ifindex, from, mac, vrid, reason });
             }
-        }
-        records
+        })
     }
 
     /// Tells a state machine of an advert it has not been told of yet.

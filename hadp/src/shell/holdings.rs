@@ -1,39 +1,47 @@
 //! The virtual addresses on the interfaces: put on with ownership, taken off with it, swept up at the start.
 
+use rtnetlink::Handle;
 use tracing::{info, warn};
 
-use super::{ledger, placement, report, supervisor::Supervisor};
+use super::{
+    ledger, placement, report,
+    roster::Roster,
+    supervisor::{Paths, Supervisor},
+};
 use crate::{
-    net::addr::{self, Placed},
+    net::{
+        addr::{self, Placed},
+        link::Links,
+    },
     proto::Slot,
 };
 
-impl Supervisor {
-    /// Takes off what a killed daemon left on the interfaces, and what must not be there before an election.
-    pub(super) async fn sweep(&self) {
-        let mut stale = match ledger::left_behind(&self.paths.ledger()) {
-            Ok(stale) => stale,
-            Err(error) => {
-                warn!(path = %self.paths.ledger().display(), %error, "cannot read which addresses were left behind");
-                Vec::new()
-            }
-        };
-        for (_, entry) in self.roster.iter() {
-            for vip in placement::vips(&entry.router) {
-                let Some(link) = self.links.by_name(&vip.dev) else { continue };
-                if link.addresses.iter().any(|&(addr, _)| vip.addr == addr) {
-                    stale.push(Placed { ifindex: link.index, vip: vip.clone() });
-                }
+/// Takes off what a killed daemon left on the interfaces, and what must not be there before an election.
+pub(super) async fn sweep(addresses: &Handle, links: &Links, roster: &Roster, paths: &Paths) {
+    let mut stale = match ledger::left_behind(&paths.ledger()) {
+        Ok(stale) => stale,
+        Err(error) => {
+            warn!(path = %paths.ledger().display(), %error, "cannot read which addresses were left behind");
+            Vec::new()
+        }
+    };
+    for (_, entry) in roster.iter() {
+        for vip in placement::vips(&entry.router) {
+            let Some(link) = links.by_name(&vip.dev) else { continue };
+            if link.addresses.iter().any(|&(addr, _)| vip.addr == addr) {
+                stale.push(Placed { ifindex: link.index, vip: vip.clone() });
             }
         }
-        stale.sort_unstable_by_key(|left| (left.ifindex, left.vip.addr));
-        stale.dedup_by_key(|left| (left.ifindex, left.vip.addr));
-        for left in &stale {
-            info!(addr = %left.vip.addr, dev = left.vip.dev, "removing an address that was left on its interface");
-        }
-        report::address_errors(&addr::remove(&self.addresses, &stale).await);
     }
+    stale.sort_unstable_by_key(|left| (left.ifindex, left.vip.addr));
+    stale.dedup_by_key(|left| (left.ifindex, left.vip.addr));
+    for left in &stale {
+        info!(addr = %left.vip.addr, dev = left.vip.dev, "removing an address that was left on its interface");
+    }
+    report::address_errors(&addr::remove(addresses, &stale).await);
+}
 
+impl Supervisor {
     pub(super) async fn acquire(&mut self, slot: Slot) {
         let Some(entry) = self.roster.get(slot) else { return };
         let Some(site) = &entry.placement.port else { return };

@@ -11,7 +11,7 @@ use super::{
     supervisor::{RETRY, Supervisor},
 };
 use crate::{
-    datapath::AttachError,
+    datapath::{AttachError, Attached},
     net::{
         addr,
         frames::Outlet,
@@ -54,13 +54,16 @@ impl Supervisor {
             }
             let Some(link) = self.links.by_index(index) else { continue };
             match self.datapath.attach(index, &link.name, self.global.xdp_mode) {
-                Ok(mode) => {
+                Ok(Attached { mode }) => {
                     info!(dev = link.name, %mode, "datapath attached");
                     self.attached.insert(index, (link.name.clone(), mode.to_string()));
                 }
-                Err(error @ AttachError::Gone { .. }) => debug!(%error, "interface went before it was used"),
+                Err(error @ AttachError::NoInterface { .. }) => {
+                    debug!("{}", report::chain(&error));
+                }
                 Err(error) => {
-                    error!(%error, retry_s = RETRY.as_secs(), "datapath not attached; its routers wait");
+                    let error = report::chain(&error);
+                    error!(error, retry_s = RETRY.as_secs(), "datapath not attached; its routers wait");
                     self.refused.insert(index);
                 }
             }

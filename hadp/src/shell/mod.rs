@@ -11,14 +11,12 @@
 //! talk through unbounded channels only.
 
 mod announcements;
-pub mod capabilities;
 mod cleanup;
 pub mod clock;
 mod driver;
 mod holdings;
 mod interfaces;
 mod ledger;
-pub mod lock;
 mod messages;
 mod placement;
 mod realtime;

@@ -14,6 +14,7 @@ use super::{
     supervisor::Supervisor,
 };
 use crate::{
+    datapath::ReadError,
     net::{addr::AddressError, link::Links},
     observe::snapshot::{self, ActiveRouter, Peer, Snapshot, mac},
     proto::{Next, Slot, State},
@@ -35,6 +36,12 @@ fn notify_manager(state: NotifyState<'_>) {
     if let Err(error) = sd_notify::notify(false, &[state]) {
         warn!(%error, "cannot notify the service manager");
     }
+}
+
+/// Writes an error with all its causes.
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 /// Logs what failed on addresses.
@@ -80,7 +87,8 @@ impl Supervisor {
     /// Describes the node.
     pub(super) fn snapshot(&self, views: &[RouterView]) -> Snapshot {
         let now = clock::now();
-        let (stats, drops) = (self.datapath.stats(), self.datapath.drops());
+        let stats = self.datapath.stats().unwrap_or_else(|error| unread(&error));
+        let drops = self.datapath.drops().unwrap_or_else(|error| unread(&error));
         Snapshot {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
@@ -134,6 +142,12 @@ impl Supervisor {
             peers: self.datapath.peers(view.slot).iter().map(|peer| describe(peer, now)).collect(),
         }
     }
+}
+
+/// Logs that counters could not be read, which then show as zero.
+fn unread<T: Default>(error: &ReadError) -> T {
+    warn!("{}", chain(error));
+    T::default()
 }
 
 fn describe(peer: &hadp_common::peer::Peer, now: Time) -> Peer {

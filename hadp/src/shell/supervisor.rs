@@ -20,16 +20,15 @@ use tokio::{
 use tracing::{error, info, warn};
 
 use super::{
-    capabilities::{self, CapabilityError},
     driver::{self, Parts},
+    holdings,
     ledger::Ledger,
-    lock::{LockError, PinLock},
     messages::{Command, Notice},
     report,
     roster::{Roster, TooManyRouters},
 };
 use crate::{
-    datapath::{OpenError, Xdp},
+    datapath::{CleanupError, OpenError, PinLock, Xdp},
     model::Config,
     net::link::{Links, Monitor, Seen},
     observe::control::{self, Answer, Asked, Request},
@@ -66,15 +65,15 @@ impl Paths {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
-    /// The process may not do what it must.
-    #[error(transparent)]
-    Capabilities(#[from] CapabilityError),
-    /// Another daemon has the pins.
-    #[error(transparent)]
-    Lock(#[from] LockError),
-    /// The kernel did not take the datapath.
+    /// The kernel did not take the datapath, or another daemon has it.
     #[error(transparent)]
     Datapath(#[from] OpenError),
+    /// The datapath could not be removed.
+    #[error(transparent)]
+    Cleanup(#[from] CleanupError),
+    /// The ring buffer could not be mapped.
+    #[error("cannot map the ring buffer EVENTS")]
+    Events(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The configuration does not fit.
     #[error(transparent)]
     TooManyRouters(#[from] TooManyRouters),
@@ -98,7 +97,6 @@ pub(super) fn failed(what: impl Into<String>) -> impl FnOnce(io::Error) -> Start
 ///
 /// When it could not start; nothing on the machine has changed then.
 pub fn run(config: Config, paths: &Paths) -> Result<(), StartError> {
-    capabilities::check()?;
     let lock = PinLock::take(&paths.pins)?;
     let roster = Roster::new(config.routers)?;
     create_run_dir(&paths.run).map_err(failed(format!("create {}", paths.run.display())))?;
@@ -106,13 +104,10 @@ pub fn run(config: Config, paths: &Paths) -> Result<(), StartError> {
         .enable_all()
         .build()
         .map_err(failed("start the runtime"))?;
-    let datapath = Xdp::open(&paths.pins)?;
-    let result = runtime.block_on(async {
-        let supervisor = Supervisor::start(config.global, roster, datapath, paths.clone()).await?;
+    runtime.block_on(async {
+        let supervisor = Supervisor::start(config.global, roster, lock, paths.clone()).await?;
         supervisor.run().await
-    });
-    drop(lock);
-    result
+    })
 }
 
 fn create_run_dir(dir: &Path) -> io::Result<()> {
@@ -165,20 +160,24 @@ impl Supervisor {
     async fn start(
         global: crate::model::Global,
         roster: Roster,
-        mut datapath: Xdp,
+        lock: PinLock,
         paths: Paths,
     ) -> Result<Self, StartError> {
         let (monitor, links) = Monitor::open().await.map_err(failed("follow the interfaces over netlink"))?;
         let (connection, addresses, _) =
             rtnetlink::new_connection().map_err(failed("open a netlink connection"))?;
         tokio::spawn(connection);
+        // Before a dead daemon's programs are replaced: until then they keep silent what it left on the interfaces.
+        holdings::sweep(&addresses, &links, &roster, &paths).await;
+        let mut datapath = Xdp::open(lock)?;
         let (asked, requests) = mpsc::channel(16);
         control::serve(&paths.control(), asked)
             .map_err(failed(format!("listen on {}", paths.control().display())))?;
         let (commands, obeyed) = mpsc::unbounded_channel();
         let (told, notices) = mpsc::unbounded_channel();
-        let (fast, events) = datapath.take_fast_half()?;
-        let parts = Parts { datapath: fast, events, commands: obeyed, notices: told };
+        let events = datapath.events().map_err(|error| StartError::Events(error.into()))?;
+        let events = events.ok_or_else(|| StartError::Events("it is in use already".into()))?;
+        let parts = Parts { datapath: datapath.election(), events, commands: obeyed, notices: told };
         let election = driver::spawn(parts).map_err(failed("start the election thread"))?;
         let terminate = signal(SignalKind::terminate()).map_err(failed("handle SIGTERM"))?;
         let interrupt = signal(SignalKind::interrupt()).map_err(failed("handle SIGINT"))?;
@@ -206,7 +205,6 @@ impl Supervisor {
             election,
             inputs,
         };
-        supervisor.sweep().await;
         for (slot, entry) in supervisor.roster.iter() {
             let config = proto::Config::from(&entry.router);
             supervisor.command(Command::Insert { slot, config });
@@ -281,7 +279,7 @@ impl Supervisor {
                 _ => {}
             }
         }
-        self.datapath.close()?;
+        self.datapath.remove()?;
         info!("stopped");
         Ok(())
     }

@@ -1,0 +1,151 @@
+//! Bounds-checked access to the packet.
+
+use aya_ebpf::{bindings::xdp_md, programs::XdpContext};
+
+/// A received frame, from its first octet on.
+#[derive(Clone, Copy)]
+pub(crate) struct Packet {
+    ctx: *mut xdp_md,
+}
+
+impl Packet {
+    /// Wraps the context of the running program.
+    #[inline(always)]
+    pub(crate) fn new(ctx: &XdpContext) -> Self {
+        Self { ctx: ctx.ctx }
+    }
+
+    /// Returns the interface the frame came in on.
+    #[inline(always)]
+    pub(crate) fn ifindex(self) -> u32 {
+        // SAFETY: the context is valid for as long as the program runs.
+        unsafe { (*self.ctx).ingress_ifindex }
+    }
+
+    /// Returns the `LEN` octets at `offset`, or `None` if the packet ends first.
+    #[inline(always)]
+    pub(crate) fn window<const LEN: usize>(self, offset: usize) -> Option<Window<LEN>> {
+        // SAFETY: the context is valid for as long as the program runs.
+        let (data, end) = unsafe { ((*self.ctx).data as usize, (*self.ctx).data_end as usize) };
+        let start = data + offset;
+        // This comparison is the one the verifier tracks.
+        if start + LEN > end { None } else { Some(Window(start)) }
+    }
+
+    /// Walks the 32-bit words from `offset` on.
+    #[inline(always)]
+    pub(crate) fn words(self, offset: usize) -> Words {
+        // SAFETY: the context is valid for as long as the program runs.
+        let (data, end) = unsafe { ((*self.ctx).data as usize, (*self.ctx).data_end as usize) };
+        Words { at: data + offset, end }
+    }
+}
+
+/// `LEN` octets that lie inside the packet.
+///
+/// Integers are in the order they are loaded in, which for a packet is network order read as native; offsets are
+/// checked at compile time. Words are read whole although packets align nothing to 4: BPF on the machines hadp runs
+/// on loads unaligned words, and byte by byte a word costs ten instructions.
+#[derive(Clone, Copy)]
+pub(crate) struct Window<const LEN: usize>(usize);
+
+impl<const LEN: usize> Window<LEN> {
+    /// Returns the octet at `AT`.
+    #[inline(always)]
+    pub(crate) fn u8<const AT: usize>(self) -> u8 {
+        const { assert!(AT < LEN) };
+        // SAFETY: a window lies inside the packet, and so does an octet inside the window.
+        unsafe { *((self.0 + AT) as *const u8) }
+    }
+
+    /// Returns the two octets at `AT`.
+    #[inline(always)]
+    pub(crate) fn u16<const AT: usize>(self) -> u16 {
+        const { assert!(AT + 2 <= LEN) };
+        // SAFETY: as above; see the type for the alignment.
+        unsafe { *((self.0 + AT) as *const u16) }
+    }
+
+    /// Returns the four octets at `AT`.
+    #[inline(always)]
+    pub(crate) fn u32<const AT: usize>(self) -> u32 {
+        const { assert!(AT + 4 <= LEN) };
+        // SAFETY: as above; see the type for the alignment.
+        unsafe { *((self.0 + AT) as *const u32) }
+    }
+
+    /// Overwrites the two octets at `AT`.
+    #[inline(always)]
+    pub(crate) fn set_u16<const AT: usize>(self, value: u16) {
+        const { assert!(AT + 2 <= LEN) };
+        // SAFETY: as above; nothing else holds a reference to packet data.
+        unsafe { *((self.0 + AT) as *mut u16) = value }
+    }
+
+    /// Overwrites the four octets at `AT`.
+    #[inline(always)]
+    pub(crate) fn set_u32<const AT: usize>(self, value: u32) {
+        const { assert!(AT + 4 <= LEN) };
+        // SAFETY: as above; nothing else holds a reference to packet data.
+        unsafe { *((self.0 + AT) as *mut u32) = value }
+    }
+
+    /// Returns the MAC address at `AT`.
+    #[inline(always)]
+    pub(crate) fn mac<const AT: usize, const LOW: usize>(self) -> Mac {
+        const { assert!(LOW == AT + 4) };
+        Mac { high: self.u32::<AT>(), low: self.u16::<LOW>() }
+    }
+
+    /// Overwrites the MAC address at `AT`.
+    #[inline(always)]
+    pub(crate) fn set_mac<const AT: usize, const LOW: usize>(self, mac: Mac) {
+        const { assert!(LOW == AT + 4) };
+        self.set_u32::<AT>(mac.high);
+        self.set_u16::<LOW>(mac.low);
+    }
+}
+
+/// A MAC address as two words in the order they are loaded in.
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub(crate) struct Mac {
+    pub(crate) high: u32,
+    pub(crate) low: u16,
+}
+
+impl Mac {
+    /// Builds the words of these octets.
+    #[inline(always)]
+    pub(crate) fn new(octets: [u8; 6]) -> Self {
+        let [a, b, c, d, e, f] = octets;
+        Self { high: u32::from_ne_bytes([a, b, c, d]), low: u16::from_ne_bytes([e, f]) }
+    }
+
+    /// Returns the octets.
+    #[inline(always)]
+    pub(crate) fn octets(self) -> [u8; 6] {
+        let ([a, b, c, d], [e, f]) = (self.high.to_ne_bytes(), self.low.to_ne_bytes());
+        [a, b, c, d, e, f]
+    }
+}
+
+/// A walk over consecutive words of the packet.
+pub(crate) struct Words {
+    at: usize,
+    end: usize,
+}
+
+impl Words {
+    /// Returns the next word, or `None` if the packet ends first.
+    #[inline(always)]
+    pub(crate) fn next(&mut self) -> Option<u32> {
+        let next = self.at + 4;
+        if next > self.end {
+            return None;
+        }
+        // SAFETY: the four octets before `next` lie inside the packet; see `Window` for the alignment.
+        let word = unsafe { *(self.at as *const u32) };
+        self.at = next;
+        Some(word)
+    }
+}

@@ -1,0 +1,68 @@
+//! The daemon's settings, read once a packet, and the clocks.
+
+use aya_ebpf::helpers::generated::{bpf_jiffies64, bpf_ktime_get_ns};
+use hadp_common::settings::Settings;
+
+use crate::maps::SETTINGS;
+
+/// What a packet needs to know of the settings.
+#[derive(Clone, Copy)]
+pub(crate) struct InForce {
+    settings: *const Settings,
+    /// The half of the tables in force, 0 or 1.
+    pub(crate) half: u32,
+}
+
+impl InForce {
+    /// Reads which half of the tables is in force, once, so that a whole packet sees the same configuration.
+    #[inline(always)]
+    pub(crate) fn read() -> Option<Self> {
+        let settings = SETTINGS.get_ptr(0)?;
+        // SAFETY: the pointer is to a map value; volatile, since the daemon may store at any time.
+        let half = unsafe { (&raw const (*settings).half).read_volatile() } & 1;
+        Some(Self { settings, half })
+    }
+
+    /// Returns the seed of `ADVERT_KEYS`.
+    #[inline(always)]
+    pub(crate) fn key_seed(self) -> u32 {
+        // SAFETY: the pointer is to a map value, and `half` is 0 or 1.
+        unsafe { *(&raw const (*self.settings).key_seeds).cast::<u32>().add(self.half as usize) }
+    }
+
+    /// Returns the seed of `VIPS`.
+    #[inline(always)]
+    pub(crate) fn vip_seed(self) -> u32 {
+        // SAFETY: the pointer is to a map value, and `half` is 0 or 1.
+        unsafe { *(&raw const (*self.settings).vip_seeds).cast::<u32>().add(self.half as usize) }
+    }
+
+    /// Returns a time of CLOCK_MONOTONIC that is not behind, and at most two ticks ahead.
+    #[inline(always)]
+    pub(crate) fn tick_time(self) -> u64 {
+        // SAFETY: the pointer is to a map value.
+        let (tick, offset) = unsafe { ((*self.settings).tick_ns, (*self.settings).tick_offset_ns) };
+        (jiffies() + 1).wrapping_mul(tick).wrapping_add(offset)
+    }
+
+    /// Returns the length of a tick, in nanoseconds.
+    #[inline(always)]
+    pub(crate) fn tick_ns(self) -> u64 {
+        // SAFETY: the pointer is to a map value.
+        unsafe { (*self.settings).tick_ns }
+    }
+}
+
+/// Returns the kernel's tick count; the verifier turns this into a load.
+#[inline(always)]
+pub(crate) fn jiffies() -> u64 {
+    // SAFETY: the helper takes nothing and only reads.
+    unsafe { bpf_jiffies64() }
+}
+
+/// Returns CLOCK_MONOTONIC exactly, in nanoseconds.
+#[inline(always)]
+pub(crate) fn now_ns() -> u64 {
+    // SAFETY: the helper takes nothing and only reads.
+    unsafe { bpf_ktime_get_ns() }
+}

@@ -1,0 +1,148 @@
+//! Putting a configuration in force.
+
+use std::{mem::offset_of, sync::atomic::Ordering};
+
+use bytemuck::Pod;
+use hadp_common::{
+    key::{ADVERT_KEYS_LEN, UnicastPeer, UnicastPeers},
+    router::{MAX_ROUTERS, ROUTER_VMAC, Router},
+    settings::Settings,
+    vip::VIPS_LEN,
+};
+
+use super::{election::LEASE, mapped::MappedArray, open::Xdp};
+use crate::{
+    datapath::{
+        Plan, PlanError, PlannedRouter,
+        tables::{Half, Tables},
+    },
+    units::Time,
+};
+
+impl Xdp {
+    /// Puts a whole configuration in force at once; leases of slots that stay are untouched.
+    ///
+    /// Fills the halves that are not in force, sets up the slots, and switches with one store.
+    ///
+    /// A slot that goes to another router loses its lease first. Its senders are forgotten after the switch, when no more
+    /// adverts of its former router can be recorded.
+    ///
+    /// # Errors
+    ///
+    /// When the plan does not fit the tables; nothing has changed then.
+    pub fn apply(&mut self, plan: &Plan) -> Result<(), PlanError> {
+        let tables = Tables::build(plan)?;
+        let leaving = self.leaving(plan);
+        for slot in &leaving {
+            self.election.store_lease(*slot, Time::ZERO);
+        }
+        let arriving: Vec<u32> = plan.routers.iter().filter_map(|router| self.write_router(router)).collect();
+        self.switch(&tables);
+        for slot in &leaving {
+            if !arriving.contains(slot) {
+                self.free(*slot);
+            }
+        }
+        for slot in leaving.iter().chain(&arriving) {
+            self.election.clear_peers(*slot);
+        }
+        Ok(())
+    }
+}
+
+// The first word of the settings holds `layout` and `half`: one store switches.
+const HALF: usize = offset_of!(Settings, half) / 8;
+const _: () = assert!(HALF == 0);
+
+impl Xdp {
+    /// Returns the slots in use whose router the plan does not keep there.
+    fn leaving(&self, plan: &Plan) -> Vec<u32> {
+        let stays = |slot: u32, now: &Router| {
+            plan.routers
+                .iter()
+                .any(|router| router.slot.index() == slot && identity(&planned(router)) == identity(now))
+        };
+        let in_use = (0..MAX_ROUTERS).filter_map(|slot| Some((slot, self.maps.routers.load(slot)?)));
+        in_use.filter(|(slot, now)| now.ifindex != 0 && !stays(*slot, now)).map(|(slot, _)| slot).collect()
+    }
+
+    /// Writes a router into its slot, all but the lease, and returns the slot if it is new there.
+    fn write_router(&self, router: &PlannedRouter) -> Option<u32> {
+        let slot = router.slot.index();
+        let entry = self.maps.routers.entry(slot)?;
+        let now: Router = entry.load();
+        let mut next = planned(router);
+        let is_new = identity(&now) != identity(&next);
+        next.generation = now.generation.wrapping_add(u32::from(is_new));
+        if is_new {
+            entry.set_word(LEASE, 0, Ordering::Release);
+        }
+        entry.store_from(LEASE + 1, &next);
+        self.election.fingerprints.set(router.slot, router.advert.addresses_hash);
+        self.maps.unicast_peers.store(slot, &senders(router));
+        is_new.then_some(slot)
+    }
+
+    /// Fills the halves not in force and puts them in force.
+    fn switch(&self, tables: &Tables) {
+        let Some(entry) = self.maps.settings.entry(0) else { return };
+        let mut settings: Settings = entry.load();
+        let half = (settings.half & 1) ^ 1;
+        fill(&self.maps.advert_keys, half * ADVERT_KEYS_LEN, &tables.keys);
+        fill(&self.maps.vips, half * VIPS_LEN, &tables.vips);
+        let seeds =
+            [(&mut settings.key_seeds, tables.keys.seed), (&mut settings.vip_seeds, tables.vips.seed)];
+        for (both, seed) in seeds {
+            if let Some(of_half) = both.get_mut(usize::from(half == 1)) {
+                *of_half = seed;
+            }
+        }
+        entry.store_from(HALF + 1, &settings);
+        settings.half = half;
+        let first =
+            bytemuck::bytes_of(&settings).first_chunk().map_or(0, |octets| u64::from_ne_bytes(*octets));
+        entry.set_word(HALF, first, Ordering::Release);
+    }
+
+    /// Zeroes the slot of a router that left; its generation stays, so that a later occupant is told apart.
+    fn free(&self, slot: u32) {
+        let Some(entry) = self.maps.routers.entry(slot) else { return };
+        let now: Router = entry.load();
+        entry.store_from(LEASE + 1, &Router { generation: now.generation, ..Router::default() });
+        self.maps.unicast_peers.store(slot, &UnicastPeers::default());
+    }
+}
+
+/// Stores one half of a table.
+fn fill<T: Pod>(map: &MappedArray<T>, first: u32, half: &Half<T>) {
+    for (index, entry) in (first..).zip(&half.entries) {
+        map.store(index, entry);
+    }
+}
+
+/// Returns a router's value, without lease and generation.
+fn planned(router: &PlannedRouter) -> Router {
+    Router {
+        flags: if router.virtual_mac { ROUTER_VMAC } else { 0 },
+        ifindex: router.ifindex,
+        mac: router.mac,
+        link_mac: router.link_mac,
+        vrid: router.vrid.get(),
+        family: router.family as u8,
+        ..Router::default()
+    }
+}
+
+/// Returns what makes a router that router.
+fn identity(router: &Router) -> (u32, u8, u8) {
+    (router.ifindex, router.vrid, router.family)
+}
+
+/// Returns the senders that a router names.
+fn senders(router: &PlannedRouter) -> UnicastPeers {
+    let mut senders = UnicastPeers::default();
+    for (to, from) in senders.peers.iter_mut().zip(&router.advert.senders) {
+        *to = UnicastPeer { ..*from };
+    }
+    senders
+}

@@ -1,0 +1,62 @@
+//! The part of the datapath that the election thread has to itself.
+
+use std::{
+    mem::offset_of,
+    sync::{Arc, atomic::Ordering},
+};
+
+use hadp_common::{peer::Peers, router::Router};
+
+use super::{
+    mapped::MappedArray,
+    open::{Maps, Xdp},
+    peers::Fingerprints,
+};
+use crate::{
+    datapath::Datapath,
+    proto::{Heard, Slot},
+    units::Time,
+};
+
+// The words of a `Router`: the lease has the first one to itself.
+pub(super) const LEASE: usize = offset_of!(Router, lease_until_ns) / 8;
+const _: () = assert!(LEASE == 0);
+
+/// Leases to store and senders to read, through memory that the kernel shares: no lock, no system call.
+#[derive(Clone)]
+pub struct Election {
+    pub(super) routers: Arc<MappedArray<Router>>,
+    pub(super) peers: Arc<MappedArray<Peers>>,
+    pub(super) fingerprints: Fingerprints,
+}
+
+impl Election {
+    pub(super) fn new(maps: &Maps) -> Self {
+        let (routers, peers) = (Arc::clone(&maps.routers), Arc::clone(&maps.peers));
+        Self { routers, peers, fingerprints: Fingerprints::default() }
+    }
+
+    /// Stores a lease: the one store of a takeover.
+    pub(super) fn store_lease(&self, slot: u32, until: Time) {
+        if let Some(entry) = self.routers.entry(slot) {
+            entry.set_word(LEASE, until.as_nanos(), Ordering::Release);
+        }
+    }
+}
+
+impl Datapath for Election {
+    fn set_lease(&mut self, slot: Slot, until: Time) {
+        self.store_lease(slot.index(), until);
+    }
+
+    fn heard_since(&self, slot: Slot, after: Time, out: &mut Vec<Heard>) {
+        self.append_heard(slot, after, out);
+    }
+}
+
+impl Xdp {
+    /// Returns what the election thread needs of the datapath.
+    pub fn election(&self) -> Election {
+        self.election.clone()
+    }
+}

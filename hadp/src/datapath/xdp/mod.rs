@@ -1,0 +1,33 @@
+//! The datapath that runs in the kernel: the XDP program, its maps, and where it is attached.
+//!
+//! ```text
+//!                 ROUTERS  set_lease: one store          PEERS  heard_since: loads
+//!  election ------------------ mmap ------------------------------ mmap ------+
+//!                                |                                            |
+//!  apply: other halves of ADVERT_KEYS and VIPS, then SETTINGS.half            |
+//!                                v                                            |
+//!  wire ----------------------> hadp (XDP) ------ EVENTS (ring buffer) -----> election
+//! ```
+
+mod apply;
+mod attach;
+mod clock;
+mod election;
+mod events;
+mod link;
+mod mapped;
+mod object;
+mod open;
+mod peers;
+mod pins;
+mod preflight;
+mod stats;
+mod sys;
+
+pub use attach::{AttachError, Attached, Mode};
+pub use election::Election;
+pub use events::{EventRecord, Events};
+pub use object::BENCH_OBJECT;
+pub use open::{OpenError, Xdp};
+pub use pins::{CleanupError, PinLock};
+pub use stats::ReadError;

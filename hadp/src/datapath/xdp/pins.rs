@@ -1,0 +1,193 @@
+//! The pins: what outlives the daemon, and how it goes.
+
+use std::{
+    fs::{self, DirBuilder, File, Permissions},
+    io,
+    os::{
+        fd::AsFd,
+        unix::fs::{DirBuilderExt as _, PermissionsExt as _},
+    },
+    path::{Path, PathBuf},
+};
+
+use aya::maps::{Array, Map, MapData};
+use hadp_common::{LAYOUT_VERSION, settings::Settings};
+use nix::{
+    errno::Errno,
+    fcntl::{Flock, FlockArg},
+};
+
+use super::{
+    open::{OpenError, Xdp},
+    preflight, sys,
+};
+
+/// The maps that are pinned, each under its name.
+pub(super) const MAPS: [&str; 10] = [
+    "ROUTERS",
+    "PEERS",
+    "UNICAST_PEERS",
+    "ADVERT_KEYS",
+    "VIPS",
+    "SETTINGS",
+    "EVENTS",
+    "LIMITS",
+    "STATS",
+    "DROPS",
+];
+
+/// What the pins of links begin with; the interface's name follows.
+const LINK_PREFIX: &str = "link_";
+
+/// Why pins could not be removed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CleanupError {
+    /// A pin could not be removed.
+    #[error("cannot remove {path}", path = path.display())]
+    Remove {
+        /// The path concerned.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// The exclusive right to the pins in a directory, given up when dropped or when the process ends.
+///
+/// The lock is on the directory itself, so that it holds whatever else two daemons are configured with.
+#[derive(Debug)]
+pub struct PinLock {
+    dir: PathBuf,
+    _flock: Flock<File>,
+}
+
+impl PinLock {
+    /// Makes the directory, mode 0700, and takes the lock on it.
+    ///
+    /// # Errors
+    ///
+    /// When this process may not use BPF, `dir` is not on a BPF filesystem, or another hadp has it.
+    pub fn take(dir: &Path) -> Result<Self, OpenError> {
+        preflight::check(dir)?;
+        let failed = |source| OpenError::Directory { path: dir.to_owned(), source };
+        DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(failed)?;
+        let file = File::open(dir).map_err(failed)?;
+        file.set_permissions(Permissions::from_mode(0o700)).map_err(failed)?;
+        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+            Ok(flock) => Ok(Self { dir: dir.to_owned(), _flock: flock }),
+            Err((_, Errno::EWOULDBLOCK)) => Err(OpenError::InUse { dir: dir.to_owned() }),
+            Err((_, errno)) => Err(failed(errno.into())),
+        }
+    }
+
+    /// Returns the directory.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Detaches every program and removes every pin that a dead daemon left, and the directory itself.
+    ///
+    /// # Errors
+    ///
+    /// When something cannot be removed.
+    pub fn remove_pins(self) -> Result<(), CleanupError> {
+        remove(&self.dir)
+    }
+}
+
+impl Xdp {
+    /// Detaches from every interface and removes every pin: the end of a daemon that hands over.
+    ///
+    /// # Errors
+    ///
+    /// When something cannot be removed.
+    pub fn remove(self) -> Result<(), CleanupError> {
+        remove(self.lock.dir())
+    }
+}
+
+/// Decides what becomes of the pins that a dead daemon left: they are replaced.
+///
+/// # Errors
+///
+/// When they are of another layout, which is left to `hadp cleanup`, or cannot be removed.
+pub(super) fn adopt_or_replace(dir: &Path) -> Result<(), OpenError> {
+    if let Some(found) = layout(&dir.join("SETTINGS"))
+        && found != LAYOUT_VERSION
+    {
+        return Err(OpenError::Layout { dir: dir.to_owned(), found });
+    }
+    for path in pinned(dir).map_err(|source| OpenError::Directory { path: dir.to_owned(), source })? {
+        remove_pin(&path).map_err(|source| OpenError::Directory { path, source })?;
+    }
+    Ok(())
+}
+
+/// Returns the layout of the pinned settings; `None` if there are none or they were never written.
+///
+/// Settings of another size are of another layout: 0.
+fn layout(path: &Path) -> Option<u32> {
+    let map = Map::from_map_data(MapData::from_pin(path).ok()?).ok()?;
+    let Ok(settings) = Array::<_, Settings>::try_from(&map) else { return Some(0) };
+    settings.get(&0, 0).ok().map(|settings| settings.layout).filter(|layout| *layout != 0)
+}
+
+/// Removes every pin and the directory; what hadp did not put there keeps it.
+fn remove(dir: &Path) -> Result<(), CleanupError> {
+    let failed = |path: &Path, source| CleanupError::Remove { path: path.to_owned(), source };
+    for path in pinned(dir).map_err(|source| failed(dir, source))? {
+        remove_pin(&path).map_err(|source| failed(&path, source))?;
+    }
+    match fs::remove_dir(dir) {
+        Err(error) if error.kind() != io::ErrorKind::DirectoryNotEmpty => Err(failed(dir, error)),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// Lists hadp's pins: links first, so that no program runs on maps that are going.
+fn pinned(dir: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let is_link = name.as_encoded_bytes().starts_with(LINK_PREFIX.as_bytes());
+        if is_link || MAPS.iter().any(|map| name == *map) {
+            paths.push((!is_link, entry.path()));
+        }
+    }
+    paths.sort();
+    Ok(paths.into_iter().map(|(_, path)| path).collect())
+}
+
+/// Removes one pin; a link is detached first, at once.
+pub(super) fn remove_pin(path: &Path) -> io::Result<()> {
+    let is_link =
+        path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(LINK_PREFIX.as_bytes()));
+    if is_link {
+        // A link that cannot be opened or detached any more goes with its pin.
+        let _ = sys::open_pin(path).and_then(|link| sys::detach_link(link.as_fd()));
+    }
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        result => result,
+    }
+}
+
+/// Returns the pin of the link to an interface. bpffs reserves dots in names, so `.` is written `%2e`, and `%` `%25`.
+pub(super) fn link_path(dir: &Path, interface: &str) -> PathBuf {
+    dir.join(format!("{LINK_PREFIX}{}", interface.replace('%', "%25").replace('.', "%2e")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_links_have_no_dots_and_stay_distinct() {
+        let name = |interface| link_path(Path::new("/p"), interface).display().to_string();
+        assert_eq!(name("eth0"), "/p/link_eth0");
+        assert_eq!(name("eth0.100"), "/p/link_eth0%2e100");
+        assert_eq!(name("eth0%2e100"), "/p/link_eth0%252e100");
+    }
+}

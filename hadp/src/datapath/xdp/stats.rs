@@ -1,0 +1,49 @@
+//! The counters, summed over the CPUs.
+
+use aya::maps::{MapError, PerCpuArray};
+use hadp_common::stats::{Drops, Stats};
+
+use super::open::Xdp;
+
+/// Why counters could not be read.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot read the map {name}")]
+pub struct ReadError {
+    name: &'static str,
+    source: Option<MapError>,
+}
+
+impl Xdp {
+    /// Returns what the datapath did.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel refuses.
+    pub fn stats(&self) -> Result<Stats, ReadError> {
+        self.sum("STATS", Stats::add)
+    }
+
+    /// Returns what the datapath dropped.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel refuses.
+    pub fn drops(&self) -> Result<Drops, ReadError> {
+        self.sum("DROPS", Drops::add)
+    }
+
+    /// Sums the only entry of a per-CPU array.
+    fn sum<T: aya::Pod + Default>(
+        &self,
+        name: &'static str,
+        add: impl Fn(&mut T, &T),
+    ) -> Result<T, ReadError> {
+        let failed = |source| ReadError { name, source };
+        let map = self.ebpf.map(name).ok_or(failed(None))?;
+        let array = PerCpuArray::<_, T>::try_from(map).map_err(|source| failed(Some(source)))?;
+        let counts = array.get(&0, 0).map_err(|source| failed(Some(source)))?;
+        let mut total = T::default();
+        counts.iter().for_each(|count| add(&mut total, count));
+        Ok(total)
+    }
+}
