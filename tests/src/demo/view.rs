@@ -2,8 +2,6 @@
 
 use std::net::Ipv4Addr;
 
-use serde_json::Value;
-
 use crate::lab::{Daemon, Node, Software, hadp_status};
 
 /// What is shown of a node.
@@ -42,12 +40,7 @@ fn hadp(node: &Node) -> Option<(String, String)> {
     let state = router.get("state")?.as_str()?.to_owned();
     let fact = |field: &str| {
         let value = router.get(field).filter(|value| !value.is_null())?;
-        Some(match value {
-            Value::String(text) => text.clone(),
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
-                value.to_string()
-            }
-        })
+        Some(value.as_str().map_or_else(|| value.to_string(), str::to_owned))
     };
     let facts = [
         fact("name"),

@@ -70,13 +70,20 @@ fn with_rustup() -> Result<Toolchain> {
         return Ok(toolchain);
     }
     let nightly = install_nightly().and_then(|()| {
-        let found = Toolchain::find(Some(NIGHTLY)).filter(usable);
-        found.context("rustup's nightly has an LLVM that this machine offers no bpf-linker for")
+        let found = Toolchain::find(Some(NIGHTLY)).context("rustup installed no nightly")?;
+        if !usable(&found) {
+            bail!(
+                "nightly uses LLVM {}, which this system has no package of to build bpf-linker with",
+                found.llvm
+            );
+        }
+        Ok(found)
     });
     let reason = match nightly {
         Ok(toolchain) => return Ok(toolchain),
         Err(error) => error,
     };
+    say("rustup's nightly cannot be used here; trying Debian's toolchain");
     let toolchain = install_debian().and_then(|()| {
         run_quietly(command("rustup", ["toolchain", "link", LINKED, "/usr"]))?;
         Toolchain::find(Some(LINKED)).filter(usable).context("Debian's toolchain lacks the sources of core")
@@ -115,14 +122,15 @@ fn without_rustup() -> Result<Toolchain> {
 }
 
 fn install_debian() -> Result<()> {
-    if !apt::offers(DEBIAN[0]) {
-        bail!("no package {}", DEBIAN[0]);
-    }
-    let mut packages = DEBIAN.to_vec();
-    packages.extend(apt::offers(DEBIAN_CLIPPY).then_some(DEBIAN_CLIPPY));
     if Path::new("/usr/lib/rustlib/src/rust/library").exists() && Path::new("/usr/bin/cargo").exists() {
         return Ok(());
     }
-    say(&format!("installing Debian's {} (apt-get)", packages.join(", ")));
+    let [rustc, ..] = DEBIAN;
+    if !apt::offers(rustc) {
+        bail!("no package {rustc}");
+    }
+    let mut packages = DEBIAN.to_vec();
+    packages.extend(apt::offers(DEBIAN_CLIPPY).then_some(DEBIAN_CLIPPY));
+    say(&format!("installing {} (apt-get)", packages.join(", ")));
     apt::install(&packages)
 }
