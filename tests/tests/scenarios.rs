@@ -81,10 +81,7 @@ fn single() -> Result<()> {
     }
     first.stop()?;
     drop(second);
-    ensure!(
-        n1.run(["ip", "link", "show", "eth0"])?.contains("xdp") == false,
-        "XDP stays attached after a stop"
-    );
+    ensure!(!n1.run(["ip", "link", "show", "eth0"])?.contains("xdp"), "XDP stays attached after a stop");
     ensure!(!n1.run(["ls", "/sys/fs/bpf"])?.contains("hadp"), "pins stay after a stop");
     Ok(())
 }
