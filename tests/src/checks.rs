@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::Result;
+use anyhow::{Result, bail, ensure};
 
 use crate::{
     client::{ArpProber, Mac},
@@ -45,4 +45,29 @@ pub fn owners_since(prober: &ArpProber, start: Instant) -> Vec<Mac> {
         prober.answers().iter().filter(|answer| answer.at >= start).map(|answer| answer.mac).collect();
     owners.dedup();
     owners
+}
+
+/// Returns for how long both answered while the address moved from one node to the other since `start`.
+///
+/// A preempted router goes on answering until it has heard the advert that preempts it; that is the protocol's, and
+/// milliseconds where it is software.
+///
+/// # Errors
+///
+/// When a third one answered, `from` answered last, or one of the two never did.
+pub fn overlap(prober: &ArpProber, start: Instant, from: &Node, to: &Node) -> Result<Duration> {
+    let answers: Vec<_> = prober.answers().into_iter().filter(|answer| answer.at >= start).collect();
+    let strangers = answers.iter().filter(|answer| ![mac(from), mac(to)].contains(&answer.mac)).count();
+    let last_before = answers.iter().rfind(|answer| answer.mac == mac(from)).map(|answer| answer.at);
+    let first_after = answers.iter().find(|answer| answer.mac == mac(to)).map(|answer| answer.at);
+    let (Some(last_before), Some(first_after), 0) = (last_before, first_after, strangers) else {
+        bail!(
+            "expected answers of {} and then of {}: {:?}",
+            from.name(),
+            to.name(),
+            owners_since(prober, start)
+        );
+    };
+    ensure!(answers.last().is_some_and(|answer| answer.mac == mac(to)), "{} answered last", from.name());
+    Ok(last_before.saturating_duration_since(first_after))
 }

@@ -44,7 +44,10 @@ fn said(output: &Output) -> String {
 
 fn state(node: &Node) -> Result<(String, String)> {
     let status = hadp_status(node)?;
-    let field = |name: &str| status["routers"][0][name].as_str().unwrap_or_default().to_owned();
+    let field = |name: &str| {
+        let value = status.pointer(&format!("/routers/0/{name}"));
+        value.and_then(serde_json::Value::as_str).unwrap_or_default().to_owned()
+    };
     Ok((field("state"), field("cause")))
 }
 

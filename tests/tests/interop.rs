@@ -8,16 +8,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::Result;
+use anyhow::{Context as _, Result, ensure};
 use hadp_tests::{
-    checks::{mac, owners_since, wait_owner},
+    checks::{mac, overlap, owners_since, wait_owner},
     client::{ArpProber, Capture},
-    lab::{Lan, Software},
+    lab::{Lan, Node, Software},
 };
 
 const VIP: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 100);
 const SECOND: Duration = Duration::from_secs(1);
 const TAKEOVER: Duration = Duration::from_secs(8);
+/// How long a preempted router may take to yield, on a machine with other things to do.
+const OVERLAP: Duration = Duration::from_millis(60);
 
 /// The protocols the two agree on.
 #[derive(Clone, Copy, Debug)]
@@ -73,23 +75,23 @@ fn all_turns(protocol: Protocol, high: Software, low: Software) -> Result<()> {
     wait_owner(&lan, n2, VIP, TAKEOVER)?;
     thread::sleep(SECOND / 4);
 
-    let preempted = Instant::now();
+    let preempted = settled();
     let mut first = high.start_with(n1, &strong)?;
     wait_owner(&lan, n1, VIP, TAKEOVER)?;
     thread::sleep(SECOND / 4);
-    assert_eq!(owners_since(&prober, preempted), [mac(n2), mac(n1)], "preemption by {high}");
+    moved(&prober, preempted, n2, n1, &format!("preemption by {high}"))?;
 
-    let handed_over = Instant::now();
+    let handed_over = settled();
     first.stop()?;
     wait_owner(&lan, n2, VIP, TAKEOVER)?;
     thread::sleep(SECOND / 4);
-    assert_eq!(owners_since(&prober, handed_over), [mac(n1), mac(n2)], "handover by {high}");
+    moved(&prober, handed_over, n1, n2, &format!("handover by {high}"))?;
 
-    let preempted = Instant::now();
+    let preempted = settled();
     let mut first = high.start_with(n1, &strong)?;
     wait_owner(&lan, n1, VIP, TAKEOVER)?;
     thread::sleep(SECOND / 4);
-    assert_eq!(owners_since(&prober, preempted), [mac(n2), mac(n1)], "second preemption by {high}");
+    moved(&prober, preempted, n2, n1, &format!("second preemption by {high}"))?;
 
     let quiet = Instant::now();
     second.stop()?;
@@ -98,11 +100,11 @@ fn all_turns(protocol: Protocol, high: Software, low: Software) -> Result<()> {
     assert_eq!(owners_since(&prober, quiet), [mac(n1)], "{low} comes and goes as Backup");
     assert!(!n2.holds(VIP)?);
 
-    let handed_over = Instant::now();
+    let handed_over = settled();
     first.stop()?;
     wait_owner(&lan, n2, VIP, TAKEOVER)?;
     thread::sleep(SECOND / 4);
-    assert_eq!(owners_since(&prober, handed_over), [mac(n1), mac(n2)], "second handover by {high}");
+    moved(&prober, handed_over, n1, n2, &format!("second handover by {high}"))?;
     second.stop()?;
     assert!(!n2.holds(VIP)? && !n1.holds(VIP)?);
 
@@ -115,6 +117,20 @@ fn all_turns(protocol: Protocol, high: Software, low: Software) -> Result<()> {
             node.name()
         );
     }
+    Ok(())
+}
+
+/// Returns a moment from which on some answers come before what happens next.
+fn settled() -> Instant {
+    let start = Instant::now();
+    thread::sleep(SECOND / 10);
+    start
+}
+
+/// Checks that the address moved once.
+fn moved(prober: &ArpProber, start: Instant, from: &Node, to: &Node, what: &str) -> Result<()> {
+    let both = overlap(prober, start, from, to).with_context(|| what.to_owned())?;
+    ensure!(both < OVERLAP, "{what}: both answered for {both:?}");
     Ok(())
 }
 

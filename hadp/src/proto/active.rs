@@ -70,7 +70,6 @@ impl Router {
             out.push(Action::SendAdvert { priority: self.config.priority.get() });
         }
         out.push(Action::ReleaseVips);
-        self.announcer.cancel();
         self.hearing.restart(heard.at);
         self.listen(now, Reason::Yielded { from: heard.from, priority: heard.priority }, out);
         self.follow(heard);

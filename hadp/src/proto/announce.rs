@@ -37,10 +37,10 @@ struct Queue {
 }
 
 impl Announcer {
-    /// Starts the schedule of a takeover.
+    /// Starts the schedule of a takeover; what was owed when the router was last Active is void.
     pub(super) fn begin(&mut self, now: Time, config: &Config, out: &mut Vec<Action>) {
         let schedule = &config.announce;
-        self.cancel();
+        *self = Self::default();
         self.timers[Timer::Takeover] = after(now, schedule.delay);
         self.timers[Timer::Refresh] = after(now, schedule.refresh);
         self.burst(now, schedule.repeat, config, out);
@@ -70,11 +70,6 @@ impl Announcer {
             self.burst(now, schedule.refresh_repeat, config, out);
         }
         self.queue.run(now, config, out);
-    }
-
-    /// Drops everything still owed.
-    pub(super) fn cancel(&mut self) {
-        *self = Self::default();
     }
 
     /// Returns when [`run`](Self::run) has something to do.

@@ -16,7 +16,6 @@ impl Router {
         out: &mut Vec<Action>,
     ) {
         out.push(Action::SendAdvert { priority: 0 });
-        self.announcer.cancel();
         let until = lease.min(now + self.config.handover_span());
         self.enter(now, State::Resigning { until, next: Next::Initialize(cause) }, why, out);
     }
@@ -25,7 +24,6 @@ impl Router {
     /// from a link that still carries frames.
     pub(super) fn drop_out(&mut self, now: Time, cause: Cause, out: &mut Vec<Action>) {
         out.push(Action::SendAdvert { priority: 0 });
-        self.announcer.cancel();
         self.release(now, State::Initialize { cause }, Reason::Fault(cause), out);
     }
 

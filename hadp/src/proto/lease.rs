@@ -24,7 +24,6 @@ impl Router {
             State::Active { lease, .. } if now >= lease && !self.renews(now, lease, event) => {
                 out.push(Action::SetLease { until: Time::ZERO });
                 out.push(Action::ReleaseVips);
-                self.announcer.cancel();
                 // What arrived while this process did not run still counts.
                 self.hearing.restart(lease);
                 self.listen(now, Reason::LeaseExpired, out);

@@ -26,7 +26,7 @@ pub struct Router {
     pub(super) preempt_at: Option<Time>,
     /// In Backup: what a takeover would be for.
     pub(super) outlook: Reason,
-    /// In Active: the announcements ahead.
+    /// In Active: the announcements ahead. In other states nobody asks it.
     pub(super) announcer: Announcer,
 }
 

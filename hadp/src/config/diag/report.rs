@@ -142,17 +142,38 @@ impl Report {
         }
     }
 
-    /// Returns the problems as text for people: each with its line, a caret, a label and what to do about it.
+    /// Returns the problems as text for people: each with its line, a caret, a label and what to do about it; at the end,
+    /// in a line each, what has no effect yet, and how many of what there are.
     pub fn render(&self, color: bool) -> String {
         let theme = if color { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
         let handler = GraphicalReportHandler::new_themed(theme).with_links(false);
         let mut out = String::new();
-        for diagnostic in &self.diagnostics {
-            if handler.render_report(&mut out, diagnostic).is_err() {
+        let (unsupported, problems): (Vec<_>, Vec<_>) =
+            self.diagnostics.iter().partition(|diagnostic| diagnostic.severity == Severity::Unsupported);
+        for diagnostic in &problems {
+            if handler.render_report(&mut out, *diagnostic).is_err() {
                 out.push_str(&diagnostic.compact());
             }
             out.push('\n');
         }
+        for diagnostic in &unsupported {
+            out.push_str(&diagnostic.compact());
+            out.push('\n');
+        }
+        let is_error = |diagnostic: &&&Diagnostic| diagnostic.severity >= Severity::Error;
+        let errors = problems.iter().filter(is_error).count();
+        let counts = [
+            (errors, "error", "errors"),
+            (problems.len() - errors, "warning", "warnings"),
+            (unsupported.len(), "keyword without effect yet", "keywords without effect yet"),
+        ];
+        let counted: Vec<_> = counts
+            .into_iter()
+            .filter(|(count, ..)| *count > 0)
+            .map(|(count, one, many)| format!("{count} {}", if count == 1 { one } else { many }))
+            .collect();
+        out.push_str(&if counted.is_empty() { "no problems".to_owned() } else { counted.join(", ") });
+        out.push('\n');
         out
     }
 }

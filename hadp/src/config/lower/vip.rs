@@ -21,6 +21,9 @@ const WITHOUT_EFFECT: [&str; 4] = ["home", "-nodad", "mngtmpaddr", "no_track"];
 const UNSUPPORTED: [(&str, usize); 5] =
     [("noprefixroute", 0), ("autojoin", 0), ("use_vmac", 0), ("preferred_lft", 1), ("track_group", 1)];
 
+/// The longest prefix of a network with a broadcast address.
+const MAX_BROADCAST: u8 = 30;
+
 /// An entry, before the instance's interface is known.
 #[derive(Clone, Debug)]
 pub(super) struct VipDraft {
@@ -84,7 +87,7 @@ fn set(vip: &mut Vip, name: &str, value: &Word, problems: &mut Problems) -> Opti
         "label" => vip.label = Some(label(value, problems)?),
         "scope" => vip.scope = scope(value, problems)?,
         "peer" => vip.peer = Some(prefixed(value, problems)?),
-        _ => vip.broadcast = Some(broadcast(vip, value, problems)?),
+        _ => vip.broadcast = broadcast(vip, value, problems)?,
     }
     Some(())
 }
@@ -105,9 +108,14 @@ fn scope(word: &Word, problems: &mut Problems) -> Option<Scope> {
 }
 
 /// Reads a broadcast address; `+` sets the host bits of the address and `-` clears them.
-fn broadcast(vip: &Vip, word: &Word, problems: &mut Problems) -> Option<IpAddr> {
+fn broadcast(vip: &Vip, word: &Word, problems: &mut Problems) -> Option<Option<IpAddr>> {
     let host_bits = u32::MAX.checked_shr(vip.prefix.into()).unwrap_or(0);
     let resolved = match (vip.addr, word.text.as_str()) {
+        (IpAddr::V4(_), "+" | "-") if vip.prefix > MAX_BROADCAST => {
+            let message = format!("prefix length {} leaves no broadcast address", vip.prefix);
+            problems.warning(word.span, message).label("ignored");
+            return Some(None);
+        }
         (IpAddr::V4(addr), "+") => Some(Ipv4Addr::from_bits(addr.to_bits() | host_bits)),
         (IpAddr::V4(addr), "-") => Some(Ipv4Addr::from_bits(addr.to_bits() & !host_bits)),
         (IpAddr::V4(_), text) => text.parse().ok(),
@@ -117,7 +125,7 @@ fn broadcast(vip: &Vip, word: &Word, problems: &mut Problems) -> Option<IpAddr> 
         let message = format!("`{}` is not a broadcast address of `{}`", word.text, vip.addr);
         problems.error(word.span, message).label("an IPv4 address, `+` or `-`");
     }
-    resolved.map(IpAddr::V4)
+    resolved.map(|addr| Some(addr.into()))
 }
 
 /// Reads `ADDR[/LEN]`; without a length, all bits count.

@@ -1,9 +1,14 @@
 //! The addresses of an instance, together.
 
+use std::{collections::HashMap, net::IpAddr};
+
 use hadp_common::{addr::Family, wire::vrrp::MAX_ADDRESSES};
 
 use super::{draft::Draft, vip::VipDraft};
-use crate::{config::diag::Problems, model::Vip};
+use crate::{
+    config::diag::{Problems, Span},
+    model::Vip,
+};
 
 /// The longest IPv6 datagram on a link of the usual MTU, and what of it is no address (RFC 8200 §3, RFC 9568 §5.2).
 const MTU_V6: usize = 1500;
@@ -25,12 +30,13 @@ impl Draft<'_> {
     ) -> (Vec<VipDraft>, Vec<VipDraft>) {
         let mut vips: Vec<VipDraft> = Vec::new();
         let mut excluded: Vec<VipDraft> = Vec::new();
+        let mut seen = HashMap::new();
         for entry in &self.vips {
             if Family::of(&entry.vip.addr) != family {
                 let message = format!("`{}` is not of the family of the address before it", entry.vip.addr);
                 let problem = problems.error(entry.span, message);
                 problem.label("adverts carry one family").help("put it into `virtual_ipaddress_excluded`");
-            } else if let Some(entry) = self.once(entry, interface, &[&vips], problems) {
+            } else if let Some(entry) = once(entry, interface, &mut seen, problems) {
                 vips.push(entry);
             }
         }
@@ -45,7 +51,7 @@ impl Draft<'_> {
             excluded = vips.split_off(most);
         }
         for entry in &self.excluded {
-            let Some(entry) = self.once(entry, interface, &[&vips, &excluded], problems) else { continue };
+            let Some(entry) = once(entry, interface, &mut seen, problems) else { continue };
             match Family::of(&entry.vip.addr) {
                 Family::V4 => excluded.push(entry),
                 Family::V6 if family == Family::V6 => excluded.push(entry),
@@ -57,23 +63,21 @@ impl Draft<'_> {
         }
         (vips, excluded)
     }
+}
 
-    /// Returns an entry with its interface, unless the instance has the address on it already.
-    fn once(
-        &self,
-        entry: &VipDraft,
-        interface: &str,
-        before: &[&[VipDraft]],
-        problems: &mut Problems,
-    ) -> Option<VipDraft> {
-        let dev = if entry.vip.dev.is_empty() { interface.to_owned() } else { entry.vip.dev.clone() };
-        let vip = Vip { dev, ..entry.vip.clone() };
-        let same = |other: &&VipDraft| (other.vip.addr, &other.vip.dev) == (vip.addr, &vip.dev);
-        if let Some(first) = before.iter().copied().flatten().find(same) {
-            let problem = problems.warning(entry.span, format!("`{}` is listed twice", vip.addr));
-            problem.label("ignored").related(first.span, "listed here first");
-            return None;
-        }
-        Some(VipDraft { span: entry.span, vip })
+/// Returns an entry with its interface, unless the instance has the address on it already.
+fn once(
+    entry: &VipDraft,
+    interface: &str,
+    seen: &mut HashMap<(IpAddr, String), Span>,
+    problems: &mut Problems,
+) -> Option<VipDraft> {
+    let dev = if entry.vip.dev.is_empty() { interface.to_owned() } else { entry.vip.dev.clone() };
+    if let Some(&first) = seen.get(&(entry.vip.addr, dev.clone())) {
+        let problem = problems.warning(entry.span, format!("`{}` is listed twice", entry.vip.addr));
+        problem.label("ignored").related(first, "listed here first");
+        return None;
     }
+    seen.insert((entry.vip.addr, dev.clone()), entry.span);
+    Some(VipDraft { span: entry.span, vip: Vip { dev, ..entry.vip.clone() } })
 }

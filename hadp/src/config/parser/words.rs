@@ -18,8 +18,8 @@ pub(super) enum Token {
 
 /// Splits a line without comments into words and braces.
 ///
-/// `"..."` is one word, or joins to what it touches. Behind a keyword that takes a script, `'...'` is as well, and
-/// backslashes escape as in a shell. `${...}` that no macro has replaced is part of its word.
+/// `"..."` is one word. Behind a keyword that takes a script, quotes, `'` too, join to what they touch and backslashes
+/// escape, as in a shell. `${...}` that no macro has replaced is part of its word.
 pub(super) fn tokens(line: &Line, problems: &mut Problems) -> Vec<Token> {
     let mut lexer = Lexer { line, chars: line.text().char_indices().peekable(), script: false, problems };
     let mut tokens: Vec<Token> = Vec::new();
@@ -65,10 +65,18 @@ impl Lexer<'_> {
             if c.is_whitespace() || c == '}' || (c == '{' && !reference) {
                 break;
             }
+            if c == '"' && !self.script && at > start {
+                break;
+            }
             self.chars.next();
             match c {
-                '"' => self.quoted(at, '"', &mut text),
-                '\'' if self.script => self.quoted(at, '\'', &mut text),
+                '"' if !self.script => {
+                    self.quoted(at, c, &mut text);
+                    end = self.position();
+                    break;
+                }
+                '"' => self.quoted(at, c, &mut text),
+                '\'' if self.script => self.quoted(at, c, &mut text),
                 '\\' => self.escape(&mut text),
                 '{' => {
                     text.push(c);
@@ -79,9 +87,14 @@ impl Lexer<'_> {
                 }
                 _ => text.push(c),
             }
-            end = self.chars.peek().map_or(self.line.text().len(), |&(next, _)| next);
+            end = self.position();
         }
         Word { text, span: self.line.span(start..end) }
+    }
+
+    /// Returns where the next character is.
+    fn position(&mut self) -> usize {
+        self.chars.peek().map_or(self.line.text().len(), |&(next, _)| next)
     }
 
     /// Reads up to the closing quote.
@@ -90,11 +103,6 @@ impl Lexer<'_> {
             match c {
                 c if c == quote => return,
                 '\\' if self.script && quote == '"' => text.extend(escape::read(&mut self.chars)),
-                // The comment's end is found by the same rule, so it holds for every keyword.
-                '\\' => match self.chars.next_if(|&(_, next)| next == quote && quote == '"') {
-                    Some((_, next)) => text.push(next),
-                    None => text.push('\\'),
-                },
                 c => text.push(c),
             }
         }

@@ -58,7 +58,7 @@ fn addresses_and_their_options() {
                 10.1.2.3/24 brd + dev eth1 scope link label eth1:x\n\
                 10.1.2.4/24 broadcast - home no_track\n\
                 10.1.2.5 peer 10.9.9.9/30 scope 42\n\
-                10.1.2.6/31 brd +\n10.1.2.7/0 brd -\n}\n\
+                10.1.2.6/30 brd +\n10.1.2.7/0 brd -\n}\n\
                 virtual_ipaddress_excluded {\n192.0.2.1/24\n192.0.2.2\n}\n}\n";
     let router = clean(text).routers.remove(0);
     let [first, second, third, fourth, fifth] = router.vips.as_slice() else { panic!("{:?}", router.vips) };

@@ -62,7 +62,7 @@ fn macros_of_several_lines() {
 #[test]
 fn sequences_nest() {
     let text = "vrrp_instance V {\ninterface e\nvirtual_router_id 1\nvirtual_ipaddress {\n\
-                $TOP=2\n~SEQ(A, 1, ${TOP}) ~LST(B, 7, 8) 10.0.${A}.${B}\n}\n}\n";
+                $TOP=2\n~SEQ(A, 1, $TOP) ~LST(B, 7, 8) 10.0.${A}.${B}\n}\n}\n";
     let vips: Vec<String> = clean(text).routers[0].vips.iter().map(|vip| vip.addr.to_string()).collect();
     assert_eq!(vips, ["10.0.1.7", "10.0.1.8", "10.0.2.7", "10.0.2.8"]);
 }
@@ -175,4 +175,28 @@ fn a_directory_is_its_conf_files() {
     let none = load_from(&memory, Path::new("/etc/none/*.conf"), &options());
     assert_eq!((none.config, none.report.exit_code()), (None, 5));
     assert!(none.report.render(false).contains("cannot read `/etc/none/*.conf`"));
+}
+
+#[test]
+fn the_machines_own_files() {
+    let dir = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
+    std::fs::create_dir(dir.path().join("conf.d")).unwrap();
+    write("main.conf", "include conf.d/*.conf\nglobal_defs {\nrouter_id ${_PWD}\n}\n");
+    write("conf.d/a.conf", &instance("priority 5"));
+    write("conf.d/loop.conf", "include ../main.conf\n");
+    let loaded = crate::config::load(&dir.path().join("main.conf"), &options());
+    let [only] = loaded.report.diagnostics() else { panic!("{:?}", lines(&loaded)) };
+    assert!(
+        only.message.ends_with("it is being read already, so it would include itself"),
+        "{}",
+        only.message
+    );
+    std::fs::remove_file(dir.path().join("conf.d/loop.conf")).unwrap();
+    let config = crate::config::load(dir.path(), &options()).config.unwrap();
+    let pwd = dir.path().canonicalize().unwrap();
+    assert_eq!(config.global.router_id.as_deref(), pwd.to_str());
+    assert_eq!(config.routers[0].priority.get(), 5);
+    let missing = crate::config::load(&dir.path().join("gone.conf"), &options());
+    assert_eq!((missing.config, missing.report.exit_code()), (None, 5));
 }

@@ -15,9 +15,9 @@ const MAX_SUBSTITUTIONS: u32 = 1000;
 /// How long a line may become, in octets.
 const MAX_EXPANDED_LINE: usize = 64 << 10;
 /// How many steps expansion may take in a pass.
-const MAX_STEPS: usize = 4_000_000;
-/// How much text expansion may make in a pass, in octets.
-const MAX_EXPANDED: usize = 64 << 20;
+const MAX_STEPS: usize = 8_000_000;
+/// How much text expansion may go through in a pass, in octets; the manual's example of 65,024 instances needs 84 MB.
+const MAX_EXPANDED: usize = 512 << 20;
 
 /// Something still to do.
 ///
@@ -63,7 +63,7 @@ impl Reader<'_> {
         } else if depth > 0 && line.text().len() > MAX_EXPANDED_LINE {
             "the macro makes a line longer than 64 KiB"
         } else if self.spent.steps > MAX_STEPS || self.spent.octets > MAX_EXPANDED {
-            "macros make more text than 64 MiB, or more than four million lines"
+            "macros make more than 512 MiB of text or eight million lines"
         } else {
             return true;
         };

@@ -45,7 +45,8 @@ pub(super) fn definition(text: &str) -> Option<(&str, usize)> {
 
 /// Returns the first use at or behind `from`, whether or not the macro is defined.
 ///
-/// A use is `${NAME}`, `${NAME ARGS}`, or `$NAME` before white space, a brace or the end.
+/// A use is `${NAME}`, `${NAME ARGS}`, or `$NAME` up to the first character that is in no name: the manual asks for white
+/// space there, keepalived 2.2 does not.
 pub(super) fn find(text: &str, from: usize) -> Option<Use> {
     let mut from = from;
     loop {
@@ -70,10 +71,8 @@ fn braced(rest: &str, start: usize) -> Option<Use> {
 
 fn bare(rest: &str, start: usize) -> Option<Use> {
     let name = name(rest);
-    let behind = rest.get(name.len()..)?.chars().next();
-    let ends = behind.is_none_or(|c| c.is_whitespace() || c == '{' || c == '}');
     let range = start..start + 1 + name.len();
-    (ends && !name.is_empty()).then(|| Use { range, name: name.into(), args: String::new() })
+    (!name.is_empty()).then(|| Use { range, name: name.into(), args: String::new() })
 }
 
 /// Returns the name at the start of a text: letters, digits and `_`, not starting with a digit.
@@ -103,8 +102,9 @@ mod tests {
         assert_eq!(found("a $P b"), plain(2..4, "P"));
         assert_eq!(found("10.${B}.1"), plain(3..7, "B"));
         assert_eq!(found("x ${_ENV HOME} y"), Some((2..14, "_ENV".into(), "HOME".into())));
-        assert_eq!(found("$P$Q"), plain(2..4, "Q"), "a bare name ends at white space");
-        for text in ["$", "$1", "${", "${}", "${A", "$A-b", "cost: 5$"] {
+        assert_eq!(found("$P$Q"), plain(0..2, "P"));
+        assert_eq!(found("($P)"), plain(1..3, "P"));
+        for text in ["$", "$1", "${", "${}", "${A", "${A-B}", "cost: 5$"] {
             assert_eq!(found(text), None, "{text}");
         }
     }

@@ -11,6 +11,7 @@ use crate::config::{
     diag::{Files, Problems, Span},
     parser::Parser,
     source::Source,
+    vocab,
 };
 
 /// The longest line keepalived reads, in octets, comment not counted.
@@ -138,7 +139,8 @@ impl<'a> Reader<'a> {
 
     /// Returns a line without its comment, and reports it if it is too long.
     fn code(&mut self, file: u32, at: usize, line: &str) -> Line {
-        let code = comment::strip(line).trim_end();
+        let keyword = past_conditions(line).split_whitespace().next().unwrap_or("");
+        let code = comment::strip(line, vocab::takes_script(keyword)).trim_end();
         if code.len() > MAX_LINE {
             let span = Line::physical(file, at, code).span(MAX_LINE..code.len());
             let message = format!("the line is {} octets long, the limit is {MAX_LINE}", code.len());

@@ -1,1 +1,124 @@
-//! Tests of the protocol.
+//! Tests of the protocol: tables of transitions, and routers against each other on a virtual clock.
+
+mod announce;
+mod keepalived;
+mod lease;
+mod node;
+mod rfc9568;
+mod sim;
+
+use std::{net::IpAddr, time::Duration};
+
+use super::{Action, AddressList, Config, Event, Heard, Reason, Router, State, Transition};
+use crate::{
+    model::{Announce, Auth, ChecksumMode, LowerPriority, Preempt, Version},
+    units::{Centis, Priority, Time},
+};
+
+/// When the tests begin.
+const T0: Time = Time::from_nanos(1_000_000_000_000);
+const V2: Version = Version::V2(Auth::None);
+const V3: Version = Version::V3(ChecksumMode::Message);
+
+/// A router of priority 100 with three addresses, one burst of one round and nothing else announced.
+fn config() -> Config {
+    Config {
+        priority: priority(100),
+        interval: Centis::SECOND,
+        version: V3,
+        preempt: Preempt::Always,
+        down_timer_adverts: 3,
+        lower_priority: LowerPriority::Advertise,
+        advert_on_yield: false,
+        announce: Announce { delay: ms(0), repeat: 1, lower_priority_repeat: 0, ..Announce::default() },
+        vips: 3,
+        announce_interval: ms(0),
+    }
+}
+
+fn priority(value: u8) -> Priority {
+    Priority::new(value).unwrap()
+}
+
+fn centis(value: u16) -> Centis {
+    Centis::new(value).unwrap()
+}
+
+const fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+/// Returns the address ending in `host`; the router under test is 10.77.0.2.
+fn ip(host: u8) -> IpAddr {
+    IpAddr::from([10, 77, 0, host])
+}
+
+const STARTUP: Event = Event::Startup { source: IpAddr::V4(std::net::Ipv4Addr::new(10, 77, 0, 2)) };
+
+fn heard(at: Time, host: u8, priority: u8) -> Heard {
+    Heard { at, from: ip(host), priority, interval: Centis::SECOND, addresses: AddressList::Same }
+}
+
+/// Tells one event and returns the actions.
+fn tell(router: &mut Router, now: Time, event: Event) -> Vec<Action> {
+    let mut out = Vec::new();
+    router.handle(now, event, &mut out);
+    out
+}
+
+/// Tells an advert that arrives this moment.
+fn hear(router: &mut Router, now: Time, host: u8, priority: u8) -> Vec<Action> {
+    tell(router, now, Event::Advert(heard(now, host, priority)))
+}
+
+/// Returns a router started at T0.
+fn started(config: Config) -> Router {
+    let mut router = Router::new(config);
+    tell(&mut router, T0, STARTUP);
+    router
+}
+
+/// Returns a router that became Active at `now`: the owner by its start, any other one from silence.
+fn active(config: Config, now: Time) -> Router {
+    let mut router = Router::new(config);
+    if router.config.priority == Priority::OWNER {
+        tell(&mut router, now, STARTUP);
+    } else {
+        let wait = router.config.active_down_interval(router.config.interval);
+        tell(&mut router, now - wait, STARTUP);
+        tell(&mut router, now, Event::Timeout);
+    }
+    assert_eq!(router.state().name(), "Active");
+    router
+}
+
+/// Lets everything due up to `end` happen, each at its time, with every advert sent; returns when what was ordered.
+fn run(router: &mut Router, end: Time) -> Vec<(Time, Action)> {
+    let mut log = Vec::new();
+    while let Some(at) = router.next_deadline().filter(|at| *at <= end) {
+        let actions = tell(router, at, Event::Timeout);
+        let sent = actions.iter().any(|action| matches!(action, Action::SendAdvert { priority: 1.. }));
+        log.extend(actions.into_iter().map(|action| (at, action)));
+        if sent {
+            log.extend(tell(router, at, Event::AdvertSent { at }).into_iter().map(|action| (at, action)));
+        }
+        assert!(router.next_deadline().is_none_or(|next| next > at), "no progress at {at:?}");
+    }
+    log
+}
+
+fn notify(from: &'static str, to: &'static str, reason: Reason) -> Action {
+    Action::Notify(Transition { from, to, reason })
+}
+
+const RELEASE: [Action; 2] = [Action::SetLease { until: Time::ZERO }, Action::ReleaseVips];
+
+/// Returns the actions that give a router up, told as this transition.
+fn released(from: &'static str, to: &'static str, reason: Reason) -> Vec<Action> {
+    [&RELEASE[..], &[notify(from, to, reason)]].concat()
+}
+
+/// Returns the next deadline in milliseconds after `now`.
+fn deadline_ms(router: &Router, now: Time) -> Option<u128> {
+    router.next_deadline().map(|at| at.since(now).as_millis())
+}

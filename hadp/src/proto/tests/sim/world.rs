@@ -1,0 +1,348 @@
+//! The virtual clock, the link and the nodes on it.
+
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BinaryHeap},
+};
+
+use super::{
+    faults::{Fault, Plan},
+    host::{Host, Owned, Process, SLOT},
+    *,
+};
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Happening {
+    /// The alarm of this number rings.
+    Wake(u32),
+    Arrival(Heard),
+    Fault(Fault),
+    Resume,
+    LinkUp,
+    Restart,
+}
+
+#[derive(Debug)]
+pub(super) struct World {
+    pub(super) now: Time,
+    rng: u64,
+    pub(super) hosts: Vec<Host>,
+    queue: BinaryHeap<Reverse<(Time, u64)>>,
+    happenings: BTreeMap<u64, (usize, Happening)>,
+    sequence: u64,
+    loss: u64,
+    /// When the last advert from one node arrives at another.
+    link: BTreeMap<(usize, usize), Time>,
+    pub(super) quiet_at: Time,
+    max_delay: Duration,
+    pub(super) interval: Centis,
+    preempt: Preempt,
+    /// The longest Active_Down_Interval, and the longest handover.
+    down: Duration,
+    handover: Duration,
+    trace: Vec<(Time, usize, Action)>,
+    /// False with `down_timer_adverts 1`: a lease can then end before a successor's Skew_Time.
+    pub(super) leases_outlast_skew: bool,
+}
+
+impl World {
+    pub(super) fn new(seed: u64, plan: Plan) -> Self {
+        let mut world = Self {
+            now: T0,
+            rng: seed,
+            hosts: Vec::new(),
+            queue: BinaryHeap::new(),
+            happenings: BTreeMap::new(),
+            sequence: 0,
+            loss: 0,
+            link: BTreeMap::new(),
+            quiet_at: T0,
+            max_delay: ms(0),
+            interval: Centis::SECOND,
+            preempt: Preempt::Always,
+            down: ms(0),
+            handover: ms(0),
+            trace: Vec::new(),
+            leases_outlast_skew: true,
+        };
+        world.loss = plan.loss.min(world.random(plan.loss + 1));
+        let version = if world.random(4) == 0 { V2 } else { V3 };
+        if version == V3 {
+            world.interval = centis([1, 10, 100, 400][world.random(4) as usize]);
+        }
+        world.preempt = match world.random(4) {
+            0 => Preempt::Never,
+            1 => Preempt::After(world.interval.duration() * 4),
+            _ => Preempt::Always,
+        };
+        let down_timer_adverts = [1, 3, 3, 5][world.random(4) as usize];
+        let hosts = 2 + world.random(4) as u8;
+        for host in 0..hosts {
+            let own = if plan.distinct { 250 - host * 40 } else { 100 + 50 * world.random(3) as u8 };
+            let config = Config {
+                priority: priority(own),
+                interval: world.interval,
+                version,
+                preempt: world.preempt,
+                down_timer_adverts,
+                ..config()
+            };
+            // A third of what 40 priorities differ in skew: what the link and late timers take together.
+            let skew = |own| Config { priority: priority(own), ..config.clone() }.skew(world.interval);
+            world.max_delay = (skew(100) - skew(140)) / 3;
+            world.down = world.down.max(config.active_down_interval(world.interval) + world.max_delay * 2);
+            world.handover = config.handover_span();
+            world.hosts.push(Host::new(Router::new(config)));
+        }
+        for host in 0..world.hosts.len() {
+            world.start(host);
+        }
+        world.leases_outlast_skew = down_timer_adverts > 1;
+        world.plan_faults(plan.faults);
+        world
+    }
+
+    /// Runs to the last fault and until everything has settled.
+    pub(super) fn run(&mut self) {
+        while self.now < self.quiet_at && self.step(self.quiet_at) {}
+        self.now = self.now.max(self.quiet_at);
+        self.loss = 0;
+        self.settle();
+    }
+
+    /// Runs as long as it may take to converge: a resignation, a wait to preempt, and two Active_Down_Intervals.
+    pub(super) fn settle(&mut self) {
+        let delay = match self.preempt {
+            Preempt::After(delay) => delay,
+            Preempt::Always | Preempt::Never => ms(0),
+        };
+        let end = self.now + delay + self.down * 2 + self.handover;
+        while self.step(end) {}
+        self.now = end;
+    }
+
+    /// Asserts that one running router is Active, the right one, and that nothing but adverts happens any more.
+    pub(super) fn assert_converged(&mut self) {
+        let leader = |world: &Self| -> Vec<usize> {
+            let running = world.hosts.iter().enumerate().filter(|(_, host)| host.process == Process::Running);
+            running.filter(|(_, host)| host.state() == "Active").map(|(index, _)| index).collect()
+        };
+        let (before, told) = (leader(self), self.trace.len());
+        let running: Vec<&Host> = self.hosts.iter().filter(|host| host.process == Process::Running).collect();
+        assert_eq!(before.len(), running.len().min(1), "{:?}", self.states());
+        assert!(
+            running.iter().all(|host| ["Active", "Backup"].contains(&host.state())),
+            "{:?}",
+            self.states()
+        );
+        if self.preempt == Preempt::Always {
+            let best = running.iter().map(|host| host.priority()).max();
+            let active = before.first().map(|index| self.hosts[*index].priority());
+            assert_eq!(active, best, "{:?}", self.states());
+        }
+        let end = self.now + self.interval.duration() * 20;
+        while self.step(end) {}
+        self.now = end;
+        assert_eq!(leader(self), before);
+        let unrest = self.trace[told..].iter().find(|(.., action)| matches!(action, Action::Notify(_)));
+        assert_eq!(unrest, None);
+    }
+
+    /// Returns every two spans of different nodes that overlap while both processes ran.
+    pub(super) fn overlaps(&self) -> Vec<(Owned, Owned, Duration)> {
+        let mut found = Vec::new();
+        for (index, host) in self.hosts.iter().enumerate() {
+            for other in &self.hosts[index + 1..] {
+                for (one, two) in
+                    host.owned.iter().flat_map(|one| other.owned.iter().map(move |two| (one, two)))
+                {
+                    let (start, end) = (one.start.max(two.start), one.end.min(two.end));
+                    let span = start - self.max_delay..end;
+                    if start < end && !host.stalled(&span) && !other.stalled(&span) {
+                        found.push((*one, *two, end.since(start)));
+                    }
+                }
+            }
+        }
+        found
+    }
+
+    /// Shuts the Active router down; returns who and when.
+    pub(super) fn resign_leader(&mut self) -> (usize, Time) {
+        let leader = self.hosts.iter().position(|host| host.state() == "Active").unwrap();
+        self.tell(leader, Event::Shutdown);
+        (leader, self.now)
+    }
+
+    pub(super) fn owned(&self, host: usize) -> &[Owned] {
+        &self.hosts[host].owned
+    }
+
+    pub(super) fn first_takeover_after(&self, at: Time, except: usize) -> Option<Time> {
+        let others = self.hosts.iter().enumerate().filter(|(index, _)| *index != except);
+        others.flat_map(|(_, host)| &host.owned).map(|span| span.start).filter(|start| *start > at).min()
+    }
+
+    /// Returns the longest an advert takes from the decision to send it to the peer that hears it.
+    pub(super) fn delay(&self) -> Duration {
+        self.max_delay
+    }
+
+    pub(super) fn into_trace(self) -> Vec<(Time, usize, Action)> {
+        self.trace
+    }
+
+    fn states(&self) -> Vec<(u8, Process, &'static str)> {
+        self.hosts.iter().map(|host| (host.priority(), host.process, host.state())).collect()
+    }
+
+    /// Lets the next thing happen, unless it is later than `end`.
+    fn step(&mut self, end: Time) -> bool {
+        let Some(Reverse((at, sequence))) = self.queue.peek().copied() else { return false };
+        if at > end {
+            return false;
+        }
+        self.queue.pop();
+        self.now = at;
+        let (host, happening) = self.happenings.remove(&sequence).unwrap();
+        match happening {
+            Happening::Wake(alarm) if alarm == self.hosts[host].alarms => self.wake(host),
+            Happening::Wake(_) => {}
+            Happening::Arrival(heard) => self.arrive(host, heard),
+            Happening::Fault(fault) => self.befall(host, fault),
+            Happening::Resume => self.resume(host),
+            Happening::LinkUp => {
+                self.hosts[host].link = true;
+                self.start(host);
+            }
+            Happening::Restart => self.start(host),
+        }
+        true
+    }
+
+    /// Starts the protocol, which a node does only with its link up.
+    pub(super) fn start(&mut self, host: usize) {
+        if self.hosts[host].link {
+            self.tell(host, Event::Startup { source: address(host) });
+        }
+    }
+
+    /// The datapath hears an advert: it records it, and raises an event if an election may change.
+    fn arrive(&mut self, host: usize, heard: Heard) {
+        let now = self.now;
+        let this = &mut self.hosts[host];
+        if !this.link {
+            return;
+        }
+        let last = this.peers.insert(heard.from, heard);
+        let owner = this.owned.last().is_some_and(|span| span.end > now);
+        if owner || last.is_none_or(|last| last.priority != heard.priority) {
+            match this.process {
+                Process::Running => self.tell(host, Event::Advert(heard)),
+                Process::Paused => this.ring.push(heard),
+                Process::Dead => {}
+            }
+        }
+    }
+
+    /// The driver's loop.
+    pub(super) fn wake(&mut self, host: usize) {
+        self.hosts[host].alarm = None;
+        let mut turns = 0;
+        while self.hosts[host].process == Process::Running && self.hosts[host].node.due(self.now).is_some() {
+            turns += 1;
+            assert!(turns < 4, "no progress");
+            let mut peers: Vec<Heard> = self.hosts[host].peers.values().copied().collect();
+            peers.sort_by_key(|heard| heard.at);
+            for heard in peers {
+                self.tell(host, Event::Advert(heard));
+            }
+            self.tell(host, Event::Timeout);
+        }
+        self.set_alarm(host);
+    }
+
+    fn set_alarm(&mut self, host: usize) {
+        let deadline = self.hosts[host].node.next_deadline();
+        if self.hosts[host].process == Process::Running && deadline != self.hosts[host].alarm {
+            self.hosts[host].alarm = deadline;
+            self.hosts[host].alarms += 1;
+            let alarm = self.hosts[host].alarms;
+            if let Some(at) = deadline {
+                let late = self.random(self.max_delay.as_nanos() as u64 / 4);
+                self.push(at.max(self.now) + Duration::from_nanos(late), host, Happening::Wake(alarm));
+            }
+        }
+    }
+
+    pub(super) fn tell(&mut self, host: usize, event: Event) {
+        if self.hosts[host].process != Process::Running {
+            return;
+        }
+        let mut out = Vec::new();
+        self.hosts[host].node.handle(self.now, SLOT, event, &mut out);
+        let mut sent = false;
+        for (_, action) in out {
+            self.trace.push((self.now, host, action.clone()));
+            match action {
+                Action::SetLease { until } => self.hosts[host].set_lease(self.now, until),
+                Action::SendAdvert { priority } => {
+                    self.send(host, priority);
+                    sent |= priority > 0;
+                }
+                Action::AcquireVips => self.hosts[host].vips = true,
+                Action::ReleaseVips => self.hosts[host].vips = false,
+                Action::Announce { .. } | Action::Notify(_) => {}
+            }
+        }
+        if sent {
+            self.tell(host, Event::AdvertSent { at: self.now });
+        }
+        let this = &self.hosts[host];
+        let owns = ["Active", "Resigning"].contains(&this.state());
+        assert_eq!(this.vips, owns);
+        assert!(
+            owns || this.owned.last().is_none_or(|span| span.end <= self.now),
+            "a lease outlives its state"
+        );
+        self.set_alarm(host);
+    }
+
+    fn send(&mut self, host: usize, priority: u8) {
+        if !self.hosts[host].link {
+            return;
+        }
+        for other in (0..self.hosts.len()).filter(|other| *other != host) {
+            let delay = self.max_delay.as_nanos() as u64 * 3 / 4;
+            let delay = Duration::from_nanos(delay / 4 + self.random(delay * 3 / 4));
+            if self.random(100) >= self.loss {
+                // A link does not reorder what one node sends to another.
+                let last = self.link.entry((host, other)).or_default();
+                let at = (self.now + delay).max(*last + Duration::from_nanos(1));
+                *last = at;
+                let heard =
+                    Heard { at, from: address(host), interval: self.interval, ..heard(at, 0, priority) };
+                self.push(at, other, Happening::Arrival(heard));
+            }
+        }
+    }
+
+    pub(super) fn push(&mut self, at: Time, host: usize, happening: Happening) {
+        self.sequence += 1;
+        self.queue.push(Reverse((at, self.sequence)));
+        self.happenings.insert(self.sequence, (host, happening));
+    }
+
+    /// Returns a number below `limit` (SplitMix64).
+    pub(super) fn random(&mut self, limit: u64) -> u64 {
+        self.rng = self.rng.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.rng;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % limit.max(1)
+    }
+}
+
+pub(super) fn address(host: usize) -> IpAddr {
+    ip(u8::try_from(host).unwrap() + 1)
+}
