@@ -1,1 +1,4 @@
 //! Test tools of hadp.
+
+pub mod bench;
+pub mod prog;
