@@ -9,3 +9,4 @@ pub mod checks;
 pub mod client;
 pub mod demo;
 pub mod lab;
+pub mod prog;

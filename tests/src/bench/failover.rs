@@ -59,7 +59,8 @@ pub fn run(options: &Options) -> Result<String> {
         for run in 1..=runs {
             // Alternating, so that whatever else the machine does disturbs both alike.
             for software in &programs {
-                for (number, fault, sample) in faults(*software, &setting)? {
+                let phase = (run as f64 - 0.5) / runs as f64;
+                for (number, fault, sample) in faults(*software, &setting, phase)? {
                     let outage = show(sample.outage);
                     eprintln!("{}, run {run}/{runs}: {fault:<8} {software:<10} {outage}", setting.name);
                     samples.entry((number, software.to_string())).or_default().push(sample);
@@ -84,9 +85,10 @@ pub fn run(options: &Options) -> Result<String> {
 }
 
 /// Measures each fault once: one after the other, or all at once on LANs of their own where the times are long.
-fn faults(software: Software, setting: &Setting) -> Result<Vec<(usize, Fault, Sample)>> {
+fn faults(software: Software, setting: &Setting, phase: f64) -> Result<Vec<(usize, Fault, Sample)>> {
     let one = |(number, fault): (usize, Fault)| -> Result<_> {
-        let sample = measure(software, setting, fault).with_context(|| format!("{software}, {fault}"))?;
+        let sample =
+            measure(software, setting, fault, phase).with_context(|| format!("{software}, {fault}"))?;
         Ok((number, fault, sample))
     };
     let faults = Fault::ALL.into_iter().enumerate();

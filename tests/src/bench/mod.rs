@@ -1,5 +1,7 @@
-//! Benches that need more than one machine or a kernel.
+//! Measurements.
 
 pub mod failover;
 mod run;
 mod table;
+pub mod takeover;
+pub mod xdp;

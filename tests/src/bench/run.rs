@@ -4,13 +4,13 @@ use std::{
     fmt::{self, Display},
     net::Ipv4Addr,
     thread,
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
 
 use anyhow::Result;
 
 use crate::{
-    client::{ArpProber, Prober},
+    client::{ArpProber, Capture, Prober},
     lab::{Lan, Pair, Software},
 };
 
@@ -122,10 +122,13 @@ pub(super) struct Sample {
 
 /// Makes a LAN with two nodes, lets `fault` happen to the Active one and measures.
 ///
+/// `phase` says when between two adverts, from 0 to 1: an outage is the shorter the longer ago the last advert was, so
+/// only outages of the same phases compare.
+///
 /// # Errors
 ///
 /// When the nodes do not elect one in the first place.
-pub(super) fn measure(software: Software, setting: &Setting, fault: Fault) -> Result<Sample> {
+pub(super) fn measure(software: Software, setting: &Setting, fault: Fault, phase: f64) -> Result<Sample> {
     let lan = Lan::new(2)?;
     let (n1, n2) = lan.pair()?;
     let [active, backup] = setting.priorities;
@@ -135,8 +138,11 @@ pub(super) fn measure(software: Software, setting: &Setting, fault: Fault) -> Re
     pair.wait_elected(&lan, VIP)?;
     let prober = Prober::start(lan.client(), VIP, setting.probe)?;
     prober.wait_served(Duration::from_secs(5))?;
-    // The Backup must have heard adverts, and the fault must not keep step with them.
-    thread::sleep(2 * setting.interval + Duration::from_millis(200) + jitter(setting.interval));
+    let capture = Capture::start(lan.client())?;
+    // The Backup must have heard adverts.
+    thread::sleep(setting.interval + Duration::from_millis(200));
+    capture.wait_next(2 * setting.interval + MARGIN)?;
+    thread::sleep(setting.interval.mul_f64(phase));
 
     let at = Instant::now();
     match fault {
@@ -155,11 +161,4 @@ pub(super) fn measure(software: Software, setting: &Setting, fault: Fault) -> Re
         recovered: outage.is_none_or(|outage| outage.until.is_some()),
         answering,
     })
-}
-
-/// Returns some time below `interval`, another one in each run.
-fn jitter(interval: Duration) -> Duration {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let part = f64::from(now.subsec_micros() % 1_000) / 1_000.0;
-    interval.mul_f64(part)
 }

@@ -61,7 +61,8 @@ pub(super) fn markdown(rows: &[Row]) -> String {
         };
         let ratio = match (row.keepalived, row.hadp) {
             (Some(keepalived), Some(hadp)) if !keepalived.median.is_zero() => {
-                format!("{:.2}", hadp.median.as_secs_f64() / keepalived.median.as_secs_f64())
+                let ratio = hadp.median.as_secs_f64() / keepalived.median.as_secs_f64();
+                format!("{ratio:.*}", if ratio < 0.1 { 4 } else { 2 })
             }
             _ => "-".to_owned(),
         };

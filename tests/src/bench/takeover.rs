@@ -1,7 +1,7 @@
 //! How long a takeover of many addresses takes: from the decision to the last address that answers ARP.
 
 use std::{
-    fs, io,
+    io,
     mem::MaybeUninit,
     net::{IpAddr, Ipv4Addr},
     path::PathBuf,
@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use hadp::{
-    datapath::{AdvertFilter, Datapath, Plan, PlannedRouter, PlannedVip, Xdp},
+    datapath::{AdvertFilter, Datapath as _, Election, PinLock, Plan, PlannedRouter, PlannedVip, Xdp},
     model::{Family, XdpMode},
     net::packet::{BATCH, Frame, PacketSocket},
     proto::Slot,
@@ -31,12 +31,12 @@ const ROUNDS: usize = 200;
 /// How long an owner may take over all answers.
 const PATIENCE: Duration = Duration::from_millis(200);
 
-/// Measures and prints a Markdown table.
+/// Measures, and returns a Markdown table.
 ///
 /// # Errors
 ///
 /// Without root, or when an address does not answer.
-pub fn run() -> Result<()> {
+pub fn run() -> Result<String> {
     let lan = Lan::new(1)?;
     let [node] = lan.nodes() else { anyhow::bail!("the LAN has no node") };
     let client = lan.client();
@@ -81,13 +81,13 @@ pub fn run() -> Result<()> {
         spans.sort_unstable();
         out += &format!("| {what} | {} |\n", row(spans));
     }
-    crate::bench::print(&format!(
+    let table = format!(
         "{VIPS} virtual addresses on one router, {ROUNDS} takeovers, generic XDP on veth\n\n| | median | p99 | max |\n\
          |---|---|---|---|\n{out}"
-    ))?;
+    );
     let median = takeovers.get(takeovers.len() / 2).copied().unwrap_or(PATIENCE);
-    ensure!(median < Duration::from_millis(1), "the mark is 1 ms, the median is {median:?}");
-    Ok(())
+    ensure!(median < Duration::from_millis(1), "the mark is 1 ms, the median is {median:?}\n{table}");
+    Ok(table)
 }
 
 fn row(sorted: &[Duration]) -> String {
@@ -105,7 +105,7 @@ fn vip(n: u16) -> Ipv4Addr {
 fn open(node: &Node) -> Result<Pinned> {
     let dir = PathBuf::from(format!("/sys/fs/bpf/hadp-bench-{}", process::id()));
     node.holder().in_net(|| {
-        let mut xdp = Xdp::open(&dir)?;
+        let mut xdp = Xdp::open(PinLock::take(&dir)?)?;
         let ifindex = if_nametoindex("eth0")?;
         xdp.attach(ifindex, "eth0", XdpMode::Auto)?;
         let router = PlannedRouter {
@@ -129,30 +129,27 @@ fn open(node: &Node) -> Result<Pinned> {
             vips: (0..VIPS).map(|n| PlannedVip { addr: IpAddr::V4(vip(n)), ifindex }).collect(),
         };
         xdp.apply(&Plan { routers: vec![router] })?;
-        Ok(Pinned { xdp: Some(xdp), dir: dir.clone() })
+        Ok(Pinned { election: xdp.election(), xdp: Some(xdp) })
     })
 }
 
 /// A datapath that is removed again, whatever happens.
 struct Pinned {
+    election: Election,
     xdp: Option<Xdp>,
-    dir: PathBuf,
 }
 
 impl Pinned {
     fn set_lease(&mut self, slot: Slot, until: Time) {
-        if let Some(xdp) = &mut self.xdp {
-            xdp.set_lease(slot, until);
-        }
+        self.election.set_lease(slot, until);
     }
 }
 
 impl Drop for Pinned {
     fn drop(&mut self) {
         if let Some(xdp) = self.xdp.take() {
-            let _ = xdp.remove(); // the next line is all that could still be tried
+            let _ = xdp.remove(); // nobody is left to tell
         }
-        let _ = fs::remove_dir_all(&self.dir);
     }
 }
 
@@ -185,7 +182,12 @@ struct Answered {
 }
 
 /// Sends all requests and takes the answers, until all have come or `patience` is over.
-fn burst(sender: &PacketSocket, receiver: &Socket, requests: &[Frame], patience: Duration) -> Result<Answered> {
+fn burst(
+    sender: &PacketSocket,
+    receiver: &Socket,
+    requests: &[Frame],
+    patience: Duration,
+) -> Result<Answered> {
     while take(receiver)?.is_some() {} // what is left of the last burst
     let start = Instant::now();
     let mut done = Answered { answered: 0, last: start };
@@ -210,7 +212,8 @@ fn take(receiver: &Socket) -> io::Result<Option<bool>> {
     match receiver.recv(&mut buf) {
         Ok(len) if len >= arp::ARP_FRAME_LEN => {
             // SAFETY: the kernel has written the first `len` octets, of which these are two.
-            let operation = [20, 21].map(|at: usize| buf.get(at).map_or(0, |octet| unsafe { octet.assume_init() }));
+            let operation =
+                [20, 21].map(|at: usize| buf.get(at).map_or(0, |octet| unsafe { octet.assume_init() }));
             Ok(Some(u16::from_be_bytes(operation) == arp::ARP_REPLY))
         }
         Ok(_) => Ok(Some(false)),

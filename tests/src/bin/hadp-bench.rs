@@ -3,7 +3,7 @@
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use hadp_tests::bench::failover;
+use hadp_tests::bench::{failover, takeover, xdp};
 
 /// Measures hadp; without a name, everything.
 #[derive(Debug, Parser)]
@@ -17,16 +17,22 @@ struct Options {
 enum Bench {
     /// The outage that a client sees when the Active node fails, beside keepalived
     Failover(failover::Options),
+    /// From the decision to the last of 1,000 addresses that answers ARP
+    Takeover,
+    /// What one packet costs in the XDP program
+    Xdp(xdp::Options),
 }
 
 impl Bench {
     fn all() -> Vec<Self> {
-        vec![Self::Failover(failover::Options::default())]
+        vec![Self::Xdp(xdp::Options::default()), Self::Takeover, Self::Failover(failover::Options::default())]
     }
 
     fn run(&self) -> Result<()> {
         match self {
             Self::Failover(options) => println!("\n{}", failover::run(options)?),
+            Self::Takeover => println!("\n{}", takeover::run()?),
+            Self::Xdp(options) => println!("\n{}", xdp::run(options)?),
         }
         Ok(())
     }

@@ -3,10 +3,11 @@
 use std::{
     net::Ipv4Addr,
     sync::{Arc, Mutex},
-    time::Instant,
+    thread,
+    time::{Duration, Instant},
 };
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 use super::{
     Mac,
@@ -15,6 +16,9 @@ use super::{
     worker::{Worker, lock},
 };
 use crate::lab::Node;
+
+/// How often [`Capture::wait_next`] looks: well below the shortest interval of adverts, 10 ms.
+const LOOK: Duration = Duration::from_micros(200);
 
 /// An advertisement as it was on the wire.
 #[derive(Clone, Copy, Debug)]
@@ -61,6 +65,22 @@ impl Capture {
             }
         });
         Ok(Self { adverts, _worker: worker })
+    }
+
+    /// Waits for the next advertisement.
+    ///
+    /// # Errors
+    ///
+    /// When none comes within `timeout`.
+    pub fn wait_next(&self, timeout: Duration) -> Result<SeenAdvert> {
+        let start = Instant::now();
+        while start.elapsed() < timeout {
+            if let Some(advert) = lock(&self.adverts).last().filter(|advert| advert.at > start) {
+                return Ok(*advert);
+            }
+            thread::sleep(LOOK);
+        }
+        bail!("no advertisement within {timeout:?}")
     }
 
     /// Returns the advertisements so far, in the order in which they came.

@@ -28,6 +28,11 @@ impl Screen {
         }
     }
 
+    /// Returns whether lines can be written over.
+    pub(super) fn is_terminal(&self) -> bool {
+        self.terminal
+    }
+
     /// Returns `text` in `style`, where there are styles.
     pub(super) fn style(&self, style: Style, text: &str) -> String {
         if !self.terminal {

@@ -141,7 +141,7 @@ impl Show<'_> {
         Ok(views)
     }
 
-    fn describe(&self, View { state, facts, has_vip }: &View) -> String {
+    fn describe(&self, View { state, facts, lease_ms, has_vip }: &View) -> String {
         let style = match state.as_str() {
             "Active" => Style::Green,
             "off" => Style::Red,
@@ -149,7 +149,14 @@ impl Show<'_> {
         };
         let state = self.screen.style(style, &format!("{state:<10}"));
         let vip = if *has_vip { format!("has {VIP}") } else { " ".repeat("has 10.77.0.100".len()) };
-        format!("{state} {vip}  {}", self.screen.style(Style::Dim, facts)).trim_end().to_owned()
+        // It runs down all the time, and each step would be a line where lines stay.
+        let lease = match lease_ms {
+            1.. if self.screen.is_terminal() => format!(", lease {:.1} s", *lease_ms as f64 / 1e3),
+            _ => String::new(),
+        };
+        format!("{state} {vip}  {}", self.screen.style(Style::Dim, &(facts.clone() + &lease)))
+            .trim_end()
+            .to_owned()
     }
 }
 

@@ -11,6 +11,8 @@ pub(super) struct View {
     pub(super) state: String,
     /// Further facts, such as the priority.
     pub(super) facts: String,
+    /// How long the lease still runs, in milliseconds; 0 without one.
+    pub(super) lease_ms: u64,
     /// Whether its interface has the virtual address.
     pub(super) has_vip: bool,
 }
@@ -18,23 +20,23 @@ pub(super) struct View {
 impl View {
     /// The view of a node without power.
     pub(super) fn off() -> Self {
-        Self { state: "off".to_owned(), facts: String::new(), has_vip: false }
+        Self { state: "off".to_owned(), facts: String::new(), lease_ms: 0, has_vip: false }
     }
 
     /// Looks at a node; a daemon that does not answer yet is starting.
     pub(super) fn of(node: &Node, daemon: &Daemon, vip: Ipv4Addr) -> Self {
         let has_vip = node.holds(vip).unwrap_or(false);
-        let (state, facts) = match daemon.software() {
+        let view = match daemon.software() {
             Software::Hadp => hadp(node),
             Software::Keepalived => keepalived(daemon),
-        }
-        .unwrap_or(("starting".to_owned(), String::new()));
-        Self { state, facts, has_vip }
+        };
+        let starting = || Self { state: "starting".to_owned(), ..Self::off() };
+        Self { has_vip, ..view.unwrap_or_else(starting) }
     }
 }
 
 /// Reads the first router of `hadp status --json`, leniently: a field that is missing is not shown.
-fn hadp(node: &Node) -> Option<(String, String)> {
+fn hadp(node: &Node) -> Option<View> {
     let status = hadp_status(node).ok()?;
     let router = status.get("routers")?.as_array()?.first()?;
     let state = router.get("state")?.as_str()?.to_owned();
@@ -46,13 +48,14 @@ fn hadp(node: &Node) -> Option<(String, String)> {
         fact("name"),
         fact("vrid").map(|vrid| format!("VRID {vrid}")),
         fact("priority").map(|priority| format!("priority {priority}")),
-        fact("lease_ms").map(|lease| format!("lease {lease} ms")),
     ];
-    Some((state, facts.into_iter().flatten().collect::<Vec<_>>().join(", ")))
+    let facts = facts.into_iter().flatten().collect::<Vec<_>>().join(", ");
+    let lease_ms = router.get("lease_ms").and_then(serde_json::Value::as_u64).unwrap_or(0);
+    Some(View { state, facts, lease_ms, has_vip: false })
 }
 
 /// Reads the last state that keepalived's log names.
-fn keepalived(daemon: &Daemon) -> Option<(String, String)> {
+fn keepalived(daemon: &Daemon) -> Option<View> {
     let lines = daemon.log().lines();
     let line = lines.iter().rev().find(|line| line.text.contains("Entering "))?;
     let state = line.text.split("Entering ").nth(1)?.split(' ').next()?;
@@ -61,5 +64,5 @@ fn keepalived(daemon: &Daemon) -> Option<(String, String)> {
         "BACKUP" => "Backup",
         other => other,
     };
-    Some((rfc.to_owned(), "keepalived".to_owned()))
+    Some(View { state: rfc.to_owned(), ..View::off() })
 }

@@ -1,0 +1,245 @@
+//! What one packet costs in the XDP program.
+//!
+//! Every run begins with the packet restored by a small program that then becomes the measured one by a tail call. The
+//! same program becoming an empty one is the floor, which is subtracted. What is measured is the program that the daemon
+//! loads, with its maps.
+
+use std::{fmt::Write as _, net::Ipv4Addr};
+
+use anyhow::{Context, Result, ensure};
+use aya::{
+    Ebpf,
+    maps::{Array, ProgramArray},
+    programs::{ProgramFd, TestRun, TestRunOptions, Xdp as XdpProgram},
+};
+use hadp::{
+    datapath::{BENCH_OBJECT, Datapath, Plan},
+    units::Time,
+};
+use hadp_common::stats::Counter;
+use nix::{
+    sched::{CpuSet, sched_getcpu, sched_setaffinity},
+    unistd::Pid,
+};
+
+use crate::prog::{Arp, Frame, IFINDEX, Ip, Runner, context, plans, v2, v3};
+
+/// How much is measured.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub struct Options {
+    /// How often each program is measured; the median counts
+    #[arg(long, default_value_t = 41)]
+    pub rounds: usize,
+    /// How often a program runs each time
+    #[arg(long, default_value_t = 100_000)]
+    pub repeat: u32,
+}
+
+impl Default for Options {
+    /// Returns what the command line has when nothing is said.
+    fn default() -> Self {
+        Self { rounds: 41, repeat: 100_000 }
+    }
+}
+
+/// Measures, and returns a table in Markdown.
+///
+/// # Errors
+///
+/// Without root, or when a packet did not take the path that was to be measured.
+pub fn run(options: &Options) -> Result<String> {
+    let mut bench = Bench::new(*options)?;
+    let frames = frames();
+    let mut samples: Vec<Row> = rows(&frames);
+    pin_to_this_cpu()?;
+    for _ in 0..options.rounds {
+        for row in &mut samples {
+            let nanos = bench.measure(row)?;
+            row.nanos.push(nanos);
+        }
+    }
+    bench.check_paths(options)?;
+    let medians: Vec<(&str, Option<f64>, f64)> =
+        samples.iter_mut().map(|row| (row.name, row.mark, median(&mut row.nanos))).collect();
+    Ok(table(&medians, options))
+}
+
+/// Which program is measured.
+#[derive(Clone, Copy)]
+enum Program {
+    /// One that passes everything.
+    Empty,
+    /// One that reads the clock.
+    ClockRead,
+    /// The datapath.
+    Datapath,
+}
+
+/// One line of the table.
+struct Row<'a> {
+    name: &'static str,
+    program: Program,
+    frame: &'a [u8; FRAME_LEN],
+    verdict: u32,
+    /// The most it should cost, in nanoseconds above the floor.
+    mark: Option<f64>,
+    nanos: Vec<f64>,
+}
+
+const FRAME_LEN: usize = 64;
+const PASS: u32 = 2;
+const TX: u32 = 3;
+
+const CLIENT: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 9);
+const PEER: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 2);
+const VIP: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 100);
+const PASSWORD: [u8; 8] = *b"1111\0\0\0\0";
+
+/// The frames that are measured.
+struct Frames {
+    unrelated: [u8; FRAME_LEN],
+    to_vip: [u8; FRAME_LEN],
+    arp: [u8; FRAME_LEN],
+    v2: [u8; FRAME_LEN],
+    v3: [u8; FRAME_LEN],
+}
+
+fn frames() -> Frames {
+    let padded = |frame: Frame| {
+        let mut octets = frame.octets();
+        octets.resize(FRAME_LEN, 0);
+        octets.try_into().unwrap_or([0; FRAME_LEN])
+    };
+    Frames {
+        unrelated: padded(Frame::ip(&Ip::udp(CLIENT, Ipv4Addr::new(10, 77, 3, 7)))),
+        to_vip: padded(Frame::ip(&Ip::udp(CLIENT, VIP))),
+        arp: padded(Frame::arp(&Arp::request(CLIENT, VIP))),
+        v2: padded(Frame::ip(&Ip::vrrp(PEER, v2(52, 200, 1, Some(PASSWORD), &[VIP])))),
+        v3: padded(Frame::ip(&Ip::vrrp(PEER, v3(PEER, 53, 200, 100, &[VIP])))),
+    }
+}
+
+fn rows(frames: &Frames) -> Vec<Row<'_>> {
+    let row =
+        |name, program, frame, verdict, mark| Row { name, program, frame, verdict, mark, nanos: Vec::new() };
+    vec![
+        row("floor: restore the packet, empty program", Program::Empty, &frames.unrelated, PASS, None),
+        row("one read of `bpf_ktime_get_ns`", Program::ClockRead, &frames.unrelated, PASS, None),
+        row("unrelated traffic", Program::Datapath, &frames.unrelated, PASS, Some(10.0)),
+        row("traffic to an owned VIP", Program::Datapath, &frames.to_vip, PASS, Some(20.0)),
+        row("ARP answer", Program::Datapath, &frames.arp, TX, Some(50.0)),
+        row("valid advert recorded, v2 PASS", Program::Datapath, &frames.v2, PASS, Some(75.0)),
+        row("valid advert recorded, v3", Program::Datapath, &frames.v3, PASS, Some(75.0)),
+    ]
+}
+
+/// The loaded programs.
+struct Bench {
+    runner: Runner,
+    ebpf: Ebpf,
+    options: Options,
+}
+
+impl Bench {
+    /// Loads everything: this node owns a router with 255 addresses, and is Backup for a v2 and a v3 router.
+    fn new(options: Options) -> Result<Self> {
+        let mut runner = Runner::new()?;
+        let vips: Vec<_> = (0..255).map(|n| Ipv4Addr::from_bits(VIP.to_bits() - 100 + 1 + n)).collect();
+        let backup_v2 = plans::v2_router(plans::router(1, 52, &[]), 1, Some(PASSWORD));
+        let routers = vec![plans::router(0, 51, &vips), backup_v2, plans::router(2, 53, &[])];
+        runner.apply(&Plan { routers })?;
+        runner.xdp.election().set_lease(plans::slot(0), Time::from_nanos(u64::MAX));
+        let mut ebpf = Ebpf::load(BENCH_OBJECT).context("loading the measuring programs")?;
+        for name in ["restore_empty", "restore_clock", "restore_datapath", "empty", "clock_read"] {
+            let program: &mut XdpProgram = ebpf.program_mut(name).context(name)?.try_into()?;
+            program.load()?;
+        }
+        let mut bench = Self { runner, ebpf, options };
+        bench.put(0, &bench.program("empty")?.fd()?.try_clone()?)?;
+        bench.put(1, &bench.program("clock_read")?.fd()?.try_clone()?)?;
+        bench.put(2, &bench.runner.xdp.program()?.fd()?.try_clone()?)?;
+        Ok(bench)
+    }
+
+    /// Returns what one run takes on average, in nanoseconds.
+    fn measure(&mut self, row: &Row<'_>) -> Result<f64> {
+        let words: [u64; FRAME_LEN / 8] = bytemuck::cast(*row.frame);
+        let frame = self.ebpf.map_mut("FRAME").context("FRAME")?;
+        Array::<_, [u64; FRAME_LEN / 8]>::try_from(frame)?.set(0, words, 0)?;
+        let program = self.program(match row.program {
+            Program::Empty => "restore_empty",
+            Program::ClockRead => "restore_clock",
+            Program::Datapath => "restore_datapath",
+        })?;
+        let context = context(FRAME_LEN, IFINDEX);
+        let options = TestRunOptions {
+            data_in: Some(row.frame),
+            ctx_in: Some(&context),
+            repeat: self.options.repeat,
+            ..TestRunOptions::default()
+        };
+        let result = program.test_run(options)?;
+        ensure!(result.return_value == row.verdict, "{}: verdict {}", row.name, result.return_value);
+        // The kernel leaves out the time in which another thread had the CPU.
+        Ok(result.duration.as_nanos() as f64)
+    }
+
+    /// Makes a program what tail call `index` becomes.
+    fn put(&mut self, index: u32, program: &ProgramFd) -> Result<()> {
+        let measured = self.ebpf.map_mut("MEASURED").context("MEASURED")?;
+        Ok(ProgramArray::try_from(measured)?.set(index, program, 0)?)
+    }
+
+    fn program(&self, name: &str) -> Result<&XdpProgram> {
+        Ok(self.ebpf.program(name).with_context(|| name.to_owned())?.try_into()?)
+    }
+
+    /// Checks that every packet took the path it was to measure, every time.
+    fn check_paths(&self, options: &Options) -> Result<()> {
+        let runs = u64::try_from(options.rounds)? * u64::from(options.repeat);
+        let stats = self.runner.xdp.stats()?;
+        for (counter, expected) in [
+            (Counter::VipAdmitted, runs),
+            (Counter::ArpAnswered, runs),
+            (Counter::AdvertHeard, 2 * runs),
+            (Counter::EventSent, 2), // the first advert of each router
+        ] {
+            let count = stats.count(counter);
+            ensure!(count == expected, "{} counted {count} instead of {expected}", counter.name());
+        }
+        Ok(())
+    }
+}
+
+/// Keeps this thread on the CPU it is on.
+fn pin_to_this_cpu() -> Result<()> {
+    let mut cpus = CpuSet::new();
+    cpus.set(sched_getcpu()?)?;
+    Ok(sched_setaffinity(Pid::from_raw(0), &cpus)?)
+}
+
+fn median(nanos: &mut [f64]) -> f64 {
+    nanos.sort_by(f64::total_cmp);
+    nanos.get(nanos.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// Prints the medians: absolute for the floor, above it for the rest, and as multiples of a clock read.
+fn table(medians: &[(&str, Option<f64>, f64)], options: &Options) -> String {
+    let nanos_of = |index: usize| medians.get(index).map_or(f64::NAN, |(_, _, nanos)| *nanos);
+    let (floor, clock) = (nanos_of(0), nanos_of(1) - nanos_of(0));
+    let mut table = format!(
+        "Median of {} rounds of {} runs each, programs interleaved, packet restored before each run.\n\n\
+         | packet | ns above the floor | clock reads | mark |\n|---|---:|---:|---:|\n",
+        options.rounds, options.repeat
+    );
+    for (index, (name, mark, nanos)) in medians.iter().enumerate() {
+        let above = if index == 0 { floor } else { nanos - floor };
+        let mark = match mark {
+            Some(mark) if above <= *mark => format!("<= {mark}"),
+            Some(mark) => format!("<= {mark} **missed**"),
+            None => String::new(),
+        };
+        let _ = writeln!(table, "| {name} | {above:.1} | {:.2} | {mark} |", above / clock);
+    }
+    table
+}
