@@ -118,3 +118,48 @@ fn a_killed_daemon_leaves_one_answering() -> Result<()> {
     ensure!(last(mac(n1)) < first_of(mac(n2)), "n1 served after n2 had taken over");
     Ok(())
 }
+
+#[test]
+fn announcements_follow_the_schedule() -> Result<()> {
+    let lan = Lan::new(1)?;
+    let [node] = lan.nodes() else { unreachable!() };
+    let mut tcpdump = lan.client().command("tcpdump")?;
+    tcpdump.args([
+        "-i",
+        "eth0",
+        "-n",
+        "-l",
+        "--immediate-mode",
+        "arp",
+        "and",
+        "src",
+        "host",
+        &VIP.to_string(),
+    ]);
+    let tcpdump = lan.client().spawn(tcpdump)?;
+    tcpdump.log().wait_for("listening on", 5 * SECOND)?;
+    let schedule = "garp_master_delay 1
+    garp_master_repeat 3
+    garp_master_refresh 2
+    garp_master_refresh_repeat 2
+    garp_interval 0.05";
+    let daemon = Software::Hadp.start_with(node, &conf(100, schedule))?;
+    let active = daemon.log().wait_for("Backup -> Active", 5 * SECOND)?.at;
+    thread::sleep(5 * SECOND);
+    // Gratuitous: asks for the address it tells.
+    let gratuitous = format!("Request who-has {VIP} (ff:ff:ff:ff:ff:ff) tell {VIP}");
+    let times: Vec<_> = tcpdump
+        .log()
+        .lines()
+        .into_iter()
+        .filter(|line| line.text.contains(&gratuitous))
+        .map(|line| line.at.saturating_duration_since(active).as_millis())
+        .collect();
+    // At once, after the delay, and then every two seconds; 50 ms between two.
+    let expected = [0, 50, 100, 1000, 1050, 1100, 2000, 2050, 4000, 4050];
+    ensure!(times.len() == expected.len(), "{times:?}");
+    for (got, expected) in times.iter().zip(expected) {
+        ensure!(got.abs_diff(expected) < 40, "{times:?}, not {expected}");
+    }
+    Ok(())
+}

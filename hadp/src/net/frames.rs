@@ -176,3 +176,6 @@ fn whole_seconds(interval: Duration) -> Result<u8, FrameError> {
         _ => Err(FrameError::Unencodable("VRRPv2 carries whole seconds, 1 to 255")),
     }
 }
+
+#[cfg(test)]
+mod tests;
