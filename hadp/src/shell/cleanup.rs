@@ -4,6 +4,7 @@ use tracing::info;
 
 use super::{
     ledger, report,
+    run_dir::RunDir,
     supervisor::{Paths, StartError, failed},
 };
 use crate::{datapath::PinLock, net::addr};
@@ -15,6 +16,7 @@ use crate::{datapath::PinLock, net::addr};
 /// When a daemon still runs, or something cannot be removed; what can be is removed all the same.
 pub fn clean_up(paths: &Paths) -> Result<(), StartError> {
     let lock = PinLock::take(&paths.pins)?;
+    let _run_dir = RunDir::take(&paths.run).map_err(failed(format!("use {}", paths.run.display())))?;
     let stale =
         ledger::left_behind(&paths.ledger()).map_err(failed(format!("read {}", paths.ledger().display())))?;
     let runtime = tokio::runtime::Builder::new_current_thread()

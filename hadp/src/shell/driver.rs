@@ -5,6 +5,7 @@ use std::{
     io,
     net::IpAddr,
     thread::{self, JoinHandle},
+    time::Duration,
 };
 
 use tokio::{
@@ -28,6 +29,9 @@ use crate::{
 
 /// How many events are taken before timers get their turn.
 const EVENTS_A_TURN: usize = 64;
+
+/// How long after a reported difference the next one is reported at the earliest.
+const MISMATCH_PAUSE: Duration = Duration::from_secs(1);
 
 /// What the election thread works with.
 pub(crate) struct Parts<D> {
@@ -75,6 +79,8 @@ struct Attached {
     fed: Time,
     /// The last difference reported, so that it is reported once.
     mismatch: Option<(IpAddr, Mismatch)>,
+    /// When the next one may be reported.
+    mismatch_after: Time,
     /// The lease as it was last stored.
     lease: Time,
     /// How the last takeover went.
@@ -163,8 +169,10 @@ impl<D: Datapath> Driver<D> {
             None
         };
         let seen = differs.map(|what| (heard.from, what));
-        if heard.priority > 0 && seen != attached.mismatch {
+        // Once for each difference, and not as often as somebody may alternate them.
+        if heard.priority > 0 && seen != attached.mismatch && heard.at >= attached.mismatch_after {
             attached.mismatch = seen;
+            attached.mismatch_after = heard.at + MISMATCH_PAUSE;
             if let Some((from, what)) = seen {
                 self.tell(Notice::Mismatch { slot, from, what });
             }

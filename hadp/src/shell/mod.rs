@@ -22,6 +22,7 @@ mod placement;
 mod realtime;
 mod report;
 mod roster;
+mod run_dir;
 mod supervisor;
 mod timer;
 mod voice;

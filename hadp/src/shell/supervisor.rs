@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     io,
-    path::{Path, PathBuf},
+    path::PathBuf,
     thread::JoinHandle,
     time::Duration,
 };
@@ -26,6 +26,7 @@ use super::{
     messages::{Command, Notice},
     report,
     roster::{Roster, TooManyRouters},
+    run_dir::RunDir,
 };
 use crate::{
     datapath::{CleanupError, OpenError, PinLock, Xdp},
@@ -71,6 +72,9 @@ pub enum StartError {
     /// The datapath could not be removed.
     #[error(transparent)]
     Cleanup(#[from] CleanupError),
+    /// The election thread ended by itself.
+    #[error("the election thread ended by itself; its routers were given up")]
+    ElectionEnded,
     /// The ring buffer could not be mapped.
     #[error("cannot map the ring buffer EVENTS")]
     Events(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -95,11 +99,11 @@ pub(super) fn failed(what: impl Into<String>) -> impl FnOnce(io::Error) -> Start
 ///
 /// # Errors
 ///
-/// When it could not start; nothing on the machine has changed then.
+/// When it could not start, and nothing on the machine has changed then; or when the election failed.
 pub fn run(config: Config, paths: &Paths) -> Result<(), StartError> {
     let lock = PinLock::take(&paths.pins)?;
     let roster = Roster::new(config.routers)?;
-    create_run_dir(&paths.run).map_err(failed(format!("create {}", paths.run.display())))?;
+    let _run_dir = RunDir::take(&paths.run).map_err(failed(format!("use {}", paths.run.display())))?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -108,12 +112,6 @@ pub fn run(config: Config, paths: &Paths) -> Result<(), StartError> {
         let supervisor = Supervisor::start(config.global, roster, lock, paths.clone()).await?;
         supervisor.run().await
     })
-}
-
-fn create_run_dir(dir: &Path) -> io::Result<()> {
-    use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
-    std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o700))
 }
 
 /// Waits for one of several signals, and returns its name.
@@ -216,6 +214,7 @@ impl Supervisor {
     async fn run(mut self) -> Result<(), StartError> {
         let Some(mut inputs) = self.inputs.take() else { return Ok(()) };
         let mut retry = time::interval(RETRY);
+        let mut outcome = Ok(());
         report::ready(self.roster.iter().count());
         loop {
             tokio::select! {
@@ -230,7 +229,7 @@ impl Supervisor {
                     Some(Notice::Stopped) => break,
                     Some(notice) => self.noticed(notice).await,
                     None => {
-                        error!("the election thread ended; the leases run out, and the Backups take over");
+                        outcome = Err(StartError::ElectionEnded);
                         break;
                     }
                 },
@@ -252,7 +251,7 @@ impl Supervisor {
         while let Ok(notice) = inputs.notices.try_recv() {
             self.noticed(notice).await;
         }
-        self.leave().await
+        self.leave().await.and(outcome)
     }
 
     fn hand_over(&self) {

@@ -57,7 +57,7 @@ fn port(mac: [u8; 6]) -> Port {
 fn frame(router: &Router, mac: [u8; 6], priority: u8) -> Vec<u8> {
     match message(router, port(mac), priority).unwrap() {
         Message::Multicast(Frame { ifindex: 7, octets }) => octets.into_vec(),
-        other => panic!("{other:?}"),
+        other @ (Message::Multicast(_) | Message::Unicast(_)) => panic!("{other:?}"),
     }
 }
 
