@@ -28,7 +28,7 @@ impl Frame {
     #[inline(always)]
     pub(crate) fn parse(packet: Packet) -> Option<Self> {
         let header = packet.window::<ETH_LEN>(0)?;
-        let ifindex = packet.ifindex();
+        let ifindex = packet.ifindex;
         let ethertype = header.u16::<12>();
         if !is_tag(ethertype) {
             return Some(Self { packet, header, ifindex, vlans: 0, ethertype, payload: ETH_LEN });
