@@ -363,7 +363,10 @@ fn the_ninth_sender_takes_the_place_of_the_one_heard_longest_ago() {
     hear(&mut runner, 9);
     let mut after = Vec::new();
     runner.xdp.heard_since(slot(0), heard[6].at, &mut after);
-    assert_eq!(after.iter().map(|heard| heard.from).collect::<Vec<_>>(), [1, 9].map(|n| IpAddr::V4(sender(n))));
+    assert_eq!(
+        after.iter().map(|heard| heard.from).collect::<Vec<_>>(),
+        [1, 9].map(|n| IpAddr::V4(sender(n)))
+    );
     let peers = runner.xdp.peers(slot(0));
     assert_eq!(peers.len(), 8);
     assert!(peers.iter().all(|peer| peer.addr != sender(2).into()));
