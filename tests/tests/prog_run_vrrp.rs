@@ -76,6 +76,13 @@ fn vrrp(message: Vec<u8>) -> Vec<u8> {
     Frame::ip(&Ip::vrrp(PEER, message)).octets()
 }
 
+/// The frame of a datagram, with the lowest bit of one octet flipped.
+fn flipped(ip: &Ip, at: usize) -> Vec<u8> {
+    let mut frame = Frame::ip(ip).octets();
+    frame[at] ^= 1;
+    frame
+}
+
 /// One packet for every reason there is.
 fn drops() -> Vec<(&'static str, DropReason, Vec<u8>)> {
     use DropReason::*;
@@ -113,6 +120,12 @@ fn drops() -> Vec<(&'static str, DropReason, Vec<u8>)> {
                 message[2] ^= 1;
                 message
             }),
+        ),
+        ("one bit of the source address flipped", BadChecksum, flipped(&good(), 29)),
+        (
+            "one bit of the IP options flipped",
+            BadChecksum,
+            flipped(&Ip { options: vec![1; 40], ..good() }, 14 + 59),
         ),
         (
             "v2 with the pseudo-header in its checksum",
