@@ -5,22 +5,20 @@ use crate::macros::map_types;
 map_types! {
     /// The value of `SETTINGS[0]`, written by the daemon.
     #[derive(Default)]
-    pub struct Settings[48] {
+    pub struct Settings[32] {
         /// [`LAYOUT_VERSION`](crate::LAYOUT_VERSION) of the daemon that filled the maps.
         pub layout: u32,
+        /// Reserved, 0.
+        pub reserved: u32,
         /// Which half of `ADVERT_KEYS` and `VIPS` is in force, 0 or 1. A new configuration is written to the other
-        /// half and put in force by this one store.
+        /// half and put in force by one store to this word and the next.
         pub half: u32,
-        /// The hash seeds of the two halves of `ADVERT_KEYS`.
-        pub key_seeds: [u32; 2],
-        /// The hash seeds of the two halves of `VIPS`.
-        pub vip_seeds: [u32; 2],
+        /// The hash seed of that half, for both tables.
+        pub seed: u32,
         /// The length of a kernel tick (`jiffies64`), in nanoseconds.
         pub tick_ns: u64,
         /// What to add to `(jiffies64 + 1) * tick_ns` (wrapping) for a CLOCK_MONOTONIC time that is never behind.
         pub tick_offset_ns: u64,
-        /// Reserved, 0.
-        pub reserved: u64,
     }
 
     /// The value of `CLOCK[0]`: the kernel's two clocks, read one after the other.

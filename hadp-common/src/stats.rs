@@ -44,7 +44,7 @@ counters! {
     BadVersion = bad_version,
     /// The type is not ADVERTISEMENT.
     BadType = bad_type,
-    /// The checksum matches neither reading.
+    /// The advert's checksum matches neither reading, or the IPv4 header's does not match.
     BadChecksum = bad_checksum,
     /// The advert lists no address.
     NoAddress = no_address,

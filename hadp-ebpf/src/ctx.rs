@@ -1,43 +1,42 @@
 //! Bounds-checked access to the packet.
 
-use aya_ebpf::{bindings::xdp_md, programs::XdpContext};
+use core::hint::black_box;
 
-/// A received frame, from its first octet on.
+use aya_ebpf::programs::XdpContext;
+
+/// A received frame, from its first octet on, and where it came in.
+///
+/// The context is read once: after a store to the packet the compiler would have to read it again.
 #[derive(Clone, Copy)]
 pub(crate) struct Packet {
-    ctx: *mut xdp_md,
+    data: usize,
+    end: usize,
+    /// The interface the frame came in on.
+    pub(crate) ifindex: u32,
 }
 
 impl Packet {
-    /// Wraps the context of the running program.
+    /// Reads the context of the running program.
     #[inline(always)]
     pub(crate) fn new(ctx: &XdpContext) -> Self {
-        Self { ctx: ctx.ctx }
-    }
-
-    /// Returns the interface the frame came in on.
-    #[inline(always)]
-    pub(crate) fn ifindex(self) -> u32 {
-        // SAFETY: the context is valid for as long as the program runs.
-        unsafe { (*self.ctx).ingress_ifindex }
+        Self { data: ctx.data(), end: ctx.data_end(), ifindex: ctx.ingress_ifindex() as u32 }
     }
 
     /// Returns the `LEN` octets at `offset`, or `None` if the packet ends first.
     #[inline(always)]
     pub(crate) fn window<const LEN: usize>(self, offset: usize) -> Option<Window<LEN>> {
-        // SAFETY: the context is valid for as long as the program runs.
-        let (data, end) = unsafe { ((*self.ctx).data as usize, (*self.ctx).data_end as usize) };
-        let start = data + offset;
+        let start = self.data + offset;
         // This comparison is the one the verifier tracks.
-        if start + LEN > end { None } else { Some(Window(start)) }
+        if start + LEN > self.end { None } else { Some(Window(start)) }
     }
 
     /// Walks the 32-bit words from `offset` on.
+    ///
+    /// The compiler must not know that this is the same end: where an earlier comparison implies the walk's own, it would
+    /// remove that, and the verifier, which does not draw such conclusions, would refuse the program.
     #[inline(always)]
     pub(crate) fn words(self, offset: usize) -> Words {
-        // SAFETY: the context is valid for as long as the program runs.
-        let (data, end) = unsafe { ((*self.ctx).data as usize, (*self.ctx).data_end as usize) };
-        Words { at: data + offset, end }
+        Words { at: self.data + offset, end: black_box(self.end) }
     }
 }
 

@@ -12,7 +12,7 @@ use crate::{maps::ADVERT_KEYS, settings::InForce};
 #[inline(always)]
 pub(crate) fn find(ifindex: u32, vrid: u8, settings: InForce) -> Option<&'static AdvertKey> {
     let family = Family::V4 as u8;
-    let first = key_index(ifindex, family, vrid, settings.key_seed(), ADVERT_KEYS_LEN);
+    let first = key_index(ifindex, family, vrid, settings.seed, ADVERT_KEYS_LEN);
     for probe in 0..PROBES {
         let key =
             ADVERT_KEYS.get(settings.half * ADVERT_KEYS_LEN + ((first + probe) & (ADVERT_KEYS_LEN - 1)))?;

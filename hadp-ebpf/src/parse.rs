@@ -1,6 +1,9 @@
 //! Ethernet with up to two VLAN tags, and the IPv4 header.
 
-use hadp_common::wire::ether::{ETH_LEN, ETHERTYPE_QINQ, ETHERTYPE_VLAN, VLAN_LEN};
+use hadp_common::wire::{
+    checksum::fold,
+    ether::{ETH_LEN, ETHERTYPE_QINQ, ETHERTYPE_VLAN, VLAN_LEN},
+};
 
 use crate::ctx::{Packet, Window};
 
@@ -28,7 +31,7 @@ impl Frame {
     #[inline(always)]
     pub(crate) fn parse(packet: Packet) -> Option<Self> {
         let header = packet.window::<ETH_LEN>(0)?;
-        let ifindex = packet.ifindex();
+        let ifindex = packet.ifindex;
         let ethertype = header.u16::<12>();
         if !is_tag(ethertype) {
             return Some(Self { packet, header, ifindex, vlans: 0, ethertype, payload: ETH_LEN });
@@ -109,6 +112,26 @@ impl Ipv4 {
         usize::from(u16::from_be(self.header.u16::<2>())).saturating_sub(self.len)
     }
 
+    /// Returns whether the header matches its checksum; the kernel has not looked at it yet.
+    ///
+    /// `None` if the packet ends inside the options.
+    #[inline(always)]
+    pub(crate) fn is_intact(self, frame: &Frame) -> Option<bool> {
+        let mut sum = u64::from(self.header.u32::<0>()) + u64::from(self.header.u32::<4>());
+        sum += u64::from(self.header.u32::<8>()) + u64::from(self.header.u32::<12>());
+        sum += u64::from(self.header.u32::<16>());
+        if self.len > 20 {
+            let mut options = frame.packet.words(frame.payload + 20);
+            for word in 5..15 {
+                if word >= self.len / 4 {
+                    break;
+                }
+                sum += u64::from(options.next()?);
+            }
+        }
+        Some(fold(sum) == VALID)
+    }
+
     /// Returns which part of a datagram this is.
     #[inline(always)]
     pub(crate) fn fragment(self) -> Fragment {
@@ -119,6 +142,9 @@ impl Ipv4 {
         }
     }
 }
+
+/// What data that includes its own checksum sums to (RFC 1071).
+pub(crate) const VALID: u16 = 0xffff;
 
 /// Which part of a datagram a packet carries (RFC 791 §3.2).
 #[derive(Clone, Copy, Eq, PartialEq)]

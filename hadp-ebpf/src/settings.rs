@@ -1,5 +1,7 @@
 //! The daemon's settings, read once a packet, and the clocks.
 
+use core::mem::offset_of;
+
 use aya_ebpf::helpers::generated::{bpf_jiffies64, bpf_ktime_get_ns};
 use hadp_common::settings::Settings;
 
@@ -11,30 +13,21 @@ pub(crate) struct InForce {
     settings: *const Settings,
     /// The half of the tables in force, 0 or 1.
     pub(crate) half: u32,
+    /// Its hash seed.
+    pub(crate) seed: u32,
 }
 
 impl InForce {
     /// Reads which half of the tables is in force, once, so that a whole packet sees the same configuration.
     #[inline(always)]
     pub(crate) fn read() -> Option<Self> {
+        const { assert!(offset_of!(Settings, half) == 8 && offset_of!(Settings, seed) == 12) };
         let settings = SETTINGS.get_ptr(0)?;
         // SAFETY: the pointer is to a map value; volatile, since the daemon may store at any time.
-        let half = unsafe { (&raw const (*settings).half).read_volatile() } & 1;
-        Some(Self { settings, half })
-    }
-
-    /// Returns the seed of `ADVERT_KEYS`.
-    #[inline(always)]
-    pub(crate) fn key_seed(self) -> u32 {
-        // SAFETY: the pointer is to a map value, and `half` is 0 or 1.
-        unsafe { *(&raw const (*self.settings).key_seeds).cast::<u32>().add(self.half as usize) }
-    }
-
-    /// Returns the seed of `VIPS`.
-    #[inline(always)]
-    pub(crate) fn vip_seed(self) -> u32 {
-        // SAFETY: the pointer is to a map value, and `half` is 0 or 1.
-        unsafe { *(&raw const (*self.settings).vip_seeds).cast::<u32>().add(self.half as usize) }
+        let word = unsafe { settings.cast::<u64>().add(1).read_volatile() };
+        let [a, b, c, d, e, f, g, h] = word.to_ne_bytes();
+        let half = u32::from_ne_bytes([a, b, c, d]) & 1;
+        Some(Self { settings, half, seed: u32::from_ne_bytes([e, f, g, h]) })
     }
 
     /// Returns a time of CLOCK_MONOTONIC that is not behind, and at most two ticks ahead.

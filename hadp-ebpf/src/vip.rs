@@ -63,7 +63,7 @@ fn virtual_mac(frame: &Frame, to: Mac, settings: InForce) -> Result<(), DropReas
 #[inline(always)]
 pub(crate) fn find(frame: &Frame, addr: u32, settings: InForce) -> Option<&'static Vip> {
     let wanted = Address::from_v4_word(addr);
-    let first = vip_index(wanted.words(), frame.ifindex, frame.vlans, settings.vip_seed(), VIPS_LEN);
+    let first = vip_index(wanted.words(), frame.ifindex, frame.vlans, settings.seed, VIPS_LEN);
     for probe in 0..PROBES {
         let vip = VIPS.get(settings.half * VIPS_LEN + ((first + probe) & (VIPS_LEN - 1)))?;
         if vip.ifindex == 0 {

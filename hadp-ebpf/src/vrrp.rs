@@ -18,7 +18,7 @@ use crate::{
     ctx::Window,
     event, key,
     maps::UNICAST_PEERS,
-    parse::{Fragment, Frame, Ipv4},
+    parse::{Fragment, Frame, Ipv4, VALID},
     peer::{self, Heard},
     settings::InForce,
     stats::count,
@@ -124,6 +124,9 @@ impl Message<'_> {
         if self.len > expected {
             return Err(DropReason::TrailingBytes);
         }
+        if !self.ip.is_intact(self.frame).ok_or(DropReason::Truncated)? {
+            return Err(DropReason::BadChecksum);
+        }
         let mut sum = u64::from(self.header.u32::<0>()) + u64::from(self.header.u32::<4>());
         let mut addresses_hash = ADDRESSES_SEED;
         let mut words = self.frame.packet.words(self.start + VRRP_LEN);
@@ -206,9 +209,6 @@ impl Message<'_> {
         u64::from(self.ip.source()) + u64::from(self.ip.destination()) + u64::from(protocol_len)
     }
 }
-
-/// What data that includes its own checksum sums to (RFC 1071).
-const VALID: u16 = 0xffff;
 
 /// Checks that the sender is one the router names, at a distance it may have.
 #[inline(always)]

@@ -7,6 +7,7 @@ use std::{
 };
 
 use anyhow::{Result, bail, ensure};
+use hadp_common::wire::{checksum, vrrp::VRRP_LEN};
 
 use crate::{
     client::{ArpProber, Mac},
@@ -70,4 +71,15 @@ pub fn overlap(prober: &ArpProber, start: Instant, from: &Node, to: &Node) -> Re
     };
     ensure!(answers.last().is_some_and(|answer| answer.mac == mac(to)), "{} answered last", from.name());
     Ok(last_before.saturating_duration_since(first_after))
+}
+
+/// Gives a VRRP message a valid checksum over the message alone; one without a header stays as it is.
+pub fn seal(message: &mut [u8]) {
+    for zeroed in [true, false] {
+        let sum = if zeroed { 0 } else { checksum::finish(checksum::add(0, message)) };
+        if let Some((header, _)) = message.split_first_chunk_mut::<VRRP_LEN>() {
+            let [_, _, _, _, _, _, field @ ..] = header;
+            *field = sum.to_be_bytes();
+        }
+    }
 }

@@ -5,12 +5,12 @@ use std::{net::Ipv4Addr, thread, time::Duration};
 use anyhow::{Result, ensure};
 use hadp::net::packet::{Frame, PacketSocket};
 use hadp_common::wire::{
-    checksum, ether,
+    ether,
     ipv4::{self, IPPROTO_VRRP},
     vrrp::{Advert, Body, ChecksumMode, GROUP_V4},
 };
 use hadp_tests::{
-    checks::wait_owner,
+    checks::{seal, wait_owner},
     lab::{Lan, Software, hadp_status},
 };
 
@@ -33,15 +33,6 @@ fn winner(src: Ipv4Addr, ttl: u8, change: impl FnOnce(&mut Vec<u8>)) -> Result<V
     Ok([&link[..], &header, &message].concat())
 }
 
-/// Sets the message's checksum right again, without pseudo-header.
-fn repair(message: &mut [u8]) {
-    let Some((header, _)) = message.split_first_chunk_mut::<8>() else { return };
-    (header[6], header[7]) = (0, 0);
-    let [high, low] = checksum::finish(checksum::add(0, message)).to_be_bytes();
-    let Some((header, _)) = message.split_first_chunk_mut::<8>() else { return };
-    (header[6], header[7]) = (high, low);
-}
-
 #[test]
 fn forged_adverts_are_counted_and_change_nothing() -> Result<()> {
     let lan = Lan::new(1)?;
@@ -62,21 +53,21 @@ fn forged_adverts_are_counted_and_change_nothing() -> Result<()> {
             "bad_type",
             winner(CLIENT, 255, |message| {
                 message[0] = 0x32;
-                repair(message);
+                seal(message);
             })?,
         ),
         (
             "bad_version",
             winner(CLIENT, 255, |message| {
                 message[0] = 0x21;
-                repair(message);
+                seal(message);
             })?,
         ),
         (
             "zero_interval",
             winner(CLIENT, 255, |message| {
                 message[4..6].fill(0);
-                repair(message);
+                seal(message);
             })?,
         ),
         (
@@ -84,7 +75,7 @@ fn forged_adverts_are_counted_and_change_nothing() -> Result<()> {
             winner(CLIENT, 255, |message| {
                 message[3] = 0;
                 message.truncate(8);
-                repair(message);
+                seal(message);
             })?,
         ),
     ];

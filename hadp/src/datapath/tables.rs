@@ -51,18 +51,12 @@ pub enum PlanError {
     },
 }
 
-/// One half of a table: every entry, and the seed under which lookups find them.
-#[derive(Debug)]
-pub(super) struct Half<T> {
-    pub(super) seed: u32,
-    pub(super) entries: Vec<T>,
-}
-
-/// The two tables of a plan.
+/// The two tables of a plan, each one half of its map, and the seed under which lookups find the entries.
 #[derive(Debug)]
 pub(super) struct Tables {
-    pub(super) keys: Half<AdvertKey>,
-    pub(super) vips: Half<Vip>,
+    pub(super) seed: u32,
+    pub(super) keys: Vec<AdvertKey>,
+    pub(super) vips: Vec<Vip>,
 }
 
 impl Tables {
@@ -77,19 +71,27 @@ impl Tables {
         if let Some(slot) = first_repeated(&slots) {
             return Err(PlanError::DuplicateSlot(*slot));
         }
-        let keys = keys(plan)?;
-        let home =
+        let (keys, vips) = (keys(plan)?, vips(plan)?);
+        let key_home =
             |key: &AdvertKey, seed| key_index(key.ifindex, key.family, key.vrid, seed, ADVERT_KEYS_LEN);
-        let keys = place(&keys, ADVERT_KEYS_LEN, home).ok_or(PlanError::TooManyRouters(keys.len()))?;
-        let vips = vips(plan)?;
-        let home = |vip: &Vip, seed| {
+        let vip_home = |vip: &Vip, seed| {
             let vlans = (u32::from(vip.vlans[0]) << 16) | u32::from(vip.vlans[1]);
             vip_index(vip.addr.words(), vip.ifindex, vlans, seed, VIPS_LEN)
         };
-        let vips = place(&vips, VIPS_LEN, home).ok_or(PlanError::TooManyAddresses(vips.len()))?;
-        Ok(Self { keys, vips })
+        let mut error = PlanError::TooManyRouters(keys.len());
+        for seed in 0..SEEDS {
+            let Some(keys) = place(&keys, ADVERT_KEYS_LEN, |key| key_home(key, seed)) else { continue };
+            error = PlanError::TooManyAddresses(vips.len());
+            if let Some(vips) = place(&vips, VIPS_LEN, |vip| vip_home(vip, seed)) {
+                return Ok(Self { seed, keys, vips });
+            }
+        }
+        Err(error)
     }
 }
+
+/// How many seeds are tried before a table counts as full.
+const SEEDS: u32 = 256;
 
 /// Returns the first element that equals the one after it.
 fn first_repeated<T: PartialEq>(sorted: &[T]) -> Option<&T> {
@@ -156,22 +158,11 @@ fn vips(plan: &Plan) -> Result<Vec<Vip>, PlanError> {
     }
 }
 
-/// How many seeds are tried before a table counts as full.
-const SEEDS: u32 = 256;
-
-/// Finds a seed under which every item lies within [`PROBES`] entries of its home.
+/// Places every item, or returns `None` if one comes to lie [`PROBES`] entries or more behind its home.
 ///
 /// An item that is already farther from its home than the one to insert keeps its place, else it moves on (Robin Hood
 /// hashing), which keeps the longest distance short.
-fn place<T: Copy + Default>(items: &[T], len: u32, home: impl Fn(&T, u32) -> u32) -> Option<Half<T>> {
-    (0..SEEDS).find_map(|seed| {
-        let entries = place_with(items, len, |item| home(item, seed))?;
-        Some(Half { seed, entries })
-    })
-}
-
-/// Places every item under one seed, or returns `None` if one comes to lie too far from its home.
-fn place_with<T: Copy + Default>(items: &[T], len: u32, home: impl Fn(&T) -> u32) -> Option<Vec<T>> {
+fn place<T: Copy + Default>(items: &[T], len: u32, home: impl Fn(&T) -> u32) -> Option<Vec<T>> {
     let mut entries: Vec<Option<T>> = vec![None; usize::try_from(len).ok()?];
     for item in items {
         let mut moving = *item;

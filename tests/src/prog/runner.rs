@@ -9,7 +9,10 @@ use hadp::datapath::{EventRecord, Events, PinLock, Plan, Xdp};
 use hadp_common::{
     event::LIMITS_LEN,
     router::Router,
+    settings::Settings,
     stats::{Counter, DropReason, Drops, Stats},
+    table::{PROBES, vip_index},
+    vip::{VIPS_LEN, Vip},
 };
 
 use super::Sandbox;
@@ -141,6 +144,27 @@ impl Runner {
     pub fn set_router(&self, slot: u32, router: Router) -> Result<()> {
         let mut map = self.pinned("ROUTERS")?;
         Array::<_, Router>::try_from(&mut map)?.set(slot, router, 0).context("writing ROUTERS")
+    }
+
+    /// Adds a virtual address on a VLAN, which no plan can yet describe, to the table in force.
+    ///
+    /// # Errors
+    ///
+    /// When the maps cannot be used, or the address finds no place.
+    pub fn add_vip(&self, vip: Vip) -> Result<()> {
+        let settings = self.pinned("SETTINGS")?;
+        let settings = Array::<_, Settings>::try_from(&settings)?.get(&0, 0)?;
+        let vlans = (u32::from(vip.vlans[0]) << 16) | u32::from(vip.vlans[1]);
+        let home = vip_index(vip.addr.words(), vip.ifindex, vlans, settings.seed, VIPS_LEN);
+        let mut map = self.pinned("VIPS")?;
+        let mut vips = Array::<_, Vip>::try_from(&mut map)?;
+        for probe in 0..PROBES {
+            let index = settings.half * VIPS_LEN + ((home + probe) & (VIPS_LEN - 1));
+            if vips.get(&index, 0)?.ifindex == 0 {
+                return Ok(vips.set(index, vip, 0)?);
+            }
+        }
+        bail!("no free entry within reach")
     }
 
     /// Returns a pinned map.

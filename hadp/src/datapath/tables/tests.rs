@@ -32,14 +32,14 @@ fn router(slot: u32, ifindex: u32, vrid: u8, addrs: &[u32]) -> PlannedRouter {
 
 /// Looks an entry up the way the program does: at most PROBES entries, none behind a free one.
 fn look_up<T: Copy>(
-    half: &Half<T>,
+    entries: &[T],
     home: u32,
     is_free: impl Fn(&T) -> bool,
     is_it: impl Fn(&T) -> bool,
 ) -> Option<T> {
-    let len = u32::try_from(half.entries.len()).unwrap();
+    let len = u32::try_from(entries.len()).unwrap();
     for probe in 0..PROBES {
-        let entry = &half.entries[((home + probe) & (len - 1)) as usize];
+        let entry = &entries[((home + probe) & (len - 1)) as usize];
         if is_free(entry) {
             return None;
         }
@@ -52,12 +52,12 @@ fn look_up<T: Copy>(
 
 fn find_vip(tables: &Tables, addr: u32, ifindex: u32) -> Option<Vip> {
     let wanted = Address::from(Ipv4Addr::from_bits(addr));
-    let home = vip_index(wanted.words(), ifindex, 0, tables.vips.seed, VIPS_LEN);
+    let home = vip_index(wanted.words(), ifindex, 0, tables.seed, VIPS_LEN);
     look_up(&tables.vips, home, |vip| vip.ifindex == 0, |vip| vip.addr == wanted && vip.ifindex == ifindex)
 }
 
 fn find_key(tables: &Tables, vrid: u8, ifindex: u32) -> Option<AdvertKey> {
-    let home = key_index(ifindex, 4, vrid, tables.keys.seed, ADVERT_KEYS_LEN);
+    let home = key_index(ifindex, 4, vrid, tables.seed, ADVERT_KEYS_LEN);
     look_up(&tables.keys, home, |key| key.ifindex == 0, |key| key.vrid == vrid && key.ifindex == ifindex)
 }
 
@@ -104,7 +104,7 @@ fn half_a_table_of_consecutive_addresses_fits() {
         router(slot, 2, slot as u8 + 1, &addrs)
     });
     let tables = Tables::build(&Plan { routers: routers.collect() }).unwrap();
-    assert_eq!(tables.vips.entries.iter().filter(|vip| vip.ifindex != 0).count(), 32 * 255);
+    assert_eq!(tables.vips.iter().filter(|vip| vip.ifindex != 0).count(), 32 * 255);
     assert!(find_vip(&tables, 0x0a00_1f07, 2).is_some());
 }
 

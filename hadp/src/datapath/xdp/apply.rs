@@ -12,10 +12,7 @@ use hadp_common::{
 
 use super::{election::LEASE, mapped::MappedArray, open::Xdp};
 use crate::{
-    datapath::{
-        Plan, PlanError, PlannedRouter,
-        tables::{Half, Tables},
-    },
+    datapath::{Plan, PlanError, PlannedRouter, tables::Tables},
     units::Time,
 };
 
@@ -50,9 +47,10 @@ impl Xdp {
     }
 }
 
-// The first word of the settings holds `layout` and `half`: one store switches.
-const HALF: usize = offset_of!(Settings, half) / 8;
-const _: () = assert!(HALF == 0);
+// `half` and `seed` share a word: one store switches.
+const _: () = assert!(
+    offset_of!(Settings, half) % 8 == 0 && offset_of!(Settings, seed) == offset_of!(Settings, half) + 4
+);
 
 impl Xdp {
     /// Returns the slots in use whose router the plan does not keep there.
@@ -83,25 +81,16 @@ impl Xdp {
         is_new.then_some(slot)
     }
 
-    /// Fills the halves not in force and puts them in force.
+    /// Fills the halves not in force and puts them in force with one store.
     fn switch(&self, tables: &Tables) {
         let Some(entry) = self.maps.settings.entry(0) else { return };
         let mut settings: Settings = entry.load();
-        let half = (settings.half & 1) ^ 1;
-        fill(&self.maps.advert_keys, half * ADVERT_KEYS_LEN, &tables.keys);
-        fill(&self.maps.vips, half * VIPS_LEN, &tables.vips);
-        let seeds =
-            [(&mut settings.key_seeds, tables.keys.seed), (&mut settings.vip_seeds, tables.vips.seed)];
-        for (both, seed) in seeds {
-            if let Some(of_half) = both.get_mut(usize::from(half == 1)) {
-                *of_half = seed;
-            }
-        }
-        entry.store_from(HALF + 1, &settings);
-        settings.half = half;
-        let first =
-            bytemuck::bytes_of(&settings).first_chunk().map_or(0, |octets| u64::from_ne_bytes(*octets));
-        entry.set_word(HALF, first, Ordering::Release);
+        settings.half = (settings.half & 1) ^ 1;
+        settings.seed = tables.seed;
+        fill(&self.maps.advert_keys, settings.half * ADVERT_KEYS_LEN, &tables.keys);
+        fill(&self.maps.vips, settings.half * VIPS_LEN, &tables.vips);
+        std::sync::atomic::fence(Ordering::Release);
+        entry.store(&settings); // all words but that of `half` and `seed` are what they were
     }
 
     /// Zeroes the slot of a router that left; its generation stays, so that a later occupant is told apart.
@@ -114,8 +103,8 @@ impl Xdp {
 }
 
 /// Stores one half of a table.
-fn fill<T: Pod>(map: &MappedArray<T>, first: u32, half: &Half<T>) {
-    for (index, entry) in (first..).zip(&half.entries) {
+fn fill<T: Pod>(map: &MappedArray<T>, first: u32, half: &[T]) {
+    for (index, entry) in (first..).zip(half) {
         map.store(index, entry);
     }
 }

@@ -6,7 +6,10 @@ use aya::programs::{ProgramError, TestRun, TestRunOptions, Xdp as XdpProgram};
 use hadp_common::settings::ClockSample;
 use nix::time::{ClockId, clock_getres};
 
-use super::mapped::MappedArray;
+use super::{
+    mapped::MappedArray,
+    open::{OpenError, Xdp, program},
+};
 
 /// What [`Settings`](hadp_common::settings::Settings) says of the clocks.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -64,6 +67,17 @@ fn sample(program: &XdpProgram, clock: &MappedArray<ClockSample>) -> io::Result<
     let entry = clock.entry(0).ok_or(io::ErrorKind::NotFound)?;
     let jiffies = entry.word(0, Ordering::Acquire);
     Ok(ClockSample { jiffies, ktime_ns: entry.word(1, Ordering::Relaxed) })
+}
+
+impl Xdp {
+    /// Reads the kernel's two clocks, the tick count first.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel refuses to run the program that reads them.
+    pub fn clock_sample(&self) -> Result<ClockSample, OpenError> {
+        sample(program(&self.ebpf, "clock")?, &self.maps.clock).map_err(OpenError::Clock)
+    }
 }
 
 #[cfg(test)]

@@ -60,3 +60,13 @@ impl Xdp {
         self.election.clone()
     }
 }
+
+impl Datapath for Xdp {
+    fn set_lease(&mut self, slot: Slot, until: Time) {
+        self.election.set_lease(slot, until);
+    }
+
+    fn heard_since(&self, slot: Slot, after: Time, out: &mut Vec<Heard>) {
+        self.election.heard_since(slot, after, out);
+    }
+}

@@ -170,7 +170,7 @@ fn load_program(ebpf: &mut Ebpf, name: &'static str) -> Result<(), OpenError> {
 }
 
 /// Returns one program.
-fn program<'a>(ebpf: &'a Ebpf, name: &'static str) -> Result<&'a XdpProgram, OpenError> {
+pub(super) fn program<'a>(ebpf: &'a Ebpf, name: &'static str) -> Result<&'a XdpProgram, OpenError> {
     let program = ebpf.program(name).ok_or(OpenError::Missing(name))?;
     program.try_into().map_err(|_| OpenError::Missing(name))
 }
