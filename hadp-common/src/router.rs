@@ -9,6 +9,9 @@ pub const MAX_ROUTERS: u32 = 2048;
 pub const ROUTER_VMAC: u32 = 1 << 0;
 /// [`Router::flags`]: admit traffic by the exact clock instead of the tick, for leases shorter than some ticks.
 pub const ROUTER_EXACT: u32 = 1 << 1;
+/// [`Router::flags`]: the owner, too, drops packets to the virtual addresses (RFC 9568 §6.1, Accept_Mode false); ARP is
+/// answered all the same.
+pub const ROUTER_NO_ACCEPT: u32 = 1 << 2;
 
 map_types! {
     /// The value of `ROUTERS[slot]`: one virtual router of this node.
@@ -22,7 +25,7 @@ map_types! {
         pub lease_until_ns: u64,
         /// Counts how often the slot was given to a virtual router.
         pub generation: u32,
-        /// [`ROUTER_VMAC`] and [`ROUTER_EXACT`].
+        /// [`ROUTER_VMAC`], [`ROUTER_EXACT`] and [`ROUTER_NO_ACCEPT`].
         pub flags: u32,
         /// The interface the router runs on; 0 for a free slot.
         pub ifindex: u32,

@@ -66,6 +66,8 @@ counters! {
     ArpNotOwner = arp_not_owner,
     /// A packet to a virtual address that this node does not own.
     VipNotOwner = vip_not_owner,
+    /// A packet to a virtual address that this node owns, of a router that does not accept them.
+    VipNotAccepted = vip_not_accepted,
     /// A frame to a virtual MAC that this node does not own.
     VmacNotOwner = vmac_not_owner,
 }

@@ -2,7 +2,7 @@
 
 use hadp_common::{
     addr::Address,
-    router::{ROUTER_EXACT, ROUTER_VMAC, Router},
+    router::{ROUTER_EXACT, ROUTER_NO_ACCEPT, ROUTER_VMAC, Router},
     stats::{Counter, DropReason},
     table::{PROBES, vip_index},
     vip::{VIPS_LEN, Vip},
@@ -29,6 +29,9 @@ pub(crate) fn traffic(frame: &Frame, ip: Ipv4, settings: InForce) -> Result<Verd
     let Some(router) = Owner::of(vip.slot) else { return Ok(Verdict::Pass) };
     if !router.admits(settings) {
         return Err(DropReason::VipNotOwner);
+    }
+    if router.flags() & ROUTER_NO_ACCEPT != 0 {
+        return Err(DropReason::VipNotAccepted);
     }
     count(Counter::VipAdmitted);
     Ok(Verdict::Pass)

@@ -12,7 +12,7 @@ use std::{
 };
 
 use hadp::{
-    datapath::{Datapath, EventRecord, Plan},
+    datapath::{Datapath, EventRecord, Plan, PlannedRouter},
     model::Family,
     proto::AddressList,
     units::{Centis, Time},
@@ -39,6 +39,8 @@ const PEER: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 2);
 const OTHER: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 3);
 const VIP: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 100);
 const PASSWORD: [u8; 8] = *b"secret\0\0";
+/// The address of a router that accepts no packets.
+const CLOSED: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 150);
 
 /// Slot 0: v3, VRID 10, one VIP. Slot 1: v2 with a password, VRID 20. Slot 2: unicast v3 with one sender at any distance
 /// of at most 5 hops, VRID 30. Slot 3: v3 with its virtual MAC, VRID 40.
@@ -52,7 +54,10 @@ fn runner() -> Runner {
     unicast.advert.senders =
         vec![UnicastPeer { addr: Address::from(PEER), min_ttl: 250, max_ttl: 254, reserved: [0; 2] }];
     let second = v2_router(router(1, 20, &[]), 1, Some(PASSWORD));
-    runner.apply(&Plan { routers: vec![first, second, unicast, vmac_router(router(3, 40, &[]))] }).unwrap();
+    let closed = PlannedRouter { accept: false, ..router(4, 50, &[CLOSED]) };
+    let routers = vec![first, second, unicast, vmac_router(router(3, 40, &[])), closed];
+    runner.apply(&Plan { routers }).unwrap();
+    runner.xdp.set_lease(slot(4), Time::from_nanos(u64::MAX));
     runner
 }
 
@@ -172,6 +177,7 @@ fn drops() -> Vec<(&'static str, DropReason, Vec<u8>)> {
         ("unicast from a stranger", UnknownPeer, ip(unicast(OTHER, OWN, 254))),
         ("ARP for an address not owned", ArpNotOwner, Frame::arp(&Arp::request(PEER, VIP)).octets()),
         ("packet to an address not owned", VipNotOwner, ip(Ip::udp(PEER, VIP))),
+        ("packet to an address that accepts none", VipNotAccepted, ip(Ip::udp(PEER, CLOSED))),
         ("frame to a virtual MAC not owned", VmacNotOwner, to_vmac),
     ]
 }

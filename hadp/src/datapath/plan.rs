@@ -33,6 +33,8 @@ pub struct PlannedRouter {
     pub link_mac: [u8; 6],
     /// Whether `mac` is the virtual MAC.
     pub virtual_mac: bool,
+    /// Whether packets to the addresses are passed up where this node owns them (RFC 9568 §6.1, Accept_Mode).
+    pub accept: bool,
     /// What a valid advert must carry.
     pub advert: AdvertFilter,
     /// The addresses it answers for.

@@ -20,6 +20,7 @@ use crate::{
         link::{Carrier, Links},
     },
     proto::{Cause, Slot},
+    units::Priority,
 };
 
 /// What a router finds on this machine.
@@ -131,6 +132,8 @@ pub(crate) fn plan(slot: Slot, router: &Router, site: &Site) -> PlannedRouter {
         mac: site.mac,
         link_mac: site.link_mac,
         virtual_mac: router.virtual_mac,
+        // The owner accepts in any case (RFC 9568 §6.4.3).
+        accept: router.accept || router.priority == Priority::OWNER,
         advert: AdvertFilter {
             version: router.version.number(),
             interval,

@@ -136,6 +136,7 @@ fn open(node: &Node) -> Result<Pinned> {
             mac: node.mac(),
             link_mac: node.mac(),
             virtual_mac: false,
+            accept: true,
             advert: AdvertFilter {
                 version: 3,
                 interval: None,

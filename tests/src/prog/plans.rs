@@ -32,6 +32,7 @@ pub fn router(index: u32, vrid: u8, vips: &[Ipv4Addr]) -> PlannedRouter {
         mac: OWN_MAC,
         link_mac: OWN_MAC,
         virtual_mac: false,
+        accept: true,
         advert: AdvertFilter {
             version: 3,
             interval: None,

@@ -16,6 +16,7 @@ fn router(slot: u32, ifindex: u32, vrid: u8, addrs: &[u32]) -> PlannedRouter {
         mac: [2; 6],
         link_mac: [2; 6],
         virtual_mac: false,
+        accept: true,
         advert: AdvertFilter {
             version: 3,
             interval: None,

@@ -5,7 +5,7 @@ use std::{mem::offset_of, sync::atomic::Ordering};
 use bytemuck::Pod;
 use hadp_common::{
     key::{ADVERT_KEYS_LEN, UnicastPeer, UnicastPeers},
-    router::{MAX_ROUTERS, ROUTER_VMAC, Router},
+    router::{MAX_ROUTERS, ROUTER_NO_ACCEPT, ROUTER_VMAC, Router},
     settings::Settings,
     vip::VIPS_LEN,
 };
@@ -112,7 +112,8 @@ fn fill<T: Pod>(map: &MappedArray<T>, first: u32, half: &[T]) {
 /// Returns a router's value, without lease and generation.
 fn planned(router: &PlannedRouter) -> Router {
     Router {
-        flags: if router.virtual_mac { ROUTER_VMAC } else { 0 },
+        flags: if router.virtual_mac { ROUTER_VMAC } else { 0 }
+            | if router.accept { 0 } else { ROUTER_NO_ACCEPT },
         ifindex: router.ifindex,
         mac: router.mac,
         link_mac: router.link_mac,
