@@ -1,4 +1,5 @@
 //! The datapath's userspace half against a real kernel: plans, pins, attachments, clocks.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{net::Ipv4Addr, os::unix::fs::PermissionsExt, path::Path, process::Command};
 
