@@ -1,8 +1,6 @@
 //! ARP through the XDP program: who answers, who keeps silent, who complains.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-#![expect(clippy::unwrap_used, reason = "what the tests share fails the test it fails in")]
-
 use std::net::Ipv4Addr;
 
 use hadp::{

@@ -1,8 +1,6 @@
 //! The datapath's userspace half against a real kernel: plans, pins, attachments, clocks.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-#![expect(clippy::unwrap_used, reason = "what the tests share fails the test it fails in")]
-
 use std::{net::Ipv4Addr, os::unix::fs::PermissionsExt, path::Path, process::Command};
 
 use aya::{

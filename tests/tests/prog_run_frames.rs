@@ -1,8 +1,6 @@
 //! VRRP frames published by other projects, through the XDP program.
 #![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test fails by panicking")]
 
-#![expect(clippy::unwrap_used, reason = "what the tests share fails the test it fails in")]
-
 use std::{collections::BTreeMap, net::Ipv4Addr};
 
 use hadp::datapath::{Plan, PlannedRouter};

@@ -1,8 +1,6 @@
 //! Traffic to virtual addresses and virtual MACs through the XDP program.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-#![expect(clippy::unwrap_used, reason = "what the tests share fails the test it fails in")]
-
 use std::{net::Ipv4Addr, time::Duration};
 
 use hadp::{

@@ -1,12 +1,6 @@
 //! VRRP adverts through the XDP program: why they are dropped, what is recorded, what is told.
 #![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test fails by panicking")]
 
-#![expect(
-    clippy::indexing_slicing,
-    clippy::unwrap_used,
-    reason = "what the tests share fails the test it fails in"
-)]
-
 use std::{
     collections::BTreeSet,
     net::{IpAddr, Ipv4Addr},
