@@ -22,7 +22,9 @@ pub struct Outlet {
     pub advert: Message,
     /// The advert with priority 0.
     pub resign: Message,
-    /// One announcement a virtual address: first `vips`, then `excluded_vips`.
+    /// The virtual addresses: first `vips`, then `excluded_vips`.
+    pub vips: Vec<IpAddr>,
+    /// One announcement for each of them.
     pub announcements: Vec<Frame>,
     /// The raw socket that keeps the group joined, or sends to the peers.
     pub socket: VrrpSocket,
@@ -55,7 +57,7 @@ pub struct Port {
 #[non_exhaustive]
 pub enum FrameError {
     /// A socket operation failed.
-    #[error("cannot {what}: {source}")]
+    #[error("cannot {what}")]
     Socket {
         /// What was tried.
         what: &'static str,
@@ -108,6 +110,7 @@ impl Outlet {
         Ok(Self {
             advert: message(router, port, router.priority.get())?,
             resign: message(router, port, 0)?,
+            vips: router.vips.iter().chain(&router.excluded_vips).map(|vip| vip.addr).collect(),
             announcements,
             socket,
         })

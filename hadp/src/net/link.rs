@@ -16,7 +16,7 @@ use futures_util::{
 };
 use rtnetlink::packet_core::NetlinkPayload;
 use rtnetlink::packet_route::{
-    RouteNetlinkMessage,
+    AddressFamily, RouteNetlinkMessage,
     address::{AddressAttribute, AddressMessage},
     link::{LinkAttribute, LinkFlags, LinkMessage},
 };
@@ -74,9 +74,25 @@ impl Links {
         self.links.get(&index)
     }
 
+    /// Tells whether an interface has an address.
+    pub fn has(&self, index: u32, addr: IpAddr) -> bool {
+        self.links.get(&index).is_some_and(|link| link.addresses.iter().any(|&(held, _)| addr == held))
+    }
+
+    /// Tells whether any interface has an address.
+    pub fn has_anywhere(&self, addr: Ipv4Addr) -> bool {
+        self.links.keys().any(|&index| self.has(index, IpAddr::V4(addr)))
+    }
+
     /// Applies a netlink message; `None` if it changed nothing that matters here.
     pub fn apply(&mut self, message: &RouteNetlinkMessage) -> Option<Change> {
         match message {
+            // A bridge tells of its ports in messages of its own family: leaving it is not the end of an interface.
+            RouteNetlinkMessage::NewLink(link) | RouteNetlinkMessage::DelLink(link)
+                if link.header.interface_family != AddressFamily::Unspec =>
+            {
+                None
+            }
             RouteNetlinkMessage::NewLink(link) => self.set_link(link),
             RouteNetlinkMessage::DelLink(link) => self.links.remove(&link.header.index).map(|_| Change::Link),
             RouteNetlinkMessage::NewAddress(address) => {

@@ -22,9 +22,17 @@ struct Burst {
 
 impl Announcements {
     /// Queues a burst of `rounds` rounds over `vips`.
+    ///
+    /// One that waits already for the same addresses serves both: the queue cannot grow with what others send.
     pub(crate) fn push(&mut self, slot: Slot, vips: Range<usize>, rounds: u32) {
-        if !vips.is_empty() && rounds > 0 {
-            self.bursts.push_back(Burst { slot, next: vips.start, vips, rounds });
+        if vips.is_empty() || rounds == 0 {
+            return;
+        }
+        match self.bursts.iter_mut().find(|burst| burst.slot == slot && burst.vips == vips) {
+            Some(burst) if burst.next == burst.vips.start => burst.rounds = burst.rounds.max(rounds),
+            // In the middle of a round: the addresses before it want their rounds whole.
+            Some(burst) => burst.rounds = burst.rounds.max(rounds + 1),
+            None => self.bursts.push_back(Burst { slot, next: vips.start, vips, rounds }),
         }
     }
 
@@ -82,6 +90,23 @@ mod tests {
         }
         assert_eq!(sent[0], [2; 150]);
         assert_eq!(sent[1], [0, 0, 0, 1]);
+    }
+
+    #[test]
+    fn the_queue_does_not_grow_with_the_same_burst() {
+        let mut queue = Announcements::default();
+        let mut sent = 0;
+        for _ in 0..1000 {
+            queue.push(slot(1), 0..100, 5);
+            queue.sent(50);
+            sent += 50;
+        }
+        while let Some((_, vips)) = queue.front() {
+            sent += vips.len();
+            queue.sent(vips.len());
+        }
+        assert!(sent <= 1000 * 50 + 6 * 100, "{sent}");
+        assert!(queue.is_empty());
     }
 
     #[test]

@@ -5,7 +5,6 @@ use std::{
     io,
     net::IpAddr,
     thread::{self, JoinHandle},
-    time::Duration,
 };
 
 use tokio::{
@@ -15,23 +14,21 @@ use tokio::{
 use tracing::error;
 
 use super::{
+    attached::Attached,
     clock,
-    messages::{Command, Mismatch, Notice, RouterView, Takeover},
+    messages::{Command, Notice, RouterView},
     realtime,
     timer::Timer,
     voice::{Failure, Voice},
 };
 use crate::{
     datapath::{Datapath, EventRecord, Events},
-    proto::{Action, AddressList, Event, Heard, Node, Router, Slot, State},
+    proto::{Action, Cause, Event, Heard, Node, Router, Slot, State},
     units::Time,
 };
 
 /// How many events are taken before timers get their turn.
 const EVENTS_A_TURN: usize = 64;
-
-/// How long after a reported difference the next one is reported at the earliest.
-const MISMATCH_PAUSE: Duration = Duration::from_secs(1);
 
 /// What the election thread works with.
 pub(crate) struct Parts<D> {
@@ -72,21 +69,6 @@ pub(crate) fn spawn<D: Datapath + Send + 'static>(parts: Parts<D>) -> io::Result
     })
 }
 
-/// One router's surroundings; its state machine is in the node.
-#[derive(Default)]
-struct Attached {
-    /// The last advert already told to the state machine.
-    fed: Time,
-    /// The last difference reported, so that it is reported once.
-    mismatch: Option<(IpAddr, Mismatch)>,
-    /// When the next one may be reported.
-    mismatch_after: Time,
-    /// The lease as it was last stored.
-    lease: Time,
-    /// How the last takeover went.
-    takeover: Option<Takeover>,
-}
-
 #[derive(Clone, Copy, Eq, PartialEq)]
 enum Stopping {
     No,
@@ -119,13 +101,17 @@ impl<D: Datapath> Driver<D> {
                 self.tell(Notice::Stopped);
                 return Ok(());
             }
+            // One a turn, whatever else is going on: neither waits for the other.
+            match commands.try_recv() {
+                Ok(command) => {
+                    self.obey(command);
+                    continue;
+                }
+                Err(TryRecvError::Empty) => {}
+                Err(TryRecvError::Disconnected) => return Ok(()),
+            }
             let speaks = self.voice.next();
             if drained == EVENTS_A_TURN || speaks == Some(Time::ZERO) {
-                match commands.try_recv() {
-                    Ok(command) => self.obey(command),
-                    Err(TryRecvError::Empty) => {}
-                    Err(TryRecvError::Disconnected) => return Ok(()),
-                }
                 continue;
             }
             timer.arm([self.node.next_deadline(), speaks].into_iter().flatten().min())?;
@@ -145,37 +131,28 @@ impl<D: Datapath> Driver<D> {
     fn hear(&mut self, events: &mut Events) -> usize {
         events.drain(EVENTS_A_TURN, |record| match record {
             EventRecord::Advert { slot, heard, .. } => self.feed(slot, heard),
-            EventRecord::Conflict { slot, addr, mac, .. } => self.tell(Notice::Conflict { slot, addr, mac }),
+            EventRecord::Conflict { slot, addr, mac, .. } => self.defend(slot, addr, mac),
             EventRecord::Rejected { ifindex, from, mac, vrid, reason, .. } => {
                 self.tell(Notice::Rejected { ifindex, from, mac, vrid, reason });
             }
         })
     }
 
-    /// Tells a state machine of an advert it has not been told of yet.
+    /// Defends an address that somebody claims while this node is Active (RFC 5227 §2.4): the claim may have reached
+    /// the neighbours' caches. In a handover the successor's claim is as it should be.
+    fn defend(&mut self, slot: Slot, addr: IpAddr, mac: [u8; 6]) {
+        if self.node.get(slot).is_some_and(|router| matches!(router.state(), State::Active { .. })) {
+            self.voice.announce_address(slot, addr);
+            self.tell(Notice::Conflict { slot, addr, mac });
+        }
+    }
+
+    /// Tells a state machine of an advert; one that it knows changes nothing.
     fn feed(&mut self, slot: Slot, heard: Heard) {
         let Some(attached) = self.routers.get_mut(&slot) else { return };
-        // Peers are also read from the map; what came in between was already overtaken there.
-        if heard.at <= attached.fed {
-            return;
-        }
-        attached.fed = heard.at;
-        let expected = self.node.get(slot).map(|router| router.config().interval);
-        let differs = if heard.addresses == AddressList::Differs {
-            Some(Mismatch::Addresses)
-        } else if expected.is_some_and(|interval| interval != heard.interval) {
-            Some(Mismatch::Interval { theirs_cs: heard.interval.get() })
-        } else {
-            None
-        };
-        let seen = differs.map(|what| (heard.from, what));
-        // Once for each difference, and not as often as somebody may alternate them.
-        if heard.priority > 0 && seen != attached.mismatch && heard.at >= attached.mismatch_after {
-            attached.mismatch = seen;
-            attached.mismatch_after = heard.at + MISMATCH_PAUSE;
-            if let Some((from, what)) = seen {
-                self.tell(Notice::Mismatch { slot, from, what });
-            }
+        let interval = self.node.get(slot).map(|router| router.config().interval);
+        if let Some(what) = attached.note_mismatch(&heard, interval) {
+            self.tell(Notice::Mismatch { slot, from: heard.from, what });
         }
         self.step(slot, Event::Advert(heard));
     }
@@ -183,10 +160,10 @@ impl<D: Datapath> Driver<D> {
     /// Runs every deadline that has passed.
     fn expire(&mut self) {
         while let Some(slot) = self.node.due(clock::now()) {
-            let fed = self.routers.get(&slot).map_or(Time::ZERO, |attached| attached.fed);
+            let since = self.routers.get(&slot).map_or(Time::ZERO, |attached| attached.since());
             let mut heard = std::mem::take(&mut self.heard);
             heard.clear();
-            self.datapath.heard_since(slot, fed, &mut heard);
+            self.datapath.heard_since(slot, since, &mut heard);
             for advert in &heard {
                 self.feed(slot, *advert);
             }
@@ -214,20 +191,14 @@ impl<D: Datapath> Driver<D> {
         match action {
             Action::SetLease { until } => {
                 self.datapath.set_lease(slot, until);
-                self.note_lease(slot, until, decided);
+                if let Some(attached) = self.routers.get_mut(&slot) {
+                    attached.note_lease(until, decided);
+                }
                 if until == Time::ZERO {
                     self.voice.hush(slot);
                 }
             }
-            Action::SendAdvert { priority } => match self.voice.advertise(slot, priority) {
-                Ok(()) if priority > 0 => {
-                    let at = clock::now();
-                    self.note_advert(slot, at);
-                    self.node.handle(at, slot, Event::AdvertSent { at }, actions);
-                }
-                Ok(()) | Err(None) => {}
-                Err(Some(failure)) => self.tell_failure(failure),
-            },
+            Action::SendAdvert { priority } => self.advertise(slot, priority, actions),
             Action::Announce { vips, rounds } => self.voice.announce(slot, vips, rounds),
             Action::AcquireVips => self.tell(Notice::AcquireVips(slot)),
             Action::ReleaseVips => self.tell(Notice::ReleaseVips(slot)),
@@ -235,19 +206,23 @@ impl<D: Datapath> Driver<D> {
         }
     }
 
-    /// Notes when a takeover was decided and stored; a renewal is none.
-    fn note_lease(&mut self, slot: Slot, until: Time, decided: Time) {
-        let Some(attached) = self.routers.get_mut(&slot) else { return };
-        if attached.lease == Time::ZERO && until != Time::ZERO {
-            attached.takeover = Some(Takeover { decided, stored: clock::now(), advertised: None });
+    /// Sends an advert, and tells the state machine when it left.
+    fn advertise(&mut self, slot: Slot, priority: u8, actions: &mut Vec<(Slot, Action)>) {
+        if priority == 0 {
+            // An announcement behind the resignation could follow the successor's.
+            self.voice.hush(slot);
         }
-        attached.lease = until;
-    }
-
-    /// Notes when the first advert of a takeover had left.
-    fn note_advert(&mut self, slot: Slot, at: Time) {
-        if let Some(takeover) = self.routers.get_mut(&slot).and_then(|attached| attached.takeover.as_mut()) {
-            takeover.advertised.get_or_insert(at);
+        // Read before it leaves: the lease must not run from later than the peers' timers do.
+        let at = clock::now();
+        match self.voice.advertise(slot, priority) {
+            Ok(()) if priority > 0 => {
+                if let Some(attached) = self.routers.get_mut(&slot) {
+                    attached.note_advert(clock::now());
+                }
+                self.node.handle(at, slot, Event::AdvertSent { at }, actions);
+            }
+            Ok(()) | Err(None) => {}
+            Err(Some(failure)) => self.tell_failure(failure),
         }
     }
 
@@ -255,20 +230,27 @@ impl<D: Datapath> Driver<D> {
         match command {
             Command::Insert { slot, config } => {
                 self.node.insert(slot, Router::new(config));
-                self.routers.insert(slot, Attached { fed: clock::now(), ..Attached::default() });
+                self.routers.insert(slot, Attached::new(clock::now()));
             }
             Command::Start { slot, source, outlet } => {
-                self.voice.set(slot, outlet);
+                if let Some(outlet) = self.voice.set(slot, outlet) {
+                    // Closing its socket leaves a group, which may wait for other users of netlink.
+                    self.tell(Notice::Retired(outlet));
+                }
                 if self.stopping == Stopping::No {
                     self.step(slot, Event::Startup { source });
                 }
             }
             Command::Fault { slot, cause } => self.step(slot, Event::Fault(cause)),
             Command::Shutdown => {
-                self.stopping = Stopping::HandingOver;
+                // Told a second time, nobody is waited for any more.
+                let event = match std::mem::replace(&mut self.stopping, Stopping::HandingOver) {
+                    Stopping::No => Event::Shutdown,
+                    Stopping::HandingOver => Event::Fault(Cause::Stopped),
+                };
                 let slots: Vec<_> = self.routers.keys().copied().collect();
                 for slot in slots {
-                    self.step(slot, Event::Shutdown);
+                    self.step(slot, event);
                 }
             }
             // The asker may have gone.
@@ -277,7 +259,7 @@ impl<D: Datapath> Driver<D> {
     }
 
     fn views(&self) -> Vec<RouterView> {
-        let takeover = |slot| self.routers.get(&slot).and_then(|attached: &Attached| attached.takeover);
+        let takeover = |slot| self.routers.get(&slot).and_then(Attached::takeover);
         self.node
             .iter()
             .map(|(slot, router)| RouterView {

@@ -3,17 +3,15 @@
 use rtnetlink::Handle;
 use tracing::{info, warn};
 
-use super::{
-    ledger, placement, report,
-    roster::Roster,
-    supervisor::{Paths, Supervisor},
-};
+use super::{ledger, placement, report, roster::Roster, start::Paths, supervisor::Supervisor};
 use crate::{
+    model::Vip,
     net::{
         addr::{self, Placed},
         link::Links,
     },
     proto::Slot,
+    units::Priority,
 };
 
 /// Takes off what a killed daemon left on the interfaces, and what must not be there before an election.
@@ -25,11 +23,14 @@ pub(super) async fn sweep(addresses: &Handle, links: &Links, roster: &Roster, pa
             Vec::new()
         }
     };
-    for (_, entry) in roster.iter() {
+    // The owner's addresses are the interface's own (RFC 9568 §1.7).
+    for (_, entry) in roster.iter().filter(|(_, entry)| entry.router.priority != Priority::OWNER) {
         for vip in placement::vips(&entry.router) {
             let Some(link) = links.by_name(&vip.dev) else { continue };
-            if link.addresses.iter().any(|&(addr, _)| vip.addr == addr) {
-                stale.push(Placed { ifindex: link.index, vip: vip.clone() });
+            // As it is there, which need not be as it is configured.
+            for &(_, prefix) in link.addresses.iter().filter(|&&(addr, _)| vip.addr == addr) {
+                let vip = Vip { prefix, label: None, peer: None, ..vip.clone() };
+                stale.push(Placed { ifindex: link.index, vip });
             }
         }
     }
@@ -45,11 +46,23 @@ impl Supervisor {
     pub(super) async fn acquire(&mut self, slot: Slot) {
         let Some(entry) = self.roster.get(slot) else { return };
         let Some(site) = &entry.placement.port else { return };
-        let placed = placement::placed(&entry.router, site);
+        let mut placed = placement::placed(&entry.router, site);
+        if entry.router.priority == Priority::OWNER {
+            placed.retain(|placed| !self.links.has(placed.ifindex, placed.vip.addr));
+        }
         if let Err(error) = self.ledger.acquire(slot, placed) {
             warn!(%error, path = %self.paths.ledger().display(), "addresses would be left behind by a crash");
         }
-        report::address_errors(&addr::add(&self.addresses, self.ledger.held(slot)).await);
+        self.hold(slot).await;
+    }
+
+    /// Puts on whatever of a router's addresses is not there.
+    pub(super) async fn hold(&mut self, slot: Slot) {
+        let errors = addr::add(&self.addresses, self.ledger.held(slot)).await;
+        report::address_errors(&errors);
+        if !errors.is_empty() {
+            self.incomplete.insert(slot);
+        }
     }
 
     pub(super) async fn release(&mut self, slot: Slot) {
@@ -61,6 +74,21 @@ impl Supervisor {
         if let Err(error) = self.ledger.release(slot) {
             warn!(%error, path = %self.paths.ledger().display(), "cannot write");
         }
-        report::address_errors(&addr::remove(&self.addresses, &held).await);
+        self.incomplete.remove(&slot);
+        self.stuck.extend(held);
+        self.unstick().await;
+    }
+
+    /// Takes off the addresses that are no longer held; those that do not go are tried again later.
+    pub(super) async fn unstick(&mut self) {
+        if self.stuck.is_empty() {
+            return;
+        }
+        let leaving = std::mem::take(&mut self.stuck);
+        let errors = addr::remove(&self.addresses, &leaving).await;
+        report::address_errors(&errors);
+        let failed = |placed: &Placed| errors.iter().any(|error| error.addr == placed.vip.addr);
+        let is_held = |placed: &Placed| self.ledger.find(placed.ifindex, placed.vip.addr).is_some();
+        self.stuck = leaving.into_iter().filter(|placed| failed(placed) && !is_held(placed)).collect();
     }
 }

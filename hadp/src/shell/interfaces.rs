@@ -8,6 +8,7 @@ use tracing::{debug, error, info, warn};
 use super::{
     messages::Command,
     placement, report,
+    roster::Moved,
     supervisor::{RETRY, Supervisor},
 };
 use crate::{
@@ -23,21 +24,31 @@ use crate::{
 impl Supervisor {
     /// Places every router on the interfaces there are, and tells the election what that changed.
     pub(super) fn replace(&mut self) {
-        let mut changed: BTreeSet<Slot> = self.roster.place(&self.links, &self.refused).into_iter().collect();
-        changed.append(&mut self.unbuilt);
-        // Losses first: nothing may delay them.
+        let moved = self.roster.place(&self.links, &self.refused);
+        let mut changed: BTreeSet<Slot> = moved.keys().copied().collect();
+        changed.append(&mut self.unstarted);
+        // Losses first: nothing may delay them. A router whose interface is another one now has lost the first.
         for &slot in &changed {
-            if let Some(cause) = self.roster.get(slot).and_then(|entry| entry.placement.obstacle) {
+            let obstacle = self.roster.get(slot).and_then(|entry| entry.placement.obstacle);
+            let gone =
+                moved.get(&slot).filter(|moved| **moved == Moved::Elsewhere).map(|_| Cause::NoInterface);
+            if let Some(cause) = obstacle.or(gone) {
                 self.command(Command::Fault { slot, cause });
             }
         }
         self.attach();
-        changed.extend(self.roster.place(&self.links, &self.refused));
+        changed.extend(self.roster.place(&self.links, &self.refused).into_keys());
         if changed.is_empty() {
             return;
         }
         if let Err(error) = self.datapath.apply(&self.roster.plan()) {
-            error!(%error, "the datapath keeps its previous tables");
+            // Without its tables a router would hear nobody, and take over from a living one.
+            error!(%error, "the datapath keeps its previous tables; the routers that changed wait");
+            for slot in changed {
+                self.unstarted.insert(slot);
+                self.command(Command::Fault { slot, cause: Cause::NoDatapath });
+            }
+            return;
         }
         for slot in changed {
             self.start_router(slot);
@@ -73,18 +84,19 @@ impl Supervisor {
     /// Starts a router whose interfaces can be used, or says why it cannot run.
     fn start_router(&mut self, slot: Slot) {
         let Some(entry) = self.roster.get(slot) else { return };
-        let (site, cause) = match (&entry.placement.port, entry.placement.obstacle) {
-            (Some(site), None) => (site, None),
-            (Some(site), Some(cause)) => (site, Some(cause)),
-            (None, cause) => {
+        let site = match (&entry.placement.port, entry.placement.obstacle) {
+            (Some(site), None) => site,
+            (_, cause) => {
                 let cause = cause.unwrap_or(Cause::NoInterface);
                 self.command(Command::Fault { slot, cause });
                 return;
             }
         };
-        if let Some(cause) = cause {
-            self.command(Command::Fault { slot, cause });
-            return;
+        if entry.router.virtual_mac
+            && let Err(error) = self.virtual_macs.receive(site.ifindex, site.mac)
+        {
+            let (router, dev) = (&entry.router.name, &entry.router.interface);
+            warn!(router, dev, %error, "the interface may not receive frames to the virtual MAC");
         }
         let by_name = |name: &str| {
             let mut carriers = placement::vips(&entry.router).zip(&site.carriers);
@@ -96,8 +108,9 @@ impl Supervisor {
                 self.command(Command::Start { slot, source, outlet: Box::new(outlet) });
             }
             Err(error) => {
-                error!(router = entry.router.name, %error, "cannot speak for the router; it waits");
-                self.unbuilt.insert(slot);
+                let error = report::chain(&error);
+                error!(router = entry.router.name, error, "cannot speak for the router; it waits");
+                self.unstarted.insert(slot);
                 self.command(Command::Fault { slot, cause: Cause::NoSource });
             }
         }
@@ -127,6 +140,11 @@ impl Supervisor {
                 *monitor = reopened;
                 self.links = links;
                 self.replace();
+                // Whatever was taken off unnoticed.
+                let holders: Vec<Slot> = self.ledger.holders().collect();
+                for slot in holders {
+                    self.hold(slot).await;
+                }
             }
             Err(error) => {
                 error!(%error, "cannot follow the interfaces over netlink");

@@ -54,6 +54,11 @@ impl Ledger {
         self.held.get(&slot).map_or(&[], Vec::as_slice)
     }
 
+    /// Returns the routers that hold addresses.
+    pub(crate) fn holders(&self) -> impl Iterator<Item = Slot> {
+        self.held.keys().copied()
+    }
+
     /// Returns the entry of an address that is, or should be, on an interface.
     pub(crate) fn find(&self, ifindex: u32, addr: IpAddr) -> Option<&Placed> {
         self.held.values().flatten().find(|placed| placed.ifindex == ifindex && placed.vip.addr == addr)

@@ -38,6 +38,8 @@ pub(crate) enum Notice {
     Rejected { ifindex: u32, from: IpAddr, mac: [u8; 6], vrid: u8, reason: hadp_common::stats::DropReason },
     /// A valid advert differs from what is configured here.
     Mismatch { slot: Slot, from: IpAddr, what: Mismatch },
+    /// Frames and a socket that are no longer used, to be dropped where that may wait.
+    Retired(Box<Outlet>),
     /// Frames could not be sent.
     SendFailed { slot: Slot, what: &'static str, error: io::Error },
     /// Every router is handed over.

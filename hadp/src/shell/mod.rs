@@ -11,6 +11,7 @@
 //! talk through unbounded channels only.
 
 mod announcements;
+mod attached;
 mod cleanup;
 pub mod clock;
 mod driver;
@@ -22,11 +23,13 @@ mod placement;
 mod realtime;
 mod report;
 mod roster;
-mod run_dir;
+mod start;
 mod supervisor;
 mod timer;
+mod virtual_macs;
 mod voice;
 
 pub use cleanup::clean_up;
 pub use roster::TooManyRouters;
-pub use supervisor::{Paths, StartError, run};
+pub use start::{Paths, StartError};
+pub use supervisor::run;

@@ -72,12 +72,16 @@ pub(crate) fn place(router: &Router, links: &Links, virtual_addresses: &BTreeSet
         }
         carriers.push((link.index, link.mac));
     }
+    let owns = router.priority == Priority::OWNER;
     let primary = || {
         let mut real = own.addresses.iter().map(|&(addr, _)| addr);
-        real.find(|&addr| !virtual_addresses.contains(&IpAddr::V4(addr)))
+        // The owner's virtual addresses are real ones.
+        real.find(|&addr| owns || !virtual_addresses.contains(&IpAddr::V4(addr)))
     };
+    let is_unicast = matches!(router.delivery, Delivery::Unicast { .. });
     let source = match router.source {
-        Some(IpAddr::V4(addr)) => Some(addr),
+        // Nothing could be sent from an address that is nowhere; by multicast, whole frames are sent.
+        Some(IpAddr::V4(addr)) => Some(addr).filter(|&addr| !is_unicast || links.has_anywhere(addr)),
         Some(IpAddr::V6(_)) => None,
         None => primary(),
     };

@@ -56,7 +56,12 @@ pub(super) fn notice(roster: &Roster, links: &Links, notice: &Notice) {
     let name = |slot: &Slot| roster.get(*slot).map_or("?", |entry| entry.router.name.as_str());
     match notice {
         Notice::Transition { slot, transition } => {
-            info!("({}) {} -> {}: {}", name(slot), transition.from, transition.to, transition.reason);
+            let (from, to, reason) = (transition.from, transition.to, transition.reason);
+            if from == to {
+                info!("({}) still {to}: {reason}", name(slot));
+            } else {
+                info!("({}) {from} -> {to}: {reason}", name(slot));
+            }
         }
         Notice::Conflict { slot, addr, mac: claimer } => {
             warn!("({}) {} claims {addr}, which this node owns", name(slot), mac(*claimer))
@@ -64,7 +69,7 @@ pub(super) fn notice(roster: &Roster, links: &Links, notice: &Notice) {
         Notice::Rejected { ifindex, from, mac: sender, vrid, reason } => {
             let dev = links.by_index(*ifindex).map_or("?", |link| link.name.as_str());
             warn!(
-                "dropped an advert on {dev} from {from} ({}) for VRID {vrid}: {}; further ones are only counted",
+                "dropped an advert on {dev} from {from} ({}) for VRID {vrid}: {}; all are counted, one a second is told",
                 mac(*sender),
                 reason.name()
             );
@@ -78,6 +83,7 @@ pub(super) fn notice(roster: &Roster, links: &Links, notice: &Notice) {
             u32::from(*theirs_cs) * 10
         ),
         Notice::SendFailed { slot, what, error } => warn!("({}) cannot send an {what}: {error}", name(slot)),
+        Notice::Retired(_) => debug!("a socket is retired"),
         Notice::AcquireVips(slot) | Notice::ReleaseVips(slot) => debug!("({}) addresses", name(slot)),
         Notice::Stopped => debug!("election stopped"),
     }

@@ -29,6 +29,15 @@ pub(crate) struct Roster {
     virtual_addresses: BTreeSet<IpAddr>,
 }
 
+/// How a placement changed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Moved {
+    /// The interfaces are the same, if there are any.
+    InPlace,
+    /// One of the interfaces is another one now, if only by its index.
+    Elsewhere,
+}
+
 /// The configuration has more routers than the maps have slots.
 #[derive(Debug, thiserror::Error)]
 #[error("{0} virtual routers are more than the {max} a node can run", max = hadp_common::router::MAX_ROUTERS)]
@@ -61,8 +70,8 @@ impl Roster {
     /// Places every router anew, and returns those whose placement changed.
     ///
     /// An interface in `refused` carries no datapath, so no router can run on it.
-    pub(crate) fn place(&mut self, links: &Links, refused: &BTreeSet<u32>) -> Vec<Slot> {
-        let mut changed = Vec::new();
+    pub(crate) fn place(&mut self, links: &Links, refused: &BTreeSet<u32>) -> BTreeMap<Slot, Moved> {
+        let mut changed = BTreeMap::new();
         for (slot, entry) in &mut self.entries {
             let mut placement = placement::place(&entry.router, links, &self.virtual_addresses);
             let needed = placement.port.as_ref().map(Site::interfaces).unwrap_or_default();
@@ -70,8 +79,12 @@ impl Roster {
                 placement.obstacle = placement.obstacle.or(Some(Cause::NoDatapath));
             }
             if placement != entry.placement {
+                let moved = match (&entry.placement.port, &placement.port) {
+                    (Some(before), Some(now)) if before.interfaces() != now.interfaces() => Moved::Elsewhere,
+                    _ => Moved::InPlace,
+                };
                 entry.placement = placement;
-                changed.push(*slot);
+                changed.insert(*slot, moved);
             }
         }
         changed

@@ -3,11 +3,11 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     io,
-    path::PathBuf,
     thread::JoinHandle,
     time::Duration,
 };
 
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use rtnetlink::Handle;
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
@@ -25,75 +25,24 @@ use super::{
     ledger::Ledger,
     messages::{Command, Notice},
     report,
-    roster::{Roster, TooManyRouters},
-    run_dir::RunDir,
+    roster::Roster,
+    start::{Paths, StartError, failed},
+    virtual_macs::VirtualMacs,
 };
 use crate::{
-    datapath::{CleanupError, OpenError, PinLock, Xdp},
+    datapath::{PinLock, Xdp},
+    dir_lock::DirLock,
     model::Config,
-    net::link::{Links, Monitor, Seen},
+    net::{
+        addr::Placed,
+        link::{Links, Monitor, Seen},
+    },
     observe::control::{self, Answer, Asked, Request},
     proto::{self, Slot},
 };
 
 /// How long after a refusal an interface is tried again.
 pub(super) const RETRY: Duration = Duration::from_secs(2);
-
-/// Where the daemon keeps what outlives it.
-#[derive(Clone, Debug)]
-pub struct Paths {
-    /// The pins, on a BPF filesystem.
-    pub pins: PathBuf,
-    /// The control socket and the ledger of addresses.
-    pub run: PathBuf,
-    /// The configuration file, as shown in the status.
-    pub config: PathBuf,
-}
-
-impl Paths {
-    /// Returns the control socket's path.
-    pub fn control(&self) -> PathBuf {
-        self.run.join("control")
-    }
-
-    /// Returns the path of the ledger of addresses.
-    pub fn ledger(&self) -> PathBuf {
-        self.run.join("addresses")
-    }
-}
-
-/// Why the daemon did not start.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StartError {
-    /// The kernel did not take the datapath, or another daemon has it.
-    #[error(transparent)]
-    Datapath(#[from] OpenError),
-    /// The datapath could not be removed.
-    #[error(transparent)]
-    Cleanup(#[from] CleanupError),
-    /// The election thread ended by itself.
-    #[error("the election thread ended by itself; its routers were given up")]
-    ElectionEnded,
-    /// The ring buffer could not be mapped.
-    #[error("cannot map the ring buffer EVENTS")]
-    Events(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The configuration does not fit.
-    #[error(transparent)]
-    TooManyRouters(#[from] TooManyRouters),
-    /// A file, a socket or a thread could not be had.
-    #[error("cannot {what}: {source}")]
-    Io {
-        /// What was tried.
-        what: String,
-        /// What failed.
-        source: io::Error,
-    },
-}
-
-pub(super) fn failed(what: impl Into<String>) -> impl FnOnce(io::Error) -> StartError {
-    move |source| StartError::Io { what: what.into(), source }
-}
 
 /// Runs the daemon until it is told to stop, and leaves nothing behind.
 ///
@@ -103,7 +52,8 @@ pub(super) fn failed(what: impl Into<String>) -> impl FnOnce(io::Error) -> Start
 pub fn run(config: Config, paths: &Paths) -> Result<(), StartError> {
     let lock = PinLock::take(&paths.pins)?;
     let roster = Roster::new(config.routers)?;
-    let _run_dir = RunDir::take(&paths.run).map_err(failed(format!("use {}", paths.run.display())))?;
+    raise_descriptor_limit();
+    let _run_dir = DirLock::take(&paths.run)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -112,6 +62,15 @@ pub fn run(config: Config, paths: &Paths) -> Result<(), StartError> {
         let supervisor = Supervisor::start(config.global, roster, lock, paths.clone()).await?;
         supervisor.run().await
     })
+}
+
+/// Raises the limit on open files as far as allowed: every router has a socket.
+fn raise_descriptor_limit() {
+    let raised = getrlimit(Resource::RLIMIT_NOFILE)
+        .and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));
+    if let Err(errno) = raised {
+        warn!(%errno, "cannot raise the limit on open files");
+    }
 }
 
 /// Waits for one of several signals, and returns its name.
@@ -134,8 +93,14 @@ pub(super) struct Supervisor {
     pub(super) attached: BTreeMap<u32, (String, String)>,
     /// Interfaces that refused it, by index.
     pub(super) refused: BTreeSet<u32>,
-    /// Routers whose frames could not be built.
-    pub(super) unbuilt: BTreeSet<Slot>,
+    /// Routers that could not be started: their frames could not be built, or the datapath did not take the tables.
+    pub(super) unstarted: BTreeSet<Slot>,
+    /// Routers that own addresses which could not all be put on their interfaces.
+    pub(super) incomplete: BTreeSet<Slot>,
+    /// Addresses that could not be taken off.
+    pub(super) stuck: Vec<Placed>,
+    /// Keeps the interfaces receiving to virtual MACs, each with its interface.
+    pub(super) virtual_macs: VirtualMacs,
     pub(super) ledger: Ledger,
     pub(super) addresses: Handle,
     commands: UnboundedSender<Command>,
@@ -154,6 +119,18 @@ struct Inputs {
     unused: [(&'static str, Signal); 3],
 }
 
+/// Starts the election thread on the datapath.
+fn start_election(
+    datapath: &mut Xdp,
+    commands: UnboundedReceiver<Command>,
+    notices: UnboundedSender<Notice>,
+) -> Result<JoinHandle<()>, StartError> {
+    let events = datapath.events().map_err(|error| StartError::Events(error.into()))?;
+    let events = events.ok_or_else(|| StartError::Events("it is in use already".into()))?;
+    driver::spawn(Parts { datapath: datapath.election(), events, commands, notices })
+        .map_err(failed("start the election thread"))
+}
+
 impl Supervisor {
     async fn start(
         global: crate::model::Global,
@@ -165,18 +142,6 @@ impl Supervisor {
         let (connection, addresses, _) =
             rtnetlink::new_connection().map_err(failed("open a netlink connection"))?;
         tokio::spawn(connection);
-        // Before a dead daemon's programs are replaced: until then they keep silent what it left on the interfaces.
-        holdings::sweep(&addresses, &links, &roster, &paths).await;
-        let mut datapath = Xdp::open(lock)?;
-        let (asked, requests) = mpsc::channel(16);
-        control::serve(&paths.control(), asked)
-            .map_err(failed(format!("listen on {}", paths.control().display())))?;
-        let (commands, obeyed) = mpsc::unbounded_channel();
-        let (told, notices) = mpsc::unbounded_channel();
-        let events = datapath.events().map_err(|error| StartError::Events(error.into()))?;
-        let events = events.ok_or_else(|| StartError::Events("it is in use already".into()))?;
-        let parts = Parts { datapath: datapath.election(), events, commands: obeyed, notices: told };
-        let election = driver::spawn(parts).map_err(failed("start the election thread"))?;
         let terminate = signal(SignalKind::terminate()).map_err(failed("handle SIGTERM"))?;
         let interrupt = signal(SignalKind::interrupt()).map_err(failed("handle SIGINT"))?;
         let catch =
@@ -186,6 +151,21 @@ impl Supervisor {
             catch("SIGUSR1", SignalKind::user_defined1())?,
             catch("SIGUSR2", SignalKind::user_defined2())?,
         ];
+        let (asked, requests) = mpsc::channel(16);
+        control::serve(&paths.control(), asked)
+            .map_err(failed(format!("listen on {}", paths.control().display())))?;
+        // Before a dead daemon's programs are replaced: until then they keep silent what it left on the interfaces.
+        holdings::sweep(&addresses, &links, &roster, &paths).await;
+        let (commands, obeyed) = mpsc::unbounded_channel();
+        let (told, notices) = mpsc::unbounded_channel();
+        let mut datapath = Xdp::open(lock)?;
+        let election = match start_election(&mut datapath, obeyed, told) {
+            Ok(election) => election,
+            Err(error) => {
+                datapath.remove()?;
+                return Err(error);
+            }
+        };
         let inputs = Some(Inputs { monitor, notices, requests, terminate, interrupt, unused });
         let ledger = Ledger::new(paths.ledger());
         let mut supervisor = Self {
@@ -196,7 +176,10 @@ impl Supervisor {
             links,
             attached: BTreeMap::new(),
             refused: BTreeSet::new(),
-            unbuilt: BTreeSet::new(),
+            unstarted: BTreeSet::new(),
+            incomplete: BTreeSet::new(),
+            stuck: Vec::new(),
+            virtual_macs: VirtualMacs::default(),
             ledger,
             addresses,
             commands,
@@ -241,10 +224,7 @@ impl Supervisor {
                 _ = inputs.terminate.recv() => self.hand_over(),
                 _ = inputs.interrupt.recv() => self.hand_over(),
                 name = any(&mut inputs.unused) => warn!("{name} does nothing yet: restart hadp to read the configuration again"),
-                _ = retry.tick() => if !self.refused.is_empty() || !self.unbuilt.is_empty() {
-                    self.refused.clear();
-                    self.replace();
-                },
+                _ = retry.tick() => self.retry().await,
             }
         }
         // Whatever the election ordered before it stopped.
@@ -252,6 +232,18 @@ impl Supervisor {
             self.noticed(notice).await;
         }
         self.leave().await.and(outcome)
+    }
+
+    /// Tries again what was refused or failed.
+    async fn retry(&mut self) {
+        if !self.refused.is_empty() || !self.unstarted.is_empty() {
+            self.refused.clear();
+            self.replace();
+        }
+        for slot in std::mem::take(&mut self.incomplete) {
+            self.hold(slot).await;
+        }
+        self.unstick().await;
     }
 
     fn hand_over(&self) {
@@ -266,6 +258,7 @@ impl Supervisor {
         for slot in slots {
             self.release(slot).await;
         }
+        self.unstick().await;
         drop(self.commands);
         if self.election.join().is_err() {
             error!("the election thread panicked");
@@ -293,6 +286,7 @@ impl Supervisor {
         match notice {
             Notice::AcquireVips(slot) => self.acquire(slot).await,
             Notice::ReleaseVips(slot) => self.release(slot).await,
+            Notice::Retired(outlet) => drop(outlet),
             told @ (Notice::Transition { .. }
             | Notice::Conflict { .. }
             | Notice::Rejected { .. }

@@ -1,6 +1,6 @@
 //! The election thread's way out: adverts and announcements.
 
-use std::{collections::BTreeMap, io, ops::Range, time::Duration};
+use std::{collections::BTreeMap, io, net::IpAddr, ops::Range, time::Duration};
 
 use super::{announcements::Announcements, clock};
 use crate::{
@@ -52,9 +52,9 @@ impl Voice {
         })
     }
 
-    /// Gives a router its frames, in place of those it had.
-    pub(super) fn set(&mut self, slot: Slot, outlet: Box<Outlet>) {
-        self.outlets.insert(slot, outlet);
+    /// Gives a router its frames, and returns those it had.
+    pub(super) fn set(&mut self, slot: Slot, outlet: Box<Outlet>) -> Option<Box<Outlet>> {
+        self.outlets.insert(slot, outlet)
     }
 
     /// Sends an advert with the router's priority, or with 0.
@@ -95,6 +95,14 @@ impl Voice {
     /// Queues announcements.
     pub(super) fn announce(&mut self, slot: Slot, vips: Range<usize>, rounds: u32) {
         self.waiting.push(slot, vips, rounds);
+    }
+
+    /// Queues one announcement of one address, if it is the router's.
+    pub(super) fn announce_address(&mut self, slot: Slot, addr: IpAddr) {
+        let vips = self.outlets.get(&slot).map(|outlet| outlet.vips.as_slice()).unwrap_or_default();
+        if let Some(index) = vips.iter().position(|vip| *vip == addr) {
+            self.waiting.push(slot, index..index + 1, 1);
+        }
     }
 
     /// Drops a router's queued announcements: it is no longer Active.

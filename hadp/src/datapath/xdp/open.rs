@@ -25,6 +25,7 @@ use super::{
     object::OBJECT,
     pins::{self, PinLock},
 };
+use crate::dir_lock::DirLockError;
 
 /// Why the datapath could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -62,6 +63,9 @@ pub enum OpenError {
         /// The directory.
         dir: PathBuf,
     },
+    /// The directory for the pins could not be locked.
+    #[error(transparent)]
+    Lock(DirLockError),
     /// Another version of hadp left its pins.
     #[error(
         "{dir} holds maps of layout {found}, this hadp has {LAYOUT_VERSION}: run `hadp cleanup`",

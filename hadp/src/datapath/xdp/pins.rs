@@ -1,26 +1,19 @@
 //! The pins: what outlives the daemon, and how it goes.
 
 use std::{
-    fs::{self, DirBuilder, File, Permissions},
-    io,
-    os::{
-        fd::AsFd,
-        unix::fs::{DirBuilderExt as _, PermissionsExt as _},
-    },
+    fs, io,
+    os::fd::AsFd as _,
     path::{Path, PathBuf},
 };
 
 use aya::maps::{Array, Map, MapData};
 use hadp_common::{LAYOUT_VERSION, settings::Settings};
-use nix::{
-    errno::Errno,
-    fcntl::{Flock, FlockArg},
-};
 
 use super::{
     open::{OpenError, Xdp},
     preflight, sys,
 };
+use crate::dir_lock::{DirLock, DirLockError};
 
 /// The maps that are pinned, each under its name.
 pub(super) const MAPS: [&str; 10] = [
@@ -54,13 +47,8 @@ pub enum CleanupError {
 }
 
 /// The exclusive right to the pins in a directory, given up when dropped or when the process ends.
-///
-/// The lock is on the directory itself, so that it holds whatever else two daemons are configured with.
 #[derive(Debug)]
-pub struct PinLock {
-    dir: PathBuf,
-    _flock: Flock<File>,
-}
+pub struct PinLock(DirLock);
 
 impl PinLock {
     /// Makes the directory, mode 0700, and takes the lock on it.
@@ -70,20 +58,16 @@ impl PinLock {
     /// When this process may not use BPF, `dir` is not on a BPF filesystem, or another hadp has it.
     pub fn take(dir: &Path) -> Result<Self, OpenError> {
         preflight::check(dir)?;
-        let failed = |source| OpenError::Directory { path: dir.to_owned(), source };
-        DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(failed)?;
-        let file = File::open(dir).map_err(failed)?;
-        file.set_permissions(Permissions::from_mode(0o700)).map_err(failed)?;
-        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-            Ok(flock) => Ok(Self { dir: dir.to_owned(), _flock: flock }),
-            Err((_, Errno::EWOULDBLOCK)) => Err(OpenError::InUse { dir: dir.to_owned() }),
-            Err((_, errno)) => Err(failed(errno.into())),
+        match DirLock::take(dir) {
+            Ok(lock) => Ok(Self(lock)),
+            Err(DirLockError::Held(dir)) => Err(OpenError::InUse { dir }),
+            Err(error) => Err(OpenError::Lock(error)),
         }
     }
 
     /// Returns the directory.
     pub fn dir(&self) -> &Path {
-        &self.dir
+        self.0.dir()
     }
 
     /// Detaches every program and removes every pin that a dead daemon left, and the directory itself.
@@ -92,7 +76,7 @@ impl PinLock {
     ///
     /// When something cannot be removed.
     pub fn remove_pins(self) -> Result<(), CleanupError> {
-        remove(&self.dir)
+        remove(self.dir())
     }
 }
 
@@ -136,12 +120,17 @@ fn layout(path: &Path) -> Option<u32> {
 /// Removes every pin and the directory; what hadp did not put there keeps it.
 fn remove(dir: &Path) -> Result<(), CleanupError> {
     let failed = |path: &Path, source| CleanupError::Remove { path: path.to_owned(), source };
+    let mut first = None;
     for path in pinned(dir).map_err(|source| failed(dir, source))? {
-        remove_pin(&path).map_err(|source| failed(&path, source))?;
+        // The others go all the same.
+        if let Err(source) = remove_pin(&path) {
+            first.get_or_insert(failed(&path, source));
+        }
     }
-    match fs::remove_dir(dir) {
-        Err(error) if error.kind() != io::ErrorKind::DirectoryNotEmpty => Err(failed(dir, error)),
-        Ok(()) | Err(_) => Ok(()),
+    match (first, fs::remove_dir(dir)) {
+        (Some(error), _) => Err(error),
+        (None, Err(error)) if error.kind() != io::ErrorKind::DirectoryNotEmpty => Err(failed(dir, error)),
+        (None, _) => Ok(()),
     }
 }
 

@@ -1,0 +1,34 @@
+//! Frames to virtual MACs, past the filters of network cards.
+
+use std::{collections::BTreeSet, io};
+
+use crate::net::packet::PacketSocket;
+
+/// The virtual MACs that interfaces have been asked to receive to, for as long as this lives.
+///
+/// A card drops frames to MACs it does not know before any program sees them.
+#[derive(Debug, Default)]
+pub(super) struct VirtualMacs {
+    socket: Option<PacketSocket>,
+    known: BTreeSet<(u32, [u8; 6])>,
+}
+
+impl VirtualMacs {
+    /// Makes an interface receive to a MAC; once is enough for as long as the interface exists.
+    ///
+    /// # Errors
+    ///
+    /// When the interface is gone or the driver refuses.
+    pub(super) fn receive(&mut self, ifindex: u32, mac: [u8; 6]) -> io::Result<()> {
+        if self.known.contains(&(ifindex, mac)) {
+            return Ok(());
+        }
+        let socket = match &mut self.socket {
+            Some(socket) => socket,
+            none => none.insert(PacketSocket::open()?),
+        };
+        socket.listen_to(ifindex, mac)?;
+        self.known.insert((ifindex, mac));
+        Ok(())
+    }
+}
