@@ -7,7 +7,12 @@ use std::{
 };
 
 use anyhow::{Result, bail, ensure};
-use hadp_common::wire::{checksum, vrrp::VRRP_LEN};
+use hadp::net::packet::{Frame, PacketSocket};
+use hadp_common::wire::{
+    checksum, ether,
+    ipv4::{self, IPPROTO_VRRP},
+    vrrp::{Advert, Body, ChecksumMode, GROUP_V4, MAX_LEN, VRRP_LEN},
+};
 
 use crate::{
     client::{ArpProber, Mac},
@@ -82,4 +87,50 @@ pub fn seal(message: &mut [u8]) {
             *field = sum.to_be_bytes();
         }
     }
+}
+
+/// Returns a VRRPv3 message for one address, as sent every 50 ms from `src` to the group.
+///
+/// # Errors
+///
+/// Never: one address always fits.
+pub fn v3_message(vrid: u8, priority: u8, src: Ipv4Addr, vip: Ipv4Addr) -> Result<Vec<u8>> {
+    let body = Body::V3 { centis: 5, checksum: ChecksumMode::WithPseudoHeader };
+    let mut message = vec![0; MAX_LEN];
+    let advert = Advert { vrid, priority, body, addresses: &[vip], src, dst: GROUP_V4 };
+    let Some(len) = advert.encode(&mut message) else { bail!("the advert does not fit") };
+    message.truncate(len);
+    Ok(message)
+}
+
+/// Returns the frame of a VRRP message to the group; its MAC ends like the address.
+///
+/// # Errors
+///
+/// When the message is too long for a datagram.
+pub fn multicast(src: Ipv4Addr, ttl: u8, message: &[u8]) -> Result<Vec<u8>> {
+    let Some(header) = ipv4::header(src.octets(), GROUP_V4.octets(), ttl, IPPROTO_VRRP, message.len()) else {
+        bail!("the message does not fit");
+    };
+    let [a, b, c, d] = src.octets();
+    let link =
+        ether::header(ether::multicast_v4(GROUP_V4.octets()), [2, 0, a, b, c, d], ether::ETHERTYPE_IPV4);
+    Ok([&link[..], &header, message].concat())
+}
+
+/// Sends frames from a node's link.
+///
+/// # Errors
+///
+/// When the link does not take them.
+pub fn transmit(node: &Node, frames: &[Vec<u8>]) -> Result<()> {
+    node.holder().in_net(|| {
+        let socket = PacketSocket::open()?;
+        let ifindex = nix::net::if_::if_nametoindex("eth0")?;
+        for octets in frames {
+            let sent = socket.send([&Frame { ifindex, octets: octets.clone().into_boxed_slice() }]);
+            ensure!(sent.error.is_none(), "{:?}", sent.error);
+        }
+        Ok(())
+    })
 }

@@ -3,14 +3,8 @@
 use std::{net::Ipv4Addr, thread, time::Duration};
 
 use anyhow::{Result, ensure};
-use hadp::net::packet::{Frame, PacketSocket};
-use hadp_common::wire::{
-    ether,
-    ipv4::{self, IPPROTO_VRRP},
-    vrrp::{Advert, Body, ChecksumMode, GROUP_V4},
-};
 use hadp_tests::{
-    checks::{seal, wait_owner},
+    checks::{multicast, seal, transmit, v3_message, wait_owner},
     lab::{Lan, Software, hadp_status},
 };
 
@@ -18,19 +12,11 @@ const VIP: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 100);
 const CLIENT: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 50);
 const SECOND: Duration = Duration::from_secs(1);
 
-/// An advert that would win: VRID 55, priority 255.
+/// An advert that would win.
 fn winner(src: Ipv4Addr, ttl: u8, change: impl FnOnce(&mut Vec<u8>)) -> Result<Vec<u8>> {
-    let body = Body::V3 { centis: 5, checksum: ChecksumMode::WithPseudoHeader };
-    let mut message = vec![0; 12];
-    let advert = Advert { vrid: 55, priority: 255, body, addresses: &[VIP], src, dst: GROUP_V4 };
-    ensure!(advert.encode(&mut message) == Some(12));
+    let mut message = v3_message(55, 255, src, VIP)?;
     change(&mut message);
-    let Some(header) = ipv4::header(src.octets(), GROUP_V4.octets(), ttl, IPPROTO_VRRP, message.len()) else {
-        anyhow::bail!("too long");
-    };
-    let link =
-        ether::header(ether::multicast_v4(GROUP_V4.octets()), [2, 0, 10, 77, 0, 50], ether::ETHERTYPE_IPV4);
-    Ok([&link[..], &header, &message].concat())
+    multicast(src, ttl, &message)
 }
 
 #[test]
@@ -80,19 +66,11 @@ fn forged_adverts_are_counted_and_change_nothing() -> Result<()> {
         ),
     ];
     let rounds = 20;
-    lan.client().holder().in_net(|| {
-        let socket = PacketSocket::open()?;
-        let ifindex = nix::net::if_::if_nametoindex("eth0")?;
-        for _ in 0..rounds {
-            for (reason, octets) in &frames {
-                let frame = Frame { ifindex, octets: octets.clone().into_boxed_slice() };
-                let sent = socket.send([&frame]);
-                ensure!(sent.error.is_none(), "{reason}: {:?}", sent.error);
-            }
-            thread::sleep(Duration::from_millis(10));
-        }
-        Ok(())
-    })?;
+    let all: Vec<_> = frames.iter().map(|(_, octets)| octets.clone()).collect();
+    for _ in 0..rounds {
+        transmit(lan.client(), &all)?;
+        thread::sleep(Duration::from_millis(10));
+    }
     thread::sleep(SECOND / 5);
     let status = hadp_status(node)?;
     for (reason, _) in &frames {
@@ -105,11 +83,7 @@ fn forged_adverts_are_counted_and_change_nothing() -> Result<()> {
 
     // The same frame without a mistake does win: the test above could have failed.
     let genuine = winner(CLIENT, 255, |_| {})?;
-    lan.client().holder().in_net(|| {
-        let ifindex = nix::net::if_::if_nametoindex("eth0")?;
-        PacketSocket::open()?.send([&Frame { ifindex, octets: genuine.clone().into_boxed_slice() }]);
-        Ok(())
-    })?;
+    transmit(lan.client(), &[genuine])?;
     daemon.log().wait_for("Active -> Backup", SECOND)?;
     Ok(())
 }

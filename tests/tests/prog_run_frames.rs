@@ -1,5 +1,5 @@
 //! VRRP frames published by other projects, through the XDP program.
-#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{collections::BTreeMap, net::Ipv4Addr};
 
