@@ -13,6 +13,8 @@ counters! {
     UnknownVrid = unknown_vrid,
     /// Adverts of a configured VRID that were sent to another group; passed on.
     OtherGroup = other_group,
+    /// Unicast adverts of a configured VRID that were sent to another machine; passed on.
+    OtherDestination = other_destination,
     /// Events written to the ring buffer.
     EventSent = event_sent,
     /// Events lost because the ring buffer was full.

@@ -44,8 +44,8 @@ pub(crate) fn verdict(frame: &Frame, ip: Ipv4, settings: InForce) -> Result<Verd
         count(Counter::UnknownVrid);
         return Ok(Verdict::Pass);
     };
-    if is_of_other_group(key, ip) {
-        count(Counter::OtherGroup);
+    if let Some(elsewhere) = elsewhere(key, ip) {
+        count(elsewhere);
         return Ok(Verdict::Pass);
     }
     let message = Message { frame, ip, start, len, header };
@@ -73,11 +73,15 @@ fn reject(
     Err(reason)
 }
 
-/// Returns whether the advert went to a group that the router does not use: two deployments may share a VRID on
-/// different groups.
+/// Returns how the advert is counted if it was not sent to this router: to a group that it does not use, since two
+/// deployments may share a VRID on different groups, or to another machine, which this one only forwards it to.
 #[inline(always)]
-fn is_of_other_group(key: &AdvertKey, ip: Ipv4) -> bool {
-    key.flags & KEY_UNICAST == 0 && is_multicast(ip.destination()) && ip.destination() != v4_word(&key.group)
+fn elsewhere(key: &AdvertKey, ip: Ipv4) -> Option<Counter> {
+    let to = ip.destination();
+    if !is_multicast(to) {
+        return (to != v4_word(&key.source)).then_some(Counter::OtherDestination);
+    }
+    (key.flags & KEY_UNICAST == 0 && to != v4_word(&key.group)).then_some(Counter::OtherGroup)
 }
 
 /// Returns whether a destination is an IPv4 multicast group.
@@ -170,14 +174,14 @@ impl Message<'_> {
         if self.ip.fragment() != Fragment::Whole {
             return Err(DropReason::Fragmented);
         }
+        if ttl < key.min_ttl {
+            return Err(DropReason::BadTtl);
+        }
         if source == v4_word(&key.source) {
             return Err(DropReason::LoopedBack);
         }
         if is_multicast(self.ip.destination()) == (key.flags & KEY_UNICAST != 0) {
             return Err(DropReason::WrongDelivery);
-        }
-        if ttl < key.min_ttl {
-            return Err(DropReason::BadTtl);
         }
         if key.flags & KEY_CHECK_PEERS != 0 { check_peer(key.slot, source, ttl) } else { Ok(()) }
     }

@@ -97,6 +97,10 @@ impl Vector {
             router = v2_router(router, seconds.unwrap_or(1), None);
         }
         router.advert.group = self.destination().is_multicast().then(|| self.destination().into());
+        // A unicast frame is judged by the machine it was sent to.
+        if !self.destination().is_multicast() {
+            router.advert.source = self.destination().into();
+        }
         router
     }
 

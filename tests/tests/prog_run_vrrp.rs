@@ -226,10 +226,17 @@ fn rejections_name_the_router_and_the_sender() {
 fn what_is_not_ours_passes() {
     let other_group = Ip { dst: Ipv4Addr::new(224, 0, 0, 99), ..Ip::vrrp(PEER, good_v3()) };
     let malformed = edited(good_v3(), |m| (m[0], m[1]) = (0x77, 99));
-    let rows: [(&str, Vec<u8>, &[Counter]); 6] = [
+    let forwarded = Ip { dst: OTHER, ..Ip::vrrp(PEER, good_v3()) };
+    let rows: [(&str, Vec<u8>, &[Counter]); 8] = [
         ("unknown VRID", vrrp(v3(PEER, 11, 200, 100, &[VIP])), &[Counter::UnknownVrid]),
         ("malformed, unknown VRID", vrrp(malformed), &[Counter::UnknownVrid]),
         ("other group", Frame::ip(&other_group).octets(), &[Counter::OtherGroup]),
+        ("forwarded", Frame::ip(&forwarded).octets(), &[Counter::OtherDestination]),
+        (
+            "forwarded, of a unicast router",
+            Frame::ip(&unicast(PEER, OTHER, 252)).octets(),
+            &[Counter::OtherDestination],
+        ),
         ("tagged", Frame::ip(&Ip::vrrp(PEER, good_v3())).tagged(&[7]).octets(), &[]),
         ("tagged twice", Frame::ip(&Ip::vrrp(PEER, good_v3())).tagged(&[7, 8]).octets(), &[]),
         ("later fragment", Frame::ip(&Ip { fragment: 2, ..Ip::vrrp(PEER, good_v3()) }).octets(), &[]),
