@@ -35,6 +35,11 @@ pub(super) struct Peers {
 }
 
 impl Peers {
+    /// Returns the first peer's address.
+    pub(super) fn first(&self) -> Option<IpAddr> {
+        self.list.first().map(|peer| peer.value.addr)
+    }
+
     /// Reads a `unicast_peer` block.
     pub(super) fn read(&mut self, node: &Node, problems: &mut Problems) {
         self.mentioned.get_or_insert(node.span());

@@ -57,13 +57,15 @@ impl Unique {
     }
 
     /// Takes the addresses of an instance, and reports those that another instance has on the same interface.
+    ///
+    /// An address without an interface, which its instance lacks, is not compared.
     pub(super) fn vips<'a>(
         &mut self,
         name: &Word,
         vips: impl IntoIterator<Item = &'a VipDraft>,
         problems: &mut Problems,
     ) {
-        for VipDraft { span, vip } in vips {
+        for VipDraft { span, vip } in vips.into_iter().filter(|entry| !entry.vip.dev.is_empty()) {
             let key = (vip.dev.clone(), vip.addr);
             if let Some((other, first)) = self.vips.get(&key) {
                 let problem =
