@@ -135,6 +135,24 @@ fn addresses() {
     }
 }
 
+#[test]
+fn all_that_is_wrong_with_an_entry_is_reported() {
+    let entries = "virtual_ipaddress_excluded {\n10.0.0.300 brd 1.2.3 dev a/b scope here label\n}\n\
+                   unicast_peer {\n10.0.0 min_ttl 256 max_ttl 300\n10.77.0.2\n}";
+    assert_eq!(
+        lines(&load_text(&instance(entries))),
+        [
+            "6:1 error `10.0.0.300` is not an IP address",
+            "6:26 error dev `a/b` is not an interface's name",
+            "6:36 error unknown scope `here`",
+            "6:41 error `label` needs a parameter",
+            "9:1 error unicast_peer takes an IP address, not `10.0.0`",
+            "9:16 error min_ttl 256 is out of range",
+            "9:28 error max_ttl 300 is out of range",
+        ]
+    );
+}
+
 /// Whole files and what is said of them.
 #[test]
 fn files() {
