@@ -43,7 +43,10 @@ impl Draft<'_> {
         let (vips, excluded) = self.addresses(family, interface.as_deref(), problems);
         unique.vips(self.name, vips.iter().chain(&excluded), problems);
         let left_out = family == Family::V6;
-        if left_out && !self.vips.is_empty() {
+        if !left_out {
+            unique.limits.router(self.name, problems);
+            unique.limits.vips(vips.iter().chain(&excluded), problems);
+        } else if !self.vips.is_empty() {
             let message = format!("`{}` is an IPv6 router, which is not implemented yet", self.name.text);
             problems.unsupported(self.name.span, message).label("left out");
         }

@@ -1,10 +1,10 @@
-//! What only one instance may have: a name, a VRID on an interface, an address.
+//! What instances share: a name, a VRID on an interface and an address only one may have, and all have room for so many.
 
 use std::{collections::HashMap, net::IpAddr};
 
 use hadp_common::addr::Family;
 
-use super::vip::VipDraft;
+use super::{limits::Limits, vip::VipDraft};
 use crate::{
     config::{
         ast::Word,
@@ -19,6 +19,8 @@ pub(super) struct Unique {
     names: HashMap<String, Span>,
     keys: HashMap<(String, Family, Vrid), (String, Span)>,
     vips: HashMap<(String, IpAddr), (String, Span)>,
+    /// How many routers and addresses there is room for.
+    pub(super) limits: Limits,
 }
 
 impl Unique {
