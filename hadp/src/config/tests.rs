@@ -1,6 +1,7 @@
 //! Tests of the whole way from text to model.
 
 mod bad_input;
+mod limits;
 mod meaning;
 mod robust;
 mod scenarios;

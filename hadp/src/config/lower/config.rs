@@ -16,14 +16,18 @@ pub(in crate::config) fn lower(nodes: &[Node], problems: &mut Problems) -> Confi
     let mut unique = Unique::default();
     let mut routers = Vec::new();
     for node in nodes.iter().filter(|node| node.name() == "vrrp_instance") {
-        // A block without a name was reported by the vocabulary.
-        let Some(name) = node.param(0) else { continue };
-        if !unique.name(name, problems) {
+        let Some(name) = node.param(0) else {
+            // That it has no name was reported by the vocabulary; its values are looked at all the same.
+            node.keyword().into_iter().for_each(|word| drop(instance::read(node, word, problems)));
             continue;
-        }
+        };
+        let first = unique.name(name, problems);
         let draft = instance::read(node, name, problems);
-        if let Some(router) = draft.finish(&defaults, &mut unique, problems) {
-            routers.push(router);
+        if first {
+            routers.extend(draft.finish(&defaults, &mut unique, problems));
+        } else {
+            // It is looked at by itself: what it has in common with the first one is not another mistake.
+            draft.finish(&defaults, &mut Unique::default(), problems);
         }
     }
     Config { global: defaults.global, routers }

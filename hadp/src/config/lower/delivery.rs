@@ -35,19 +35,24 @@ pub(super) struct Peers {
 }
 
 impl Peers {
+    /// Returns the first peer's address.
+    pub(super) fn first(&self) -> Option<IpAddr> {
+        self.list.first().map(|peer| peer.value.addr)
+    }
+
     /// Reads a `unicast_peer` block.
     pub(super) fn read(&mut self, node: &Node, problems: &mut Problems) {
         self.mentioned.get_or_insert(node.span());
         for entry in node.children() {
             let Some(word) = entry.keyword() else { continue };
-            let Some(addr) = address("unicast_peer", word, problems) else { continue };
-            let mut peer = UnicastPeer { addr, min_ttl: 0, max_ttl: 255 };
+            let addr = address("unicast_peer", word, problems);
+            let (mut min_ttl, mut max_ttl) = (0, 255);
             let mut words = entry.words.iter().skip(1);
             while let Some(option) = words.next() {
                 let name = option.text.as_str();
                 let field = match name {
-                    "min_ttl" => &mut peer.min_ttl,
-                    "max_ttl" => &mut peer.max_ttl,
+                    "min_ttl" => &mut min_ttl,
+                    "max_ttl" => &mut max_ttl,
                     _ => {
                         let problem =
                             problems.warning(option.span, format!("unknown option `{name}` of unicast_peer"));
@@ -64,11 +69,12 @@ impl Peers {
                 self.limited = true;
                 *field = octet(name, value, 0..=255, problems).unwrap_or(*field);
             }
-            if peer.min_ttl > peer.max_ttl {
+            if min_ttl > max_ttl {
                 let problem = problems.error(word.span, "min_ttl is larger than max_ttl");
                 problem.label("nothing from this peer would be accepted");
             }
-            self.list.push(Given { value: peer, span: word.span });
+            let given = |addr| Given { value: UnicastPeer { addr, min_ttl, max_ttl }, span: word.span };
+            self.list.extend(addr.map(given));
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::{net::IpAddr, time::Duration};
 
+use hadp_common::addr::Family;
+
 use super::{announce::Schedule, auth::Authentication, delivery::Peers, value::Given, vip::VipDraft};
 use crate::{
     config::ast::Word,
@@ -56,8 +58,8 @@ pub(super) struct Draft<'a> {
     pub(super) vips: Vec<VipDraft>,
     /// `virtual_ipaddress_excluded`.
     pub(super) excluded: Vec<VipDraft>,
-    /// Whether there is a `virtual_ipaddress` whose entries were all wrong, which has been reported.
-    pub(super) wrong_vips: bool,
+    /// Of which family the first wrong entry of `virtual_ipaddress` looks; it has been reported.
+    pub(super) wrong_vip: Option<Family>,
 }
 
 /// A value that must be given.
@@ -97,7 +99,7 @@ impl<'a> Draft<'a> {
             higher_prio_send_advert: None,
             vips: Vec::new(),
             excluded: Vec::new(),
-            wrong_vips: false,
+            wrong_vip: None,
         }
     }
 }

@@ -23,32 +23,35 @@ const MAX_V3: u16 = 4095;
 
 impl Draft<'_> {
     /// Returns the router, or `None` if something it needs is missing or it is not implemented yet.
+    ///
+    /// What is missing ends nothing: all of the instance is looked at, so that all that is wrong is reported at once.
     pub(super) fn finish(
         &self,
         defaults: &Defaults,
         unique: &mut Unique,
         problems: &mut Problems,
     ) -> Option<Router> {
-        // One after the other, so that all that is missing is reported at once.
         let interface = self.interface(defaults, problems);
         let vrid = self.vrid(problems);
-        let family = self.family_or_error(problems);
+        self.report_no_address(problems);
+        let family = self.family();
         let priority = self.priority();
         let preempt = self.preempt(priority, problems);
-        let interface = interface?;
-        let family = family?;
         let version = self.version(family, defaults, problems);
         let interval = self.interval(version, problems);
         let delivery = self.delivery(family, defaults, problems);
-        let (vips, excluded) = self.addresses(family, &interface, problems);
+        let (vips, excluded) = self.addresses(family, interface.as_deref(), problems);
         unique.vips(self.name, vips.iter().chain(&excluded), problems);
-        let vrid = vrid?;
-        if !unique.key(self.name, &interface, family, vrid, problems) {
-            return None;
-        }
-        if family == Family::V6 {
+        let left_out = family == Family::V6;
+        if !left_out {
+            unique.limits.router(self.name, problems);
+            unique.limits.vips(vips.iter().chain(&excluded), problems);
+        } else if !self.vips.is_empty() {
             let message = format!("`{}` is an IPv6 router, which is not implemented yet", self.name.text);
             problems.unsupported(self.name.span, message).label("left out");
+        }
+        let (interface, vrid) = interface.zip(vrid)?;
+        if !unique.key(self.name, &interface, family, vrid, problems) || left_out {
             return None;
         }
         let unicast = matches!(delivery, Delivery::Unicast { .. });
@@ -107,14 +110,13 @@ impl Draft<'_> {
         }
     }
 
-    fn family_or_error(&self, problems: &mut Problems) -> Option<Family> {
-        if self.vips.is_empty() && !self.wrong_vips {
+    fn report_no_address(&self, problems: &mut Problems) {
+        if self.vips.is_empty() && self.wrong_vip.is_none() {
             let message = format!("`{}` has no address in virtual_ipaddress", self.name.text);
             let problem = problems.error(self.name.span, message);
             problem.label("`virtual_ipaddress` is missing or empty");
             problem.help("an advert without an address is discarded by every router (RFC 9568 §7.1)");
         }
-        self.family()
     }
 
     /// Returns the priority; like keepalived, MASTER without a priority is the addresses' owner.

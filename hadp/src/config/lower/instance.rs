@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use hadp_common::addr::Family;
+
 use super::{
     auth::Authentication,
     draft::{Attempt, Draft},
@@ -45,9 +47,12 @@ impl<'a> Draft<'a> {
             "authentication" => self.authentication = Some(Authentication::read(node, problems)),
             "unicast_peer" => self.peers.read(node, problems),
             "virtual_ipaddress" => {
-                let vips: Vec<_> = block.nodes.iter().filter_map(|node| vip::read(node, problems)).collect();
-                self.wrong_vips |= vips.len() < block.nodes.len();
-                self.vips.extend(vips);
+                for node in &block.nodes {
+                    match vip::read(node, problems) {
+                        Some(vip) => self.vips.push(vip),
+                        None => drop(self.wrong_vip.get_or_insert(looks(node))),
+                    }
+                }
             }
             "virtual_ipaddress_excluded" => {
                 self.excluded.extend(block.nodes.iter().filter_map(|node| vip::read(node, problems)));
@@ -124,6 +129,11 @@ impl<'a> Draft<'a> {
             _ => {}
         }
     }
+}
+
+/// Returns the family of an address that cannot be read, by its look.
+fn looks(node: &Node) -> Family {
+    if node.name().contains(':') { Family::V6 } else { Family::V4 }
 }
 
 /// Reads `state`; like keepalived, takes whatever is not MASTER for BACKUP.

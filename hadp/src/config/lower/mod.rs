@@ -8,6 +8,7 @@ mod draft;
 mod finish;
 mod global;
 mod instance;
+mod limits;
 mod unique;
 mod value;
 mod vip;

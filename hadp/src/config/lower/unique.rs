@@ -1,10 +1,10 @@
-//! What only one instance may have: a name, a VRID on an interface, an address.
+//! What instances share: a name, a VRID on an interface and an address only one may have, and all have room for so many.
 
 use std::{collections::HashMap, net::IpAddr};
 
 use hadp_common::addr::Family;
 
-use super::vip::VipDraft;
+use super::{limits::Limits, vip::VipDraft};
 use crate::{
     config::{
         ast::Word,
@@ -19,6 +19,8 @@ pub(super) struct Unique {
     names: HashMap<String, Span>,
     keys: HashMap<(String, Family, Vrid), (String, Span)>,
     vips: HashMap<(String, IpAddr), (String, Span)>,
+    /// How many routers and addresses there is room for.
+    pub(super) limits: Limits,
 }
 
 impl Unique {
@@ -57,13 +59,15 @@ impl Unique {
     }
 
     /// Takes the addresses of an instance, and reports those that another instance has on the same interface.
+    ///
+    /// An address without an interface, which its instance lacks, is not compared.
     pub(super) fn vips<'a>(
         &mut self,
         name: &Word,
         vips: impl IntoIterator<Item = &'a VipDraft>,
         problems: &mut Problems,
     ) {
-        for VipDraft { span, vip } in vips {
+        for VipDraft { span, vip } in vips.into_iter().filter(|entry| !entry.vip.dev.is_empty()) {
             let key = (vip.dev.clone(), vip.addr);
             if let Some((other, first)) = self.vips.get(&key) {
                 let problem =

@@ -33,13 +33,15 @@ pub(super) struct VipDraft {
     pub(super) vip: Vip,
 }
 
-/// Reads an entry; `None` if it is wrong, which is reported.
+/// Reads an entry; `None` if anything in it is wrong, all of which is reported.
 pub(super) fn read(node: &Node, problems: &mut Problems) -> Option<VipDraft> {
     let word = node.keyword()?;
     if let Some(block) = &node.block {
         problems.error(block.open, "an address takes no block").label("unexpected `{`");
     }
-    let (addr, prefix) = prefixed(word, problems)?;
+    let place = prefixed(word, problems);
+    let mut good = place.is_some();
+    let (addr, prefix) = place.unwrap_or((Ipv4Addr::UNSPECIFIED.into(), 0));
     let mut vip = Vip {
         addr,
         prefix,
@@ -73,11 +75,14 @@ pub(super) fn read(node: &Node, problems: &mut Problems) -> Option<VipDraft> {
             problems
                 .error(option.span, format!("`{name}` needs a parameter"))
                 .label("a parameter is missing");
-            return None;
+            good = false;
+            continue;
         };
-        set(&mut vip, name, value, problems)?;
+        // What is no address has no broadcast address to be wrong.
+        let comparable = place.is_some() || !["brd", "broadcast"].contains(&name);
+        good &= !comparable || set(&mut vip, name, value, problems).is_some();
     }
-    Some(VipDraft { span: word.span, vip })
+    good.then_some(VipDraft { span: word.span, vip })
 }
 
 /// Sets one option.

@@ -16,18 +16,28 @@ const HEADERS_V6: usize = 40 + 8;
 
 impl Draft<'_> {
     /// Returns the family, which the first virtual address decides.
-    pub(super) fn family(&self) -> Option<Family> {
-        let first = self.vips.first().map(|entry| entry.vip.addr);
-        first.or(self.source.as_ref().map(|source| source.value)).as_ref().map(Family::of)
+    ///
+    /// An instance without one is wrong; what else it says then tells which family is meant, so that no mistake is
+    /// reported that is none.
+    pub(super) fn family(&self) -> Family {
+        let of = |addr: IpAddr| Family::of(&addr);
+        let first = self.vips.first().map(|entry| of(entry.vip.addr));
+        let source = || self.source.map(|source| of(source.value));
+        let peer = || self.peers.first().map(of);
+        let group = || self.group.and_then(|word| word.text.parse().ok()).map(of);
+        first.or(self.wrong_vip).or_else(source).or_else(peer).or_else(group).unwrap_or(Family::V4)
     }
 
     /// Returns the addresses in the adverts and those beside them.
+    ///
+    /// Without an `interface`, those that name none keep an empty one.
     pub(super) fn addresses(
         &self,
         family: Family,
-        interface: &str,
+        interface: Option<&str>,
         problems: &mut Problems,
     ) -> (Vec<VipDraft>, Vec<VipDraft>) {
+        let interface = interface.unwrap_or_default();
         let mut vips: Vec<VipDraft> = Vec::new();
         let mut excluded: Vec<VipDraft> = Vec::new();
         let mut seen = HashMap::new();

@@ -135,6 +135,24 @@ fn addresses() {
     }
 }
 
+#[test]
+fn all_that_is_wrong_with_an_entry_is_reported() {
+    let entries = "virtual_ipaddress_excluded {\n10.0.0.300 brd 1.2.3 dev a/b scope here label\n}\n\
+                   unicast_peer {\n10.0.0 min_ttl 256 max_ttl 300\n10.77.0.2\n}";
+    assert_eq!(
+        lines(&load_text(&instance(entries))),
+        [
+            "6:1 error `10.0.0.300` is not an IP address",
+            "6:26 error dev `a/b` is not an interface's name",
+            "6:36 error unknown scope `here`",
+            "6:41 error `label` needs a parameter",
+            "9:1 error unicast_peer takes an IP address, not `10.0.0`",
+            "9:16 error min_ttl 256 is out of range",
+            "9:28 error max_ttl 300 is out of range",
+        ]
+    );
+}
+
 /// Whole files and what is said of them.
 #[test]
 fn files() {
@@ -239,6 +257,80 @@ fn six_mistakes_are_six_problems() {
         ]
     );
     assert_eq!((loaded.config, loaded.report.exit_code()), (None, 5));
+}
+
+/// Statements that are wrong whatever the instance lacks, from the second line on.
+const WRONG: &str = "advert_int 0.5\nunicast_src_ip 10.77.0.1\nunicast_peer {\nfe80::2\n}\n\
+                     authentication {\nauth_type AH\n}\nstate MASTER\npriority 9\nnopreempt\n\
+                     virtual_ipaddress_excluded {\n10.9.9.9\n10.9.9.9\n}\n";
+
+/// What is said of them.
+const SAID: [&str; 5] = [
+    "2:12 error advert_int of VRRP version 2 is in whole seconds",
+    "5:1 error `fe80::2` is not of the family of `V`",
+    "8:11 error auth_type AH is not implemented",
+    "12:1 warning nopreempt has no effect with state MASTER",
+    "15:1 warning `10.9.9.9` is listed twice",
+];
+
+#[test]
+fn what_is_missing_hides_no_other_mistake() {
+    let vips = "virtual_ipaddress {\n10.0.0.1\nfe80::1\n}\n";
+    let mixed = "19:1 error `fe80::1` is not of the family of the address before it";
+    let interface = "1:15 error `V` has no interface";
+    let vrid = "1:15 error `V` has no virtual_router_id";
+    let address = "1:15 error `V` has no address in virtual_ipaddress";
+    for (rest, before, behind) in [
+        (format!("{vips}interface e\nvirtual_router_id 1\n"), vec![], vec![mixed]),
+        (format!("{vips}virtual_router_id 1\n"), vec![interface], vec![mixed]),
+        (format!("{vips}interface e\n"), vec![vrid], vec![mixed]),
+        ("interface e\nvirtual_router_id 1\n".into(), vec![address], vec![]),
+        (vips.to_owned(), vec![interface, vrid], vec![mixed]),
+        (String::new(), vec![interface, vrid, address], vec![]),
+    ] {
+        let loaded = load_text(&format!("vrrp_instance V {{\n{WRONG}{rest}}}\n"));
+        assert_eq!(lines(&loaded), [before, SAID.to_vec(), behind].concat(), "{rest}");
+    }
+}
+
+#[test]
+fn instances_without_a_name_of_their_own_are_looked_at() {
+    let wrong = instance("version 4\nstate MASTER\nnopreempt");
+    let found = lines(&load_text(&format!("{}{wrong}", instance(""))));
+    assert_eq!(
+        found,
+        [
+            "7:15 error vrrp_instance `VI_1` is defined twice",
+            "11:9 error version 4 is out of range",
+            "13:1 warning nopreempt has no effect with priority 255",
+        ]
+    );
+    let found = lines(&load_text(&wrong.replace("VI_1 ", "")));
+    assert_eq!(found, ["1:1 error `vrrp_instance` needs a parameter", "5:9 error version 4 is out of range"]);
+}
+
+#[test]
+fn what_is_missing_brings_up_nothing_else() {
+    // Neither has an interface, so nothing says that they share an address.
+    let without = |name| {
+        format!("vrrp_instance {name} {{\nvirtual_router_id 1\nvirtual_ipaddress {{ 10.0.0.1 }}\n}}\n")
+    };
+    let found = lines(&load_text(&format!("{}{}", without("A"), without("B"))));
+    assert_eq!(found, ["1:15 error `A` has no interface", "5:15 error `B` has no interface"]);
+    // Each is IPv6 by what it says, so its version is 3.
+    for (statement, said) in [
+        ("virtual_ipaddress {\nfe80::x\n}", "6:1 error `fe80::x` is not an IP address"),
+        ("mcast_src_ip fe80::2", "1:15 error `V` has no address in virtual_ipaddress"),
+        ("unicast_peer { fe80::2 }", "1:15 error `V` has no address in virtual_ipaddress"),
+        ("mcast_dst_ip ff02::99", "1:15 error `V` has no address in virtual_ipaddress"),
+    ] {
+        let text = format!(
+            "vrrp_instance V {{\ninterface e\nvirtual_router_id 1\nadvert_int 0.5\n{statement}\n}}\n"
+        );
+        let found = lines(&load_text(&text));
+        assert_eq!(found.first().map(String::as_str), Some(said), "{statement}: {found:?}");
+        assert!(found.iter().all(|line| !line.contains("whole seconds")), "{statement}: {found:?}");
+    }
 }
 
 #[test]

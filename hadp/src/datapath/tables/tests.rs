@@ -1,6 +1,6 @@
 use std::{collections::BTreeSet, net::Ipv4Addr};
 
-use hadp_common::addr::Family;
+use hadp_common::{addr::Family, router::MAX_ROUTERS, vip::MAX_VIPS};
 use proptest::prelude::*;
 
 use super::{super::*, *};
@@ -107,6 +107,40 @@ fn half_a_table_of_consecutive_addresses_fits() {
     let tables = Tables::build(&Plan { routers: routers.collect() }).unwrap();
     assert_eq!(tables.vips.iter().filter(|vip| vip.ifindex != 0).count(), 32 * 255);
     assert!(find_vip(&tables, 0x0a00_1f07, 2).is_some());
+}
+
+/// The largest configuration that is accepted: all routers, all addresses.
+///
+/// The addresses are blocks of 2^`low` with 2^`step` between two neighbours and 2^`stride` between two blocks, as networks
+/// give them out: the patterns a weak hash fails on. Twice as many fail with one address in every /24.
+#[test]
+fn as_many_addresses_as_are_accepted_always_fit() {
+    let share = MAX_VIPS / MAX_ROUTERS;
+    for low in [0, 1, 4, 8] {
+        for (step, stride) in (0..20).map(|step| (step, 8)).chain((0..20).map(|stride| (1, stride))) {
+            let addr = |n: u32| {
+                let (inside, block) = (n & ((1 << low) - 1), n >> low);
+                0x0a00_0001_u32.wrapping_add(inside << step).wrapping_add(block << stride)
+            };
+            let of = |slot| (0..share).map(|n| addr(slot * share + n)).collect::<BTreeSet<u32>>();
+            // Patterns that give an address twice are not of interest.
+            if (0..MAX_VIPS).map(addr).collect::<BTreeSet<u32>>().len() < MAX_VIPS as usize {
+                continue;
+            }
+            let planned = |slot: u32| {
+                let mut router = router(slot, 2 + slot / 255, (slot % 255) as u8 + 1, &[]);
+                let place = |addr| PlannedVip { addr: Ipv4Addr::from_bits(addr).into(), ifindex: 2 };
+                router.vips = of(slot).into_iter().map(place).collect();
+                router
+            };
+            let plan = Plan { routers: (0..MAX_ROUTERS).map(planned).collect() };
+            let tables = Tables::build(&plan).unwrap();
+            assert_eq!(tables.vips.iter().filter(|vip| vip.ifindex != 0).count(), MAX_VIPS as usize);
+        }
+    }
+    let one_in_every_24: Vec<u32> = (0..2 * MAX_VIPS).map(|n| 0x0a00_0001 + (n << 8)).collect();
+    let error = Tables::build(&Plan { routers: vec![router(0, 2, 1, &one_in_every_24)] }).err();
+    assert_eq!(error, Some(PlanError::TooManyAddresses(one_in_every_24.len())));
 }
 
 #[test]

@@ -1,0 +1,47 @@
+//! Configurations as large as a node allows, and larger ones.
+
+use hadp_common::{router::MAX_ROUTERS, vip::MAX_VIPS};
+
+use super::*;
+
+/// Returns `count` instances with `vips` addresses each, all different, four lines and an address a line each.
+fn instances(count: u32, vips: u32) -> String {
+    let instance = |n: u32| {
+        let entry = |vip: u32| format!("10.{}.{}.{vip}\n", n / 250, n % 250);
+        let entries: String = (1..=vips).map(entry).collect();
+        let (port, vrid) = (n / 250, n % 250 + 1);
+        format!(
+            "vrrp_instance V{n} {{\ninterface e{port}\nvirtual_router_id {vrid}\nvirtual_ipaddress {{\n{entries}}}\n}}\n"
+        )
+    };
+    (0..count).map(instance).collect()
+}
+
+#[test]
+fn the_largest_configuration_is_clean() {
+    assert_eq!(MAX_VIPS % MAX_ROUTERS, 0, "every router has as many");
+    assert_eq!(clean(&instances(MAX_ROUTERS, MAX_VIPS / MAX_ROUTERS)).routers.len(), MAX_ROUTERS as usize);
+}
+
+#[test]
+fn the_first_router_beyond_is_an_error() {
+    let loaded = load_text(&instances(MAX_ROUTERS + 2, 1));
+    let line = MAX_ROUTERS * 7 + 1;
+    assert_eq!(lines(&loaded), [format!("{line}:15 error a node has at most {MAX_ROUTERS} virtual routers")]);
+}
+
+#[test]
+fn the_first_address_beyond_is_an_error() {
+    let loaded = load_text(&instances(MAX_VIPS / 128 + 1, 128));
+    let line = MAX_VIPS / 128 * 134 + 5;
+    assert_eq!(lines(&loaded), [format!("{line}:1 error a node has at most {MAX_VIPS} virtual addresses")]);
+    // Excluded addresses count, those of an IPv6 router do not, which is left out.
+    let excluded = (0..=MAX_VIPS).map(|n| format!("10.9.{}.{}\n", n / 250, n % 250)).collect::<String>();
+    let loaded = load_text(&instance(&format!("virtual_ipaddress_excluded {{\n{excluded}}}")));
+    let line = 5 + MAX_VIPS;
+    assert_eq!(lines(&loaded), [format!("{line}:1 error a node has at most {MAX_VIPS} virtual addresses")]);
+    let v6 =
+        instance(&format!("virtual_ipaddress_excluded {{\n{excluded}}}")).replace("10.77.0.100", "fe80::1");
+    let loaded = load_text(&v6);
+    assert!(lines(&loaded).iter().all(|line| !line.contains("at most")), "{:?}", lines(&loaded));
+}
