@@ -5,7 +5,7 @@ use std::{mem::offset_of, sync::atomic::Ordering};
 use bytemuck::Pod;
 use hadp_common::{
     key::{ADVERT_KEYS_LEN, UnicastPeer, UnicastPeers},
-    router::{MAX_ROUTERS, ROUTER_VMAC, Router},
+    router::{MAX_ROUTERS, ROUTER_EXACT, ROUTER_VMAC, Router},
     settings::Settings,
     vip::VIPS_LEN,
 };
@@ -73,7 +73,7 @@ impl Xdp {
         let stays = |slot: u32, now: &Router| {
             plan.routers
                 .iter()
-                .any(|router| router.slot.index() == slot && identity(&planned(router)) == identity(now))
+                .any(|router| router.slot.index() == slot && identity(&planned(router, 0)) == identity(now))
         };
         let in_use = (0..MAX_ROUTERS).filter_map(|slot| Some((slot, self.maps.routers.load(slot)?)));
         in_use.filter(|(slot, now)| now.ifindex != 0 && !stays(*slot, now)).map(|(slot, _)| slot).collect()
@@ -84,7 +84,8 @@ impl Xdp {
         let slot = router.slot.index();
         let entry = self.maps.routers.entry(slot)?;
         let now: Router = entry.load();
-        let mut next = planned(router);
+        let tick_ns = self.maps.settings.load(0).map_or(0, |settings| settings.tick_ns);
+        let mut next = planned(router, tick_ns);
         let is_new = identity(&now) != identity(&next);
         next.generation = now.generation.wrapping_add(u32::from(is_new));
         if is_new {
@@ -124,10 +125,16 @@ fn fill<T: Pod>(map: &MappedArray<T>, first: u32, half: &[T]) {
     }
 }
 
+/// The longest tick by which traffic is admitted. The time of a tick may be two ticks ahead, and the shortest lease, with
+/// adverts every 10 ms, is renewed with 20 ms left.
+const LONGEST_TICK_NS: u64 = 4_000_000;
+
 /// Returns a router's value, without lease and generation.
-fn planned(router: &PlannedRouter) -> Router {
+fn planned(router: &PlannedRouter, tick_ns: u64) -> Router {
+    let virtual_mac = if router.virtual_mac { ROUTER_VMAC } else { 0 };
+    let exact = if tick_ns > LONGEST_TICK_NS { ROUTER_EXACT } else { 0 };
     Router {
-        flags: if router.virtual_mac { ROUTER_VMAC } else { 0 },
+        flags: virtual_mac | exact,
         ifindex: router.ifindex,
         mac: router.mac,
         link_mac: router.link_mac,
