@@ -42,9 +42,9 @@ fn restore_datapath(ctx: XdpContext) -> u32 {
 
 /// Restores the packet, then becomes a measured program.
 ///
-/// The clock read is to let the packet's words leave the CPU's store buffer. A received packet is not in there, and a load
-/// across two words that are costs a stall which is not the measured program's. The index must be constant where this is inlined: only then
-/// does the kernel make a direct jump of the tail call.
+/// The clock read is to let the packet's words leave the CPU's store buffer. A received packet is not in there, and a
+/// load across two words that are costs a stall which is not the measured program's. The index must be constant where
+/// this is inlined: only then does the kernel make a direct jump of the tail call.
 #[inline(always)]
 fn restore(ctx: &XdpContext, index: u32) -> u32 {
     let (start, end) = (ctx.data(), ctx.data_end());

@@ -30,13 +30,36 @@ impl Packet {
         if start + LEN > self.end { None } else { Some(Window(start)) }
     }
 
-    /// Walks the 32-bit words from `offset` on.
+    /// Walks `count` 32-bit words from `offset` on, at most `MAX`, and calls `visit` with each; `None` if the packet ends
+    /// first.
     ///
-    /// The compiler must not know that this is the same end: where an earlier comparison implies the walk's own, it would
-    /// remove that, and the verifier, which does not draw such conclusions, would refuse the program.
+    /// Three things here are for the verifier. The compiler must not know the end: where an earlier comparison implies the
+    /// walk's own, it would remove that, and the verifier, which does not draw such conclusions, would refuse the program.
+    /// It must not know the count either: one that it knows to be small enough would replace the constant bound, without
+    /// which verifiers before Linux 6.8 see no end. And `offset` and `count` should be of unknown value and used nowhere
+    /// else: what the walk proves of them would tell the states behind it apart, each to be followed on its own, one for
+    /// every length.
     #[inline(always)]
-    pub(crate) fn words(self, offset: usize) -> Words {
-        Words { at: self.data + offset, end: black_box(self.end) }
+    pub(crate) fn walk<const MAX: usize>(
+        self,
+        offset: usize,
+        count: usize,
+        mut visit: impl FnMut(u32),
+    ) -> Option<()> {
+        let (end, count) = (black_box(self.end), black_box(count));
+        let mut at = self.data + black_box(offset);
+        for index in 0..MAX {
+            if index >= count {
+                break;
+            }
+            if at + 4 > end {
+                return None;
+            }
+            // SAFETY: the four octets lie inside the packet, compared above; see `Window` for the alignment.
+            visit(unsafe { *(at as *const u32) });
+            at += 4;
+        }
+        Some(())
     }
 }
 
@@ -55,6 +78,15 @@ impl<const LEN: usize> Window<LEN> {
         const { assert!(AT < LEN) };
         // SAFETY: a window lies inside the packet, and so does an octet inside the window.
         unsafe { *((self.0 + AT) as *const u8) }
+    }
+
+    /// Returns the octet at `AT`, loaded anew: the verifier does not connect it with what it has learnt of another load, so
+    /// that a loop bounded by it leaves one state behind and not one for every length.
+    #[inline(always)]
+    pub(crate) fn u8_anew<const AT: usize>(self) -> u8 {
+        const { assert!(AT < LEN) };
+        // SAFETY: a window lies inside the packet, and so does an octet inside the window.
+        unsafe { ((self.0 + AT) as *const u8).read_volatile() }
     }
 
     /// Returns the two octets at `AT`.
@@ -125,26 +157,5 @@ impl Mac {
     pub(crate) fn octets(self) -> [u8; 6] {
         let ([a, b, c, d], [e, f]) = (self.high.to_ne_bytes(), self.low.to_ne_bytes());
         [a, b, c, d, e, f]
-    }
-}
-
-/// A walk over consecutive words of the packet.
-pub(crate) struct Words {
-    at: usize,
-    end: usize,
-}
-
-impl Words {
-    /// Returns the next word, or `None` if the packet ends first.
-    #[inline(always)]
-    pub(crate) fn next(&mut self) -> Option<u32> {
-        let next = self.at + 4;
-        if next > self.end {
-            return None;
-        }
-        // SAFETY: the four octets before `next` lie inside the packet; see `Window` for the alignment.
-        let word = unsafe { *(self.at as *const u32) };
-        self.at = next;
-        Some(word)
     }
 }

@@ -133,15 +133,12 @@ impl Message<'_> {
         }
         let mut sum = u64::from(self.header.u32::<0>()) + u64::from(self.header.u32::<4>());
         let mut addresses_hash = ADDRESSES_SEED;
-        let mut words = self.frame.packet.words(self.start + VRRP_LEN);
-        for index in 0..MAX_ADDRESSES {
-            if index >= usize::from(count) {
-                break;
-            }
-            let word = words.next().ok_or(DropReason::Truncated)?;
+        let visit = |word| {
             sum += u64::from(word);
             addresses_hash = fold_address(addresses_hash, word);
-        }
+        };
+        let (first, addresses) = (self.start + VRRP_LEN, usize::from(self.header.u8_anew::<3>()));
+        self.frame.packet.walk::<MAX_ADDRESSES>(first, addresses, visit).ok_or(DropReason::Truncated)?;
         let interval_cs = if version == 2 {
             let at = self.start + VRRP_LEN + 4 * usize::from(count);
             let auth = self.frame.packet.window::<AUTH_LEN>(at).ok_or(DropReason::Truncated)?;

@@ -304,3 +304,13 @@ fn the_datapath_and_its_events_can_cross_to_other_threads() {
     let mut runner = Runner::new().unwrap();
     assert!(runner.xdp.events().unwrap().is_none(), "the ring buffer has one reader");
 }
+
+/// A verifier's work grows with every path; far below its limit, other versions of it and of the compiler have room.
+#[test]
+fn the_verifier_has_little_to_do() {
+    let runner = Runner::new().unwrap();
+    let info = runner.xdp.program().unwrap().info().unwrap();
+    let instructions = info.verified_instruction_count().unwrap();
+    println!("the verifier looked at {instructions} instructions");
+    assert!(instructions < 100_000, "{instructions} of at most 1,000,000");
+}

@@ -1,6 +1,6 @@
 //! What the datapath is told of a configuration.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, time::Duration};
 
 use hadp_common::{addr::Family, key::UnicastPeer};
 
@@ -35,6 +35,8 @@ pub struct PlannedRouter {
     pub virtual_mac: bool,
     /// Whether packets to the addresses are passed up where this node owns them (RFC 9568 §6.1, Accept_Mode).
     pub accept: bool,
+    /// How long its lease still runs, at the least, when it is renewed in time.
+    pub lease_left: Duration,
     /// What a valid advert must carry.
     pub advert: AdvertFilter,
     /// The addresses it answers for.

@@ -137,6 +137,7 @@ fn open(node: &Node) -> Result<Pinned> {
             link_mac: node.mac(),
             virtual_mac: false,
             accept: true,
+            lease_left: Duration::from_secs(2),
             advert: AdvertFilter {
                 version: 3,
                 interval: None,

@@ -1,6 +1,9 @@
 //! Plans to test with.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    time::Duration,
+};
 
 use hadp::{
     datapath::{AdvertFilter, PlannedRouter, PlannedVip},
@@ -33,6 +36,7 @@ pub fn router(index: u32, vrid: u8, vips: &[Ipv4Addr]) -> PlannedRouter {
         link_mac: OWN_MAC,
         virtual_mac: false,
         accept: true,
+        lease_left: Duration::from_secs(2),
         advert: AdvertFilter {
             version: 3,
             interval: None,

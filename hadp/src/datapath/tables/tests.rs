@@ -1,4 +1,4 @@
-use std::{collections::BTreeSet, net::Ipv4Addr};
+use std::{collections::BTreeSet, net::Ipv4Addr, time::Duration};
 
 use hadp_common::{addr::Family, router::MAX_ROUTERS, vip::MAX_VIPS};
 use proptest::prelude::*;
@@ -17,6 +17,7 @@ fn router(slot: u32, ifindex: u32, vrid: u8, addrs: &[u32]) -> PlannedRouter {
         link_mac: [2; 6],
         virtual_mac: false,
         accept: true,
+        lease_left: Duration::from_secs(2),
         advert: AdvertFilter {
             version: 3,
             interval: None,

@@ -1,11 +1,11 @@
 //! Putting a configuration in force.
 
-use std::{mem::offset_of, sync::atomic::Ordering};
+use std::{mem::offset_of, sync::atomic::Ordering, time::Duration};
 
 use bytemuck::Pod;
 use hadp_common::{
     key::{ADVERT_KEYS_LEN, UnicastPeer, UnicastPeers},
-    router::{MAX_ROUTERS, ROUTER_NO_ACCEPT, ROUTER_VMAC, Router},
+    router::{MAX_ROUTERS, ROUTER_EXACT, ROUTER_NO_ACCEPT, ROUTER_VMAC, Router},
     settings::Settings,
     vip::VIPS_LEN,
 };
@@ -58,7 +58,7 @@ impl Xdp {
         let stays = |slot: u32, now: &Router| {
             plan.routers
                 .iter()
-                .any(|router| router.slot.index() == slot && identity(&planned(router)) == identity(now))
+                .any(|router| router.slot.index() == slot && identity(&planned(router, 0)) == identity(now))
         };
         let in_use = (0..MAX_ROUTERS).filter_map(|slot| Some((slot, self.maps.routers.load(slot)?)));
         in_use.filter(|(slot, now)| now.ifindex != 0 && !stays(*slot, now)).map(|(slot, _)| slot).collect()
@@ -69,7 +69,8 @@ impl Xdp {
         let slot = router.slot.index();
         let entry = self.maps.routers.entry(slot)?;
         let now: Router = entry.load();
-        let mut next = planned(router);
+        let tick_ns = self.maps.settings.load(0).map_or(0, |settings| settings.tick_ns);
+        let mut next = planned(router, tick_ns);
         let is_new = identity(&now) != identity(&next);
         next.generation = now.generation.wrapping_add(u32::from(is_new));
         if is_new {
@@ -109,11 +110,18 @@ fn fill<T: Pod>(map: &MappedArray<T>, first: u32, half: &[T]) {
     }
 }
 
+/// How many ticks a lease must have left when it is renewed, for traffic to be admitted by the tick. The time of a tick
+/// may be two ticks ahead; the rest is for a renewal that comes late.
+const TICKS_LEFT: u32 = 4;
+
 /// Returns a router's value, without lease and generation.
-fn planned(router: &PlannedRouter) -> Router {
+fn planned(router: &PlannedRouter, tick_ns: u64) -> Router {
+    let virtual_mac = if router.virtual_mac { ROUTER_VMAC } else { 0 };
+    let no_accept = if router.accept { 0 } else { ROUTER_NO_ACCEPT };
+    let short = router.lease_left < TICKS_LEFT * Duration::from_nanos(tick_ns);
+    let exact = if short { ROUTER_EXACT } else { 0 };
     Router {
-        flags: if router.virtual_mac { ROUTER_VMAC } else { 0 }
-            | if router.accept { 0 } else { ROUTER_NO_ACCEPT },
+        flags: virtual_mac | no_accept | exact,
         ifindex: router.ifindex,
         mac: router.mac,
         link_mac: router.link_mac,
