@@ -225,8 +225,13 @@ impl<D: Datapath> Driver<D> {
                     self.note_advert(slot, at);
                     self.node.handle(at, slot, Event::AdvertSent { at }, actions);
                 }
-                Ok(()) | Err(None) => {}
-                Err(Some(failure)) => self.tell_failure(failure),
+                Ok(()) => {}
+                Err(news) => {
+                    if priority > 0 {
+                        self.node.handle(clock::now(), slot, Event::AdvertFailed, actions);
+                    }
+                    news.into_iter().for_each(|failure| self.tell_failure(failure));
+                }
             },
             Action::Announce { vips, rounds } => self.voice.announce(slot, vips, rounds),
             Action::AcquireVips => self.tell(Notice::AcquireVips(slot)),
@@ -254,7 +259,7 @@ impl<D: Datapath> Driver<D> {
     fn obey(&mut self, command: Command) {
         match command {
             Command::Insert { slot, config } => {
-                self.node.insert(slot, Router::new(config));
+                self.node.insert(slot, Router::new(config, clock::now()));
                 self.routers.insert(slot, Attached { fed: clock::now(), ..Attached::default() });
             }
             Command::Start { slot, source, outlet } => {
