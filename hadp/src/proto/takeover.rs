@@ -14,7 +14,6 @@ impl Router {
         let next_advert = self.advertise(now, out);
         // What was owed when the router was last Active is void.
         self.announcer = Announcer::default();
-        self.answer_at = now;
         self.state = State::Active { next_advert, lease };
         self.takeover = Some(reason);
     }
@@ -47,19 +46,18 @@ impl Router {
 
     /// Returns from a takeover to Backup, which tries again after Active_Down_Interval.
     ///
-    /// That is news once, and again only when an advert has left in between.
+    /// That is news once, and again only when an advert has left, or the router was started, in between.
     pub(super) fn abandon(&mut self, now: Time, out: &mut Vec<Action>) {
         self.takeover = None;
         out.push(Action::SetLease { until: Time::ZERO });
         let active_down = now + self.config.active_down_interval(self.active_interval);
         let state = State::Backup { active_down };
         self.outlook = Reason::ActiveDown;
-        let news = !self.unsendable || self.told != state.name();
-        self.unsendable = true;
-        if news {
-            self.enter(now, state, Reason::Unsendable, out);
-        } else {
+        if self.unsendable {
             self.state = state;
+        } else {
+            self.unsendable = true;
+            self.enter(now, state, Reason::Unsendable, out);
         }
     }
 }

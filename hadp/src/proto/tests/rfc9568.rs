@@ -430,6 +430,15 @@ fn rfc9568_41_43_a_flood_is_not_answered_with_a_flood() {
     }
 }
 
+/// With adverts every 5 ms the next one comes before a second answer may.
+#[test]
+fn rfc9568_41_43_an_advert_that_is_due_does_not_wait_for_an_answer() {
+    let mut router = active(Config { interval: centis(1), down_timer_adverts: 1, ..config() }, T0);
+    hear(&mut router, T0 + ms(1), 1, 50);
+    hear(&mut router, T0 + ms(2), 3, 50);
+    assert_eq!(router.next_deadline(), Some(T0 + ms(6)));
+}
+
 /// A Backup that hears priority 0 waits for its Skew_Time only: it has to hear the Active router before.
 #[test]
 fn rfc9568_41_an_answer_that_had_to_wait_is_sent() {

@@ -158,6 +158,18 @@ fn a_failed_takeover_keeps_the_wait_to_preempt() {
     assert_eq!(deadline_ms(&router, now), Some(3_609));
 }
 
+/// What a takeover that failed was for is not what the next one is for.
+#[test]
+fn a_failed_takeover_forgets_its_reason() {
+    let mut router = started(config());
+    hear(&mut router, T0 + ms(1), 1, 50);
+    let now = router.next_deadline().unwrap();
+    tell(&mut router, now, Event::Timeout);
+    tell(&mut router, now, Event::AdvertFailed);
+    let due = router.next_deadline().unwrap();
+    assert!(step(&mut router, due, Event::Timeout).contains(&notify("Backup", "Active", Reason::ActiveDown)));
+}
+
 /// Priority 0 is a router's last word until it takes over again.
 #[test]
 fn a_router_that_resigned_announces_nothing() {
