@@ -34,7 +34,8 @@ pub struct Router {
     pub ttl: u8,
     /// `preempt`, `nopreempt`, `preempt_delay`.
     pub preempt: Preempt,
-    /// `down_timer_adverts`: how many intervals of silence make Active_Down_Interval, before the skew.
+    /// `down_timer_adverts`: how many intervals of silence make Active_Down_Interval, before the skew. Below 3 it
+    /// shortens this router's lease too: peers are taken to be configured alike, or to wait for 3.
     pub down_timer_adverts: u8,
     /// `lower_prio_no_advert`: whether an Active router answers an advert of lower priority with its own.
     pub lower_priority: LowerPriority,

@@ -6,7 +6,8 @@ use crate::units::Time;
 
 /// An order to the shell, to be carried out in the order given.
 ///
-/// A takeover is `SetLease`, `SendAdvert`, `Announce`, `AcquireVips`, `Notify`: what the client waits for comes first.
+/// A takeover is `SetLease`, `SendAdvert`, and, once that advert has left, `Announce`, `AcquireVips`, `Notify`: what
+/// the client waits for comes first. After `SendAdvert` with priority 0 nothing is announced until the next takeover.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Action {
     /// Store when this node's ownership ends; [`Time::ZERO`] revokes it.
@@ -14,7 +15,7 @@ pub enum Action {
         /// The end of the lease.
         until: Time,
     },
-    /// Send an advert with this priority, and report `AdvertSent` if it left.
+    /// Send an advert with this priority, and, unless that is 0, report `AdvertSent` or `AdvertFailed`.
     SendAdvert {
         /// 0 resigns.
         priority: u8,
@@ -34,7 +35,7 @@ pub enum Action {
     Notify(Transition),
 }
 
-/// A change of state.
+/// A change of state, or, where both names are the same, of the reason to be in it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Transition {
     /// The state before, by name.
@@ -81,6 +82,9 @@ pub enum Reason {
     /// A successor was heard, or the lease that was left ran out.
     #[error("handed over")]
     HandedOver,
+    /// The first advert of a takeover did not leave.
+    #[error("cannot take over: no advert can be sent")]
+    Unsendable,
     /// The lease ran out: no advert left in time, or the process did not run.
     #[error("lease expired: no advert could be sent in time")]
     LeaseExpired,

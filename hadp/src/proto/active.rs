@@ -1,20 +1,23 @@
 //! Active (RFC 9568 §6.4.3).
 
-use std::cmp::Ordering;
+use std::{cmp::Ordering, net::IpAddr};
 
 use super::{Action, Heard, Reason, Router, State, timers::next_tick};
 use crate::{model::LowerPriority, units::Time};
 
 impl Router {
-    /// Becomes Active: what clients wait for comes first.
-    pub(super) fn take_over(&mut self, now: Time, reason: Reason, out: &mut Vec<Action>) {
-        let lease = now + self.config.lease_span();
-        out.push(Action::SetLease { until: lease });
-        self.active_interval = self.config.interval;
+    /// Advertises and announces once more: the source address, the frames or the MAC clients know are new.
+    pub(super) fn restart_in_active(
+        &mut self,
+        now: Time,
+        lease: Time,
+        source: IpAddr,
+        out: &mut Vec<Action>,
+    ) {
+        self.source = Some(source);
         let next_advert = self.advertise(now, out);
-        self.announcer.begin(now, &self.config, out);
-        out.push(Action::AcquireVips);
-        self.enter(now, State::Active { next_advert, lease }, reason, out);
+        self.state = State::Active { next_advert, lease };
+        self.announcer.again(now, &self.config, out);
     }
 
     /// Does everything that is due; the lease has been looked after already.
@@ -28,17 +31,22 @@ impl Router {
     }
 
     /// Handles an advert while Active: one of the two routers has to go.
-    pub(super) fn advert_in_active(&mut self, now: Time, lease: Time, heard: Heard, out: &mut Vec<Action>) {
+    pub(super) fn advert_in_active(
+        &mut self,
+        now: Time,
+        due: Time,
+        lease: Time,
+        heard: Heard,
+        out: &mut Vec<Action>,
+    ) {
         if !self.hearing.admit(&heard, self.source) {
             return;
         }
         if heard.priority == 0 {
-            let next_advert = self.advertise(now, out);
-            self.state = State::Active { next_advert, lease };
-            return;
+            return self.answer(now, due, lease, out);
         }
         match self.rank(&heard) {
-            Ordering::Less => self.assert(now, lease, out),
+            Ordering::Less => self.assert(now, due, lease, out),
             Ordering::Greater => self.yield_to(now, &heard, out),
             // Only this router's own advert has its address; answering that one would never end.
             Ordering::Equal => {}
@@ -51,15 +59,25 @@ impl Router {
     }
 
     /// Asserts this router against one of lower rank: new in RFC 9568, and what keepalived has always done.
-    fn assert(&mut self, now: Time, lease: Time, out: &mut Vec<Action>) {
+    fn assert(&mut self, now: Time, due: Time, lease: Time, out: &mut Vec<Action>) {
         match self.config.lower_priority {
-            LowerPriority::Advertise => {
-                let next_advert = self.advertise(now, out);
-                self.state = State::Active { next_advert, lease };
-            }
+            LowerPriority::Advertise => self.answer(now, due, lease, out),
             LowerPriority::Discard => {}
         }
         self.announcer.lower_priority(now, &self.config, out);
+    }
+
+    /// Answers an advert with one of its own, at once; but no flood with a flood: a second answer, which is for all that
+    /// came after the first, waits for a moment. It is not left out, because who hears priority 0 waits for less than an
+    /// interval.
+    fn answer(&mut self, now: Time, due: Time, lease: Time, out: &mut Vec<Action>) {
+        let next_advert = if now >= self.answer_at {
+            self.answer_at = now + self.config.answer_pause();
+            self.advertise(now, out)
+        } else {
+            due.min(self.answer_at)
+        };
+        self.state = State::Active { next_advert, lease };
     }
 
     /// Becomes Backup of a router of higher rank, whatever Preempt_Mode says.
@@ -76,7 +94,7 @@ impl Router {
     }
 
     /// Sends an advert and returns when the next one is due if Adver_Timer starts now.
-    fn advertise(&self, now: Time, out: &mut Vec<Action>) -> Time {
+    pub(super) fn advertise(&self, now: Time, out: &mut Vec<Action>) -> Time {
         out.push(Action::SendAdvert { priority: self.config.priority.get() });
         now + self.config.advert_every()
     }

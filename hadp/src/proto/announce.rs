@@ -7,11 +7,16 @@ use enum_map::{Enum, EnumMap};
 use super::{Action, Config, timers::next_tick};
 use crate::units::Time;
 
+/// The time from one burst that adverts of lower priority provoke to the next at least.
+const PROVOKED_PAUSE: Duration = Duration::from_secs(1);
+
 /// The announcements an Active router still owes.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Announcer {
     timers: EnumMap<Timer, Option<Time>>,
     queue: Queue,
+    /// From when on an advert of lower priority may provoke a burst.
+    provoked_at: Time,
 }
 
 /// A burst that lies ahead.
@@ -37,23 +42,36 @@ struct Queue {
 }
 
 impl Announcer {
-    /// Starts the schedule of a takeover; what was owed when the router was last Active is void.
+    /// Starts the schedule of a takeover.
     pub(super) fn begin(&mut self, now: Time, config: &Config, out: &mut Vec<Action>) {
         let schedule = &config.announce;
-        *self = Self::default();
         self.timers[Timer::Takeover] = after(now, schedule.delay);
         self.timers[Timer::Refresh] = after(now, schedule.refresh);
         self.burst(now, schedule.repeat, config, out);
     }
 
+    /// Announces once more, outside any schedule.
+    pub(super) fn again(&mut self, now: Time, config: &Config, out: &mut Vec<Action>) {
+        self.burst(now, config.announce.repeat, config, out);
+    }
+
     /// Announces after an advert of lower priority: its sender may have announced the addresses too, so once now and
     /// once again when the switches have calmed down.
+    ///
+    /// A burst is far more than the advert that provokes it, so one has to do for all adverts of a second; whatever
+    /// came after it, the last burst comes after that.
     pub(super) fn lower_priority(&mut self, now: Time, config: &Config, out: &mut Vec<Action>) {
         let schedule = &config.announce;
-        if schedule.lower_priority_repeat > 0 {
-            self.timers[Timer::LowerPriority] = after(now, schedule.lower_priority_delay);
-            self.burst(now, schedule.lower_priority_repeat, config, out);
+        if schedule.lower_priority_repeat == 0 {
+            return;
         }
+        let again = if now >= self.provoked_at {
+            self.provoked(now, config, out);
+            after(now, schedule.lower_priority_delay)
+        } else {
+            Some(now + schedule.lower_priority_delay)
+        };
+        self.timers[Timer::LowerPriority] = again.map(|at| at.max(self.provoked_at));
     }
 
     /// Announces all that is due.
@@ -63,7 +81,7 @@ impl Announcer {
             self.burst(now, schedule.repeat, config, out);
         }
         if self.fired(Timer::LowerPriority, now).is_some() {
-            self.burst(now, schedule.lower_priority_repeat, config, out);
+            self.provoked(now, config, out);
         }
         if let Some(due) = self.fired(Timer::Refresh, now) {
             self.timers[Timer::Refresh] = Some(next_tick(due, schedule.refresh, now));
@@ -76,6 +94,12 @@ impl Announcer {
     pub(super) fn next_deadline(&self) -> Option<Time> {
         let queued = (self.queue.left > 0).then_some(self.queue.at);
         self.timers.values().copied().flatten().chain(queued).min()
+    }
+
+    /// Announces what adverts of lower priority have provoked.
+    fn provoked(&mut self, now: Time, config: &Config, out: &mut Vec<Action>) {
+        self.provoked_at = now + PROVOKED_PAUSE;
+        self.burst(now, config.announce.lower_priority_repeat, config, out);
     }
 
     /// Takes a timer that has fired, with when it was due.

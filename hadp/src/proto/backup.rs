@@ -14,6 +14,7 @@ impl Router {
         self.source = Some(source);
         self.active_interval = self.config.interval;
         self.hearing.restart(now);
+        self.unsendable = false;
         if self.config.priority == Priority::OWNER {
             return self.take_over(now, Reason::Owner, out);
         }

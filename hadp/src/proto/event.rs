@@ -9,7 +9,8 @@ use crate::units::{Centis, Time};
 pub enum Event {
     /// The router's interface is up and has an address: the protocol starts (RFC 9568 §6.4.1).
     ///
-    /// Told again while running, it only renews the source address.
+    /// Told again while running, it renews the source address, and an Active router advertises and announces once
+    /// more: what changed may be the link-layer address that clients remember.
     Startup {
         /// The address adverts are sent from, which also breaks ties (RFC 9568 §6.4.3).
         source: IpAddr,
@@ -21,10 +22,15 @@ pub enum Event {
     /// A valid advert of another router was heard.
     Advert(Heard),
     /// An advert with a priority above 0 has really left, at this time: the lease may be renewed.
+    ///
+    /// This or [`AdvertFailed`](Self::AdvertFailed) is told right after every such [`SendAdvert`](super::Action), before
+    /// anything else; a takeover goes on only then.
     AdvertSent {
         /// When it was handed to the kernel.
         at: Time,
     },
+    /// An advert with a priority above 0 did not leave.
+    AdvertFailed,
     /// A deadline may have passed; before [`next_deadline`](super::Router::next_deadline) it is a no-op.
     Timeout,
 }

@@ -6,12 +6,22 @@ use crate::units::Time;
 impl Router {
     /// Extends the lease after an advert left at `at`: peers wait this long from there before they take over.
     ///
-    /// An older report does not shorten it.
-    pub(super) fn renew(&mut self, next_advert: Time, lease: Time, at: Time, out: &mut Vec<Action>) {
+    /// An older report does not shorten it, and is not about an advert of this takeover.
+    pub(super) fn renew(
+        &mut self,
+        now: Time,
+        next_advert: Time,
+        lease: Time,
+        at: Time,
+        out: &mut Vec<Action>,
+    ) {
         let until = at + self.config.lease_span();
         if until > lease {
             self.state = State::Active { next_advert, lease: until };
             out.push(Action::SetLease { until });
+        }
+        if until >= lease {
+            self.complete(now, out);
         }
     }
 
@@ -22,6 +32,9 @@ impl Router {
     pub(super) fn lapse(&mut self, now: Time, event: Event, out: &mut Vec<Action>) {
         match self.state {
             State::Active { lease, .. } if now >= lease && !self.renews(now, lease, event) => {
+                if self.takeover.is_some() {
+                    return self.abandon(now, out);
+                }
                 out.push(Action::SetLease { until: Time::ZERO });
                 out.push(Action::ReleaseVips);
                 // What arrived while this process did not run still counts.
@@ -40,9 +53,12 @@ impl Router {
     fn renews(&self, now: Time, lease: Time, event: Event) -> bool {
         match event {
             Event::AdvertSent { at } => at < lease && at + self.config.lease_span() > now,
-            Event::Startup { .. } | Event::Fault(_) | Event::Shutdown | Event::Advert(_) | Event::Timeout => {
-                false
-            }
+            Event::Startup { .. }
+            | Event::Fault(_)
+            | Event::Shutdown
+            | Event::Advert(_)
+            | Event::AdvertFailed
+            | Event::Timeout => false,
         }
     }
 }

@@ -16,6 +16,7 @@ mod lease;
 mod node;
 mod router;
 mod state;
+mod takeover;
 #[cfg(test)]
 mod tests;
 mod timers;

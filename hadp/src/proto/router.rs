@@ -15,7 +15,10 @@ use crate::units::{Centis, Time};
 pub struct Router {
     pub(super) config: Config,
     pub(super) state: State,
+    /// Since when it has been in the state last told.
     pub(super) since: Time,
+    /// The state last told, by name: Active is told once an advert has left.
+    pub(super) told: &'static str,
     /// The address adverts are sent from, once started.
     pub(super) source: Option<IpAddr>,
     /// Active_Adver_Interval: the interval of the Active router, as far as known.
@@ -26,22 +29,33 @@ pub struct Router {
     pub(super) preempt_at: Option<Time>,
     /// In Backup: what a takeover would be for.
     pub(super) outlook: Reason,
+    /// In Active until an advert of this takeover has left: why it takes over.
+    pub(super) takeover: Option<Reason>,
+    /// Whether a takeover has failed because no advert left, and this was told.
+    pub(super) unsendable: bool,
+    /// In Active: from when on another advert may be answered at once.
+    pub(super) answer_at: Time,
     /// In Active: the announcements ahead. In other states nobody asks it.
     pub(super) announcer: Announcer,
 }
 
 impl Router {
     /// Builds a router in Initialize.
-    pub fn new(config: Config) -> Self {
+    pub fn new(config: Config, now: Time) -> Self {
+        let state = State::Initialize { cause: Cause::NotStarted };
         Self {
             active_interval: config.interval,
             config,
-            state: State::Initialize { cause: Cause::NotStarted },
-            since: Time::ZERO,
+            told: state.name(),
+            state,
+            since: now,
             source: None,
             hearing: Hearing::default(),
             preempt_at: None,
             outlook: Reason::ActiveDown,
+            takeover: None,
+            unsendable: false,
+            answer_at: Time::ZERO,
             announcer: Announcer::default(),
         }
     }
@@ -52,13 +66,17 @@ impl Router {
     /// [`Self::next_deadline`] is a no-op, so a spurious wake-up is harmless.
     pub fn handle(&mut self, now: Time, event: Event, out: &mut Vec<Action>) {
         self.lapse(now, event, out);
+        self.unanswered(now, event, out);
         match (self.state, event) {
             (State::Initialize { .. }, Event::Startup { source }) => self.start(now, source, out),
             (State::Initialize { cause }, Event::Fault(new)) => {
                 self.fault_in_initialize(now, cause, new, out)
             }
             (State::Initialize { cause }, Event::Shutdown) => self.shutdown_in_initialize(now, cause, out),
-            (State::Initialize { .. }, Event::Advert(_) | Event::AdvertSent { .. } | Event::Timeout) => {}
+            (
+                State::Initialize { .. },
+                Event::Advert(_) | Event::AdvertSent { .. } | Event::AdvertFailed | Event::Timeout,
+            ) => {}
 
             (State::Backup { .. }, Event::Startup { source }) => self.source = Some(source),
             (State::Backup { .. }, Event::Fault(cause)) => {
@@ -71,9 +89,11 @@ impl Router {
             (State::Backup { active_down }, Event::Timeout) if now >= active_down => {
                 self.take_over(now, self.outlook, out);
             }
-            (State::Backup { .. }, Event::AdvertSent { .. } | Event::Timeout) => {}
+            (State::Backup { .. }, Event::AdvertSent { .. } | Event::AdvertFailed | Event::Timeout) => {}
 
-            (State::Active { .. }, Event::Startup { source }) => self.source = Some(source),
+            (State::Active { lease, .. }, Event::Startup { source }) => {
+                self.restart_in_active(now, lease, source, out);
+            }
             (State::Active { .. }, Event::Fault(cause)) if cause.is_link() => self.drop_out(now, cause, out),
             (State::Active { lease, .. }, Event::Fault(cause)) => {
                 self.resign(now, lease, cause, Reason::Fault(cause), out);
@@ -81,12 +101,14 @@ impl Router {
             (State::Active { lease, .. }, Event::Shutdown) => {
                 self.resign(now, lease, Cause::Stopped, Reason::Shutdown, out);
             }
-            (State::Active { lease, .. }, Event::Advert(heard)) => {
-                self.advert_in_active(now, lease, heard, out)
+            (State::Active { next_advert, lease }, Event::Advert(heard)) => {
+                self.advert_in_active(now, next_advert, lease, heard, out)
             }
             (State::Active { next_advert, lease }, Event::AdvertSent { at }) => {
-                self.renew(next_advert, lease, at, out);
+                self.renew(now, next_advert, lease, at, out);
             }
+            // The lease runs out unless a later advert leaves.
+            (State::Active { .. }, Event::AdvertFailed) => {}
             (State::Active { next_advert, lease }, Event::Timeout) => {
                 self.timeout_in_active(now, next_advert, lease, out);
             }
@@ -104,7 +126,7 @@ impl Router {
             (State::Resigning { next, .. }, Event::Advert(heard)) => {
                 self.advert_in_resigning(now, next, heard, out);
             }
-            (State::Resigning { .. }, Event::AdvertSent { .. } | Event::Timeout) => {}
+            (State::Resigning { .. }, Event::AdvertSent { .. } | Event::AdvertFailed | Event::Timeout) => {}
         }
     }
 
@@ -131,7 +153,7 @@ impl Router {
         &self.config
     }
 
-    /// Returns since when the router has been in this state; [`Time::ZERO`] before its first change.
+    /// Returns since when the router has been in this state.
     pub fn since(&self) -> Time {
         self.since
     }
@@ -154,11 +176,12 @@ impl Router {
 
     /// Changes the state and orders that it be told.
     pub(super) fn enter(&mut self, now: Time, state: State, reason: Reason, out: &mut Vec<Action>) {
-        let transition = Transition { from: self.state.name(), to: state.name(), reason };
+        let transition = Transition { from: self.told, to: state.name(), reason };
         if transition.from != transition.to {
             self.since = now;
         }
         self.state = state;
+        self.told = transition.to;
         out.push(Action::Notify(transition));
     }
 }

@@ -11,6 +11,12 @@ use crate::{
 /// What a handover allows for the link and for the successor's timer.
 const HANDOVER_MARGIN: Duration = Duration::from_millis(20);
 
+/// How many intervals peers wait by default. `down_timer_adverts` is each router's own and not in its adverts.
+const PEERS_SILENCES: u32 = 3;
+
+/// The shortest time from one answering advert to the next.
+const ANSWER_PAUSE: Duration = Duration::from_millis(10);
+
 impl Config {
     /// Returns Skew_Time while the Active router's interval is `active`: a fraction of that interval in v3 (RFC 9568
     /// §6.1), of one second in v2 (RFC 3768 §6.1).
@@ -25,8 +31,10 @@ impl Config {
 
     /// Returns how long after an advert this router may act as Active: the Active_Down_Interval of its peers without
     /// their Skew_Time, so that it has stopped before any of them takes over.
+    ///
+    /// Peers are taken to be configured alike, but never to wait longer than by default.
     pub(super) fn lease_span(&self) -> Duration {
-        self.interval.duration() * self.silences()
+        self.interval.duration() * self.silences().min(PEERS_SILENCES)
     }
 
     /// Returns how long Adver_Timer runs.
@@ -38,6 +46,16 @@ impl Config {
             1 => self.interval.duration() / 2,
             _ => self.interval.duration(),
         }
+    }
+
+    /// Returns how long a lease still runs, at the least, when it is renewed in time.
+    pub fn lease_left(&self) -> Duration {
+        self.lease_span().saturating_sub(self.advert_every())
+    }
+
+    /// Returns how long after an advert that answered another one the next answer may leave.
+    pub(super) fn answer_pause(&self) -> Duration {
+        ANSWER_PAUSE.max(self.interval.duration() / 10)
     }
 
     /// Returns how long a successor may take to be heard after priority 0: the Skew_Time of a router of priority 1.

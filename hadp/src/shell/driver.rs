@@ -221,16 +221,24 @@ impl<D: Datapath> Driver<D> {
                 }
                 self.node.handle(at, slot, Event::AdvertSent { at }, actions);
             }
-            Ok(()) | Err(None) => {}
-            Err(Some(failure)) => self.tell_failure(failure),
+            Ok(()) => {}
+            Err(news) => {
+                if priority > 0 {
+                    self.node.handle(clock::now(), slot, Event::AdvertFailed, actions);
+                }
+                if let Some(failure) = news {
+                    self.tell_failure(failure);
+                }
+            }
         }
     }
 
     fn obey(&mut self, command: Command) {
         match command {
             Command::Insert { slot, config } => {
-                self.node.insert(slot, Router::new(config));
-                self.routers.insert(slot, Attached::new(clock::now()));
+                let now = clock::now();
+                self.node.insert(slot, Router::new(config, now));
+                self.routers.insert(slot, Attached::new(now));
             }
             Command::Start { slot, source, outlet } => {
                 if let Some(outlet) = self.voice.set(slot, outlet) {

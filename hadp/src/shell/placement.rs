@@ -19,7 +19,7 @@ use crate::{
         frames::Port,
         link::{Carrier, Links},
     },
-    proto::{Cause, Slot},
+    proto::{Cause, Config, Slot},
     units::Priority,
 };
 
@@ -138,6 +138,7 @@ pub(crate) fn plan(slot: Slot, router: &Router, site: &Site) -> PlannedRouter {
         virtual_mac: router.virtual_mac,
         // The owner accepts in any case (RFC 9568 §6.4.3).
         accept: router.accept || router.priority == Priority::OWNER,
+        lease_left: Config::from(router).lease_left(),
         advert: AdvertFilter {
             version: router.version.number(),
             interval,

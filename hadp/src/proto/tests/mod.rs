@@ -6,6 +6,7 @@ mod lease;
 mod node;
 mod rfc9568;
 mod sim;
+mod takeover;
 
 use std::{net::IpAddr, time::Duration};
 
@@ -66,6 +67,20 @@ fn tell(router: &mut Router, now: Time, event: Event) -> Vec<Action> {
     out
 }
 
+/// Tells one event, and of every advert it orders that it left, as the shell does; returns the actions in the shell's
+/// order.
+fn step(router: &mut Router, now: Time, event: Event) -> Vec<Action> {
+    let mut actions = tell(router, now, event);
+    let mut next = 0;
+    while let Some(action) = actions.get(next) {
+        if matches!(action, Action::SendAdvert { priority: 1.. }) {
+            actions.extend(tell(router, now, Event::AdvertSent { at: now }));
+        }
+        next += 1;
+    }
+    actions
+}
+
 /// Tells an advert that arrives this moment.
 fn hear(router: &mut Router, now: Time, host: u8, priority: u8) -> Vec<Action> {
     tell(router, now, Event::Advert(heard(now, host, priority)))
@@ -73,20 +88,20 @@ fn hear(router: &mut Router, now: Time, host: u8, priority: u8) -> Vec<Action> {
 
 /// Returns a router started at T0.
 fn started(config: Config) -> Router {
-    let mut router = Router::new(config);
+    let mut router = Router::new(config, T0);
     tell(&mut router, T0, STARTUP);
     router
 }
 
 /// Returns a router that became Active at `now`: the owner by its start, any other one from silence.
 fn active(config: Config, now: Time) -> Router {
-    let mut router = Router::new(config);
+    let mut router = Router::new(config, T0);
     if router.config.priority == Priority::OWNER {
-        tell(&mut router, now, STARTUP);
+        step(&mut router, now, STARTUP);
     } else {
         let wait = router.config.active_down_interval(router.config.interval);
         tell(&mut router, now - wait, STARTUP);
-        tell(&mut router, now, Event::Timeout);
+        step(&mut router, now, Event::Timeout);
     }
     assert_eq!(router.state().name(), "Active");
     router
@@ -96,12 +111,7 @@ fn active(config: Config, now: Time) -> Router {
 fn run(router: &mut Router, end: Time) -> Vec<(Time, Action)> {
     let mut log = Vec::new();
     while let Some(at) = router.next_deadline().filter(|at| *at <= end) {
-        let actions = tell(router, at, Event::Timeout);
-        let sent = actions.iter().any(|action| matches!(action, Action::SendAdvert { priority: 1.. }));
-        log.extend(actions.into_iter().map(|action| (at, action)));
-        if sent {
-            log.extend(tell(router, at, Event::AdvertSent { at }).into_iter().map(|action| (at, action)));
-        }
+        log.extend(step(router, at, Event::Timeout).into_iter().map(|action| (at, action)));
         assert!(router.next_deadline().is_none_or(|next| next > at), "no progress at {at:?}");
     }
     log

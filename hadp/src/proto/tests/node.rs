@@ -38,7 +38,7 @@ fn actions_carry_the_slot_and_an_empty_slot_does_nothing() {
     let mut out = Vec::new();
     node.handle(T0, slot(3), STARTUP, &mut out);
     assert_eq!((out.len(), node.next_deadline(), node.due(T0)), (0, None, None));
-    assert!(node.insert(slot(3), Router::new(config())).is_none());
+    assert!(node.insert(slot(3), Router::new(config(), T0)).is_none());
     node.handle(T0, slot(3), STARTUP, &mut out);
     assert_eq!(out, [(slot(3), notify("Initialize", "Backup", Reason::Started))]);
     assert_eq!(node.next_deadline(), node.get(slot(3)).and_then(Router::next_deadline));
@@ -79,7 +79,7 @@ fn a_thousand_routers_are_served_fairly() {
 
 /// One step: how much later, which router, and what happens to it.
 fn steps() -> impl Strategy<Value = Vec<(u64, u32, Event)>> {
-    let event = (0..9_u8, 0..3_000_u64, 1..4_u8, 0..=255_u8, 1..200_u16);
+    let event = (0..10_u8, 0..3_000_u64, 1..4_u8, 0..=255_u8, 1..200_u16);
     let step = (0..700_000_000_u64, 0..4_u32, event);
     prop::collection::vec(step, 1..80).prop_map(|steps| {
         let mut now = T0;
@@ -91,6 +91,7 @@ fn steps() -> impl Strategy<Value = Vec<(u64, u32, Event)>> {
                 3 => Event::Shutdown,
                 4 => Event::AdvertSent { at: now - ms(ago) },
                 5 => Event::Timeout,
+                6 => Event::AdvertFailed,
                 _ => Event::Advert(Heard {
                     interval: centis(interval),
                     ..heard(now - ms(ago), host, priority)
@@ -118,7 +119,7 @@ proptest! {
                 announce,
                 announce_interval: ms(interval),
                 ..config()
-            }));
+            }, T0));
         }
         let (mut now, mut out) = (T0, Vec::new());
         for (wait, index, event) in steps {

@@ -58,14 +58,14 @@ fn takeover(priority: u8, now: Time, from: &'static str, reason: Reason) -> Vec<
 
 #[test]
 fn rfc9568_30_the_owner_is_active_at_once() {
-    let mut router = Router::new(Config { priority: Priority::OWNER, ..config() });
-    assert_eq!(tell(&mut router, T0, STARTUP), takeover(255, T0, "Initialize", Reason::Owner));
+    let mut router = Router::new(Config { priority: Priority::OWNER, ..config() }, T0);
+    assert_eq!(step(&mut router, T0, STARTUP), takeover(255, T0, "Initialize", Reason::Owner));
     assert_eq!(router.state(), State::Active { next_advert: T0 + ms(1_000), lease: T0 + ms(3_000) });
 }
 
 #[test]
 fn rfc9568_31_any_other_router_starts_as_backup_with_its_own_interval() {
-    let mut router = Router::new(Config { interval: centis(200), ..config() });
+    let mut router = Router::new(Config { interval: centis(200), ..config() }, T0);
     assert_eq!(tell(&mut router, T0, STARTUP), [notify("Initialize", "Backup", Reason::Started)]);
     assert_eq!(router.active_interval(), centis(200));
     assert_eq!(deadline_ms(&router, T0), Some(7_218));
@@ -89,7 +89,7 @@ fn rfc9568_33_50_51_52_a_backup_takes_over_when_its_timer_fires_and_not_before()
     let mut router = started(config());
     let due = router.next_deadline().unwrap();
     assert_eq!(tell(&mut router, due - Duration::from_nanos(1), Event::Timeout), []);
-    assert_eq!(tell(&mut router, due, Event::Timeout), takeover(100, due, "Backup", Reason::ActiveDown));
+    assert_eq!(step(&mut router, due, Event::Timeout), takeover(100, due, "Backup", Reason::ActiveDown));
     assert_eq!(router.state(), State::Active { next_advert: due + ms(1_000), lease: due + ms(3_000) });
     assert_eq!(router.since(), due);
 }
@@ -140,7 +140,7 @@ fn rfc9568_36_a_discarded_advert_teaches_nothing() {
     tell(&mut router, T0 + ms(1), Event::Advert(slow));
     assert_eq!((router.active_interval(), deadline_ms(&router, T0)), (Centis::SECOND, Some(3_609)));
     let due = router.next_deadline().unwrap();
-    assert_eq!(tell(&mut router, due, Event::Timeout), takeover(100, due, "Backup", Reason::Preempted));
+    assert_eq!(step(&mut router, due, Event::Timeout), takeover(100, due, "Backup", Reason::Preempted));
 }
 
 #[test]
@@ -149,7 +149,7 @@ fn rfc9568_34_a_resignation_is_the_reason_that_is_told() {
     hear(&mut router, T0 + ms(10), 1, 200);
     hear(&mut router, T0 + ms(20), 1, 0);
     let due = T0 + ms(20) + Duration::from_nanos(609_375_000);
-    assert_eq!(tell(&mut router, due, Event::Timeout), takeover(100, due, "Backup", Reason::Resigned));
+    assert_eq!(step(&mut router, due, Event::Timeout), takeover(100, due, "Backup", Reason::Resigned));
 }
 
 #[test]
@@ -327,7 +327,7 @@ fn an_active_router_answers_an_advert_once_and_no_stale_one() {
     hear(&mut router, T0 + ms(100), 1, 200);
     hear(&mut router, T0 + ms(200), 1, 0);
     let now = router.next_deadline().unwrap();
-    tell(&mut router, now, Event::Timeout);
+    step(&mut router, now, Event::Timeout);
     assert_eq!(router.state().name(), "Active");
     // From before it resigned, read late; from before this router started.
     assert_eq!(tell(&mut router, now, Event::Advert(heard(T0 + ms(150), 1, 200))), []);
@@ -344,8 +344,8 @@ fn an_active_router_answers_an_advert_once_and_no_stale_one() {
 #[test]
 fn more_senders_than_are_remembered_do_no_harm() {
     let mut router = active(config(), T0);
-    for host in 10..60 {
-        let now = T0 + ms(u64::from(host));
+    for host in 10..35 {
+        let now = T0 + ms(u64::from(host) * 100 - 1_000);
         assert_eq!(hear(&mut router, now, host, 50), [Action::SendAdvert { priority: 100 }]);
         assert_eq!(hear(&mut router, now, host, 50), [], "{host}");
     }
@@ -353,7 +353,7 @@ fn more_senders_than_are_remembered_do_no_harm() {
 
 #[test]
 fn initialize_hears_nothing_and_tells_a_cause_once() {
-    let mut router = Router::new(config());
+    let mut router = Router::new(config(), T0 - ms(1));
     for event in [Event::Advert(heard(T0, 1, 200)), Event::AdvertSent { at: T0 }, Event::Timeout] {
         assert_eq!(tell(&mut router, T0, event), []);
     }
@@ -372,15 +372,83 @@ fn initialize_hears_nothing_and_tells_a_cause_once() {
             news.map(|reason| notify("Initialize", "Initialize", reason)).into_iter().collect();
         assert_eq!(tell(&mut router, T0, event), told, "{event:?}");
     }
-    assert_eq!((router.last_heard(), router.since()), (None, Time::ZERO));
+    assert_eq!((router.last_heard(), router.since()), (None, T0 - ms(1)));
     assert_eq!(tell(&mut router, T0, STARTUP), [notify("Initialize", "Backup", Reason::Started)]);
 }
 
 #[test]
-fn starting_again_renews_the_source_only() {
-    for mut router in [started(config()), active(config(), T0)] {
-        let (state, due) = (router.state(), router.next_deadline());
-        assert_eq!(tell(&mut router, T0 + ms(1), Event::Startup { source: ip(7) }), []);
-        assert_eq!((router.state(), router.next_deadline(), router.source()), (state, due, Some(ip(7))));
+fn a_backup_started_again_renews_the_source_only() {
+    let mut router = started(config());
+    let (state, due) = (router.state(), router.next_deadline());
+    assert_eq!(tell(&mut router, T0 + ms(1), Event::Startup { source: ip(7) }), []);
+    assert_eq!((router.state(), router.next_deadline(), router.source()), (state, due, Some(ip(7))));
+}
+
+/// Its frames changed, with the MAC that clients know perhaps: the same source says nothing.
+#[test]
+fn an_active_router_started_again_advertises_and_announces_once_more() {
+    let announce = Announce { repeat: 4, ..config().announce };
+    let mut router = active(Config { announce, ..config() }, T0);
+    for (at, host) in [(300, 2), (600, 7), (601, 7)] {
+        let now = T0 + ms(at);
+        assert_eq!(
+            step(&mut router, now, Event::Startup { source: ip(host) }),
+            [
+                Action::SendAdvert { priority: 100 },
+                Action::Announce { vips: 0..3, rounds: 4 },
+                Action::SetLease { until: now + ms(3_000) },
+            ]
+        );
+        assert_eq!((router.source(), router.since()), (Some(ip(host)), T0));
+        assert_eq!(router.state(), State::Active { next_advert: now + ms(1_000), lease: now + ms(3_000) });
     }
+}
+
+/// Columns: interval in cs, how long after an answer the next may leave.
+#[test]
+fn rfc9568_41_43_a_flood_is_not_answered_with_a_flood() {
+    for (interval, pause) in [(1, 10), (10, 10), (100, 100), (4_000, 4_000)] {
+        for other in [0, 50] {
+            let config = Config { interval: centis(interval), ..config() };
+            let every = config.interval.duration();
+            let mut router = active(config, T0);
+            let first = T0 + ms(1);
+            let advert = [Action::SendAdvert { priority: 100 }];
+            // However shortly after an advert of its own, the first one is answered at once.
+            assert_eq!(hear(&mut router, first, 1, other), advert);
+            assert_eq!(router.next_deadline(), Some(first + every));
+            // All that come in the next moment have one answer, together.
+            for host in [1, 3, 4] {
+                let now = first + ms(u64::from(host));
+                assert_eq!(hear(&mut router, now, host, other), [], "{interval} {other}");
+                assert_eq!(router.next_deadline(), Some(first + ms(pause)), "{interval} {other}");
+            }
+            assert_eq!(hear(&mut router, first + ms(pause) - ms(1), 1, other), []);
+            assert_eq!(hear(&mut router, first + ms(pause), 1, other), advert, "{interval} {other}");
+            assert_eq!(router.next_deadline(), Some(first + ms(pause) + every));
+        }
+    }
+}
+
+/// With adverts every 5 ms the next one comes before a second answer may.
+#[test]
+fn rfc9568_41_43_an_advert_that_is_due_does_not_wait_for_an_answer() {
+    let mut router = active(Config { interval: centis(1), down_timer_adverts: 1, ..config() }, T0);
+    hear(&mut router, T0 + ms(1), 1, 50);
+    hear(&mut router, T0 + ms(2), 3, 50);
+    assert_eq!(router.next_deadline(), Some(T0 + ms(6)));
+}
+
+/// A Backup that hears priority 0 waits for its Skew_Time only: it has to hear the Active router before.
+#[test]
+fn rfc9568_41_an_answer_that_had_to_wait_is_sent() {
+    let mut router = active(config(), T0);
+    hear(&mut router, T0 + ms(500), 1, 50);
+    hear(&mut router, T0 + ms(501), 9, 0);
+    let sent: Vec<Time> = run(&mut router, T0 + ms(1_700))
+        .iter()
+        .filter(|(_, action)| *action == Action::SendAdvert { priority: 100 })
+        .map(|(at, _)| *at)
+        .collect();
+    assert_eq!(sent, [T0 + ms(600), T0 + ms(1_600)]);
 }

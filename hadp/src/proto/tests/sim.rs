@@ -17,7 +17,8 @@ use super::*;
 const RUNS: u64 = 700;
 
 /// Everything that can happen to a node.
-const ALL: &[Fault] = &[Fault::Pause, Fault::Kill, Fault::Shutdown, Fault::LinkDown, Fault::Startup];
+const ALL: &[Fault] =
+    &[Fault::Pause, Fault::Kill, Fault::Shutdown, Fault::LinkDown, Fault::Mute, Fault::Startup];
 
 /// One node after another dies without a word, and no advert is lost: one router answers, or none, at any time.
 #[test]

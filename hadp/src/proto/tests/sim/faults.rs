@@ -29,6 +29,8 @@ pub(super) enum Fault {
     Shutdown,
     /// The link is down for a while.
     LinkDown,
+    /// Nothing it sends leaves, for a while.
+    Mute,
     /// It is told to start once more.
     Startup,
 }
@@ -54,6 +56,7 @@ impl World {
                 Fault::Pause => self.push(end, host, Happening::Resume),
                 Fault::Shutdown => self.push(end, host, Happening::Restart),
                 Fault::LinkDown => self.push(end, host, Happening::LinkUp),
+                Fault::Mute => self.push(end, host, Happening::Unmute),
             }
             self.push(at, host, Happening::Fault(fault));
             self.quiet_at = self.quiet_at.max(end).max(at);
@@ -72,6 +75,7 @@ impl World {
             Fault::Pause => {}
             Fault::Shutdown => self.tell(host, Event::Shutdown),
             Fault::Startup => self.start(host),
+            Fault::Mute => self.hosts[host].mute = true,
             Fault::LinkDown => {
                 self.hosts[host].link = false;
                 self.tell(host, Event::Fault(Cause::LinkDown));

@@ -29,6 +29,8 @@ pub(super) struct Host {
     pub(super) node: Node,
     pub(super) process: Process,
     pub(super) link: bool,
+    /// Whether what it sends leaves.
+    pub(super) mute: bool,
     pub(super) vips: bool,
     /// The last advert of every sender, as in `PEERS`.
     pub(super) peers: BTreeMap<IpAddr, Heard>,
@@ -50,6 +52,7 @@ impl Host {
             node,
             process: Process::Running,
             link: true,
+            mute: false,
             vips: false,
             peers: BTreeMap::new(),
             ring: Vec::new(),

@@ -19,6 +19,7 @@ pub(super) enum Happening {
     Fault(Fault),
     Resume,
     LinkUp,
+    Unmute,
     Restart,
 }
 
@@ -92,7 +93,7 @@ impl World {
             world.max_delay = (skew(100) - skew(140)) / 3;
             world.down = world.down.max(config.active_down_interval(world.interval) + world.max_delay * 2);
             world.handover = config.handover_span();
-            world.hosts.push(Host::new(Router::new(config)));
+            world.hosts.push(Host::new(Router::new(config, T0)));
         }
         for host in 0..world.hosts.len() {
             world.start(host);
@@ -215,6 +216,7 @@ impl World {
                 self.hosts[host].link = true;
                 self.start(host);
             }
+            Happening::Unmute => self.hosts[host].mute = false,
             Happening::Restart => self.start(host),
         }
         true
@@ -281,22 +283,30 @@ impl World {
         }
         let mut out = Vec::new();
         self.hosts[host].node.handle(self.now, SLOT, event, &mut out);
-        let mut sent = false;
-        for (_, action) in out {
+        let mut next = 0;
+        // As in the driver, what an answer orders comes behind what is under way.
+        while let Some((_, action)) = out.get(next).cloned() {
+            next += 1;
             self.trace.push((self.now, host, action.clone()));
             match action {
                 Action::SetLease { until } => self.hosts[host].set_lease(self.now, until),
                 Action::SendAdvert { priority } => {
-                    self.send(host, priority);
-                    sent |= priority > 0;
+                    let answer = self.send(host, priority);
+                    if priority > 0 {
+                        self.hosts[host].node.handle(self.now, SLOT, answer, &mut out);
+                    }
                 }
-                Action::AcquireVips => self.hosts[host].vips = true,
+                Action::Announce { .. } => {
+                    let last = self.hosts[host].owned.last();
+                    assert!(last.is_some_and(|span| span.end > self.now), "announced without a lease");
+                }
+                Action::AcquireVips => {
+                    assert!(!self.hosts[host].mute, "taken over without a word");
+                    self.hosts[host].vips = true;
+                }
                 Action::ReleaseVips => self.hosts[host].vips = false,
-                Action::Announce { .. } | Action::Notify(_) => {}
+                Action::Notify(_) => {}
             }
-        }
-        if sent {
-            self.tell(host, Event::AdvertSent { at: self.now });
         }
         let this = &self.hosts[host];
         let owns = ["Active", "Resigning"].contains(&this.state());
@@ -308,9 +318,14 @@ impl World {
         self.set_alarm(host);
     }
 
-    fn send(&mut self, host: usize, priority: u8) {
+    /// Sends an advert, and returns what the router is told of it.
+    fn send(&mut self, host: usize, priority: u8) -> Event {
+        if self.hosts[host].mute {
+            return Event::AdvertFailed;
+        }
+        let sent = Event::AdvertSent { at: self.now };
         if !self.hosts[host].link {
-            return;
+            return sent;
         }
         for other in (0..self.hosts.len()).filter(|other| *other != host) {
             let delay = self.max_delay.as_nanos() as u64 * 3 / 4;
@@ -325,6 +340,7 @@ impl World {
                 self.push(at, other, Happening::Arrival(heard));
             }
         }
+        sent
     }
 
     pub(super) fn push(&mut self, at: Time, host: usize, happening: Happening) {
