@@ -3,11 +3,13 @@
 //! The real one is XDP; the virtual cluster has a model with the same semantics.
 
 mod plan;
+#[cfg(any(test, feature = "daemon"))]
 mod tables;
 #[cfg(feature = "daemon")]
 mod xdp;
 
 pub use plan::{AdvertFilter, Plan, PlannedRouter, PlannedVip};
+#[cfg(feature = "daemon")]
 pub use tables::PlanError;
 #[cfg(feature = "daemon")]
 pub use xdp::{
