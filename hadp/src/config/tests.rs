@@ -1,10 +1,10 @@
 //! Tests of the whole way from text to model.
 
 mod bad_input;
-mod limits;
 mod meaning;
 mod robust;
 mod scenarios;
+mod size;
 mod text;
 
 use std::{

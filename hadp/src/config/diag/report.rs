@@ -2,9 +2,9 @@
 
 use std::{fmt, path::PathBuf, sync::Arc};
 
-use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode};
+use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, SourceCode};
 
-use super::{Files, Problems, Severity, problem::Problem};
+use super::{Files, Problems, Severity, Span, problem::Problem, span::File};
 
 /// A problem with its place.
 #[derive(Clone, Debug)]
@@ -23,27 +23,28 @@ pub struct Diagnostic {
     pub line: usize,
     /// The column, from 1, in characters.
     pub column: usize,
-    source: NamedSource<Arc<str>>,
+    file: Option<Arc<File>>,
     labels: Vec<LabeledSpan>,
 }
 
 impl Diagnostic {
     fn new(problem: Problem, files: &Files) -> Self {
         let Problem { severity, span, message, label, help, related } = problem;
-        let (path, text, (line, column)) = match files.file(span.file) {
-            Some(file) => (file.path.clone(), Arc::clone(&file.text), file.position(span.start)),
-            None => (PathBuf::new(), "".into(), (1, 1)),
-        };
+        let file = files.file(span.file).cloned();
+        let (path, (line, column)) = file
+            .as_ref()
+            .map_or_else(|| (PathBuf::new(), (1, 1)), |file| (file.path.clone(), file.position(span.start)));
         let mut labels = Vec::new();
         let mut help = help;
-        if !text.is_empty() {
+        let is_shown = |place: Span| file.as_ref().is_some_and(|file| file.is_showable(place));
+        if is_shown(span) {
             let caption = (!label.is_empty()).then(|| label.clone());
             labels
                 .push(LabeledSpan::new_primary_with_span(caption, (span.start as usize, span.len as usize)));
         }
-        // A label can only point into the file that is shown; a place in another one is told in words.
+        // A label can only point into what is shown; another place is told in words.
         match related {
-            Some((other, text)) if other.file == span.file => {
+            Some((other, text)) if other.file == span.file && is_shown(span) && is_shown(other) => {
                 labels
                     .push(LabeledSpan::new_with_span(Some(text), (other.start as usize, other.len as usize)));
             }
@@ -56,8 +57,7 @@ impl Diagnostic {
             }
             None => {}
         }
-        let source = NamedSource::new(path.display().to_string(), text);
-        Self { severity, message, label, help, path, line, column, source, labels }
+        Self { severity, message, label, help, path, line, column, file, labels }
     }
 
     /// Returns the problem in one line, for logs: `FILE:LINE:COLUMN: warning: MESSAGE (HELP)`.
@@ -95,7 +95,8 @@ impl miette::Diagnostic for Diagnostic {
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
-        (!self.labels.is_empty()).then_some(&self.source as &dyn SourceCode)
+        let file = self.file.as_deref().filter(|_| !self.labels.is_empty());
+        file.map(|file| file as &dyn SourceCode)
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
@@ -151,7 +152,7 @@ impl Report {
         let (unsupported, problems): (Vec<_>, Vec<_>) =
             self.diagnostics.iter().partition(|diagnostic| diagnostic.severity == Severity::Unsupported);
         for diagnostic in &problems {
-            if handler.render_report(&mut out, *diagnostic).is_err() {
+            if diagnostic.labels.is_empty() || handler.render_report(&mut out, *diagnostic).is_err() {
                 out.push_str(&diagnostic.compact());
             }
             out.push('\n');

@@ -48,7 +48,8 @@ impl Draft<'_> {
             unique.limits.vips(vips.iter().chain(&excluded), problems);
         } else if !self.vips.is_empty() {
             let message = format!("`{}` is an IPv6 router, which is not implemented yet", self.name.text);
-            problems.unsupported(self.name.span, message).label("left out");
+            let problem = problems.warning(self.name.span, message);
+            problem.label("left out").help("leave these addresses to keepalived, or to another node");
         }
         let (interface, vrid) = interface.zip(vrid)?;
         if !unique.key(self.name, &interface, family, vrid, problems) || left_out {

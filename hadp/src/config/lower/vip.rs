@@ -14,8 +14,8 @@ use crate::{
 
 /// The options of an entry that hadp puts into effect.
 const OPTIONS: [&str; 6] = ["brd", "broadcast", "dev", "scope", "label", "peer"];
-/// Options without a parameter that change nothing here: they concern IPv6's duplicate address detection and temporary
-/// addresses, and the tracking of addresses, which hadp does not do.
+/// Options without a parameter that change nothing here: the first three are flags of IPv6 addresses, which the kernel
+/// ignores on IPv4 ones, and the last forgoes what keepalived does when somebody removes the address, which hadp does not do.
 const WITHOUT_EFFECT: [&str; 4] = ["home", "-nodad", "mngtmpaddr", "no_track"];
 /// Options that are not implemented yet, with the number of their parameters.
 const UNSUPPORTED: [(&str, usize); 5] =

@@ -67,7 +67,7 @@ impl Draft<'_> {
                 Family::V6 if family == Family::V6 => excluded.push(entry),
                 Family::V6 => {
                     let message = format!("IPv6 address `{}` is not implemented yet", entry.vip.addr);
-                    problems.unsupported(entry.span, message).label("left out");
+                    problems.warning(entry.span, message).label("left out");
                 }
             }
         }

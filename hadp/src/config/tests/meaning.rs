@@ -5,7 +5,7 @@ use std::{net::IpAddr, time::Duration};
 use super::*;
 use crate::{
     model::{Auth, ChecksumMode, Delivery, LowerPriority, Preempt, Scope, UnicastPeer, Version, XdpMode},
-    units::Centis,
+    units::{Centis, Priority},
 };
 
 fn ip(text: &str) -> IpAddr {
@@ -99,10 +99,10 @@ fn unicast_and_multicast() {
 fn globals_are_defaults_wherever_they_stand() {
     let globals = "global_defs {\nvrrp_version 3\nvrrp_mcast_group4 224.0.0.77\nvrrp_garp_master_delay 1\n\
                    vrrp_garp_master_repeat 2\nvrrp_garp_lower_prio_repeat 0\nvrrp_garp_interval 0.000001\n\
-                   vrrp_garp_master_refresh 60\nvrrp_garp_master_refresh_repeat 3\nvrrp_gna_interval 1.5\n\
+                   vrrp_garp_master_refresh 60\nvrrp_garp_master_refresh_repeat 3\n\
                    vrrp_down_timer_adverts 5\nvrrp_lower_prio_no_advert\nvrrp_higher_prio_send_advert true\n\
                    v3_checksum_as_v2 yes\nxdp_mode skb\ndefault_interface eth9\nrouter_id \"a node\"\n\
-                   vrrp_skip_check_adv_addr\ndynamic_interfaces allow_if_changes\nvrrp_mcast_group6 ff02::99 }\n";
+                   vrrp_skip_check_adv_addr\ndynamic_interfaces allow_if_changes }\n";
     let instance = "vrrp_instance V {\nvirtual_router_id 1\nvirtual_ipaddress { 10.0.0.1 }\n\
                     garp_master_repeat 4\nhigher_prio_send_advert no\nskip_check_adv_addr\nuse_vmac vrrp.1\nno_accept }\n";
     for text in [format!("{globals}{instance}"), format!("{instance}{globals}")] {
@@ -126,7 +126,6 @@ fn globals_are_defaults_wherever_they_stand() {
         );
         assert_eq!((announce.refresh, announce.refresh_repeat), (Duration::from_secs(60), 3));
         assert_eq!(announce.garp_interval, Duration::from_micros(1));
-        assert_eq!(announce.gna_interval, Duration::from_millis(1500));
     }
 }
 
@@ -144,13 +143,45 @@ fn ipv6_is_read_and_left_out() {
     assert_eq!(
         lines(&loaded),
         [
-            "1:15 unsupported `V6` is an IPv6 router, which is not implemented yet",
-            "13:30 unsupported IPv6 address `2001:db8::5` is not implemented yet",
+            "1:15 warning `V6` is an IPv6 router, which is not implemented yet",
+            "13:30 warning IPv6 address `2001:db8::5` is not implemented yet",
         ]
     );
     let routers = loaded.config.unwrap().routers;
     assert_eq!(routers.len(), 1, "the same VRID of the other family stays");
     assert_eq!(routers[0].excluded_vips, []);
+    // Nothing would run: the exit code says so.
+    let alone = load_text(text);
+    assert_eq!((alone.report.exit_code(), alone.config.unwrap().routers.len()), (4, 0));
+}
+
+#[test]
+fn what_only_ipv6_or_a_macvlan_interface_has_is_named() {
+    let globals = "global_defs {\nvrrp_mcast_group6 ff02::99\nvrrp_gna_interval 1.5\n}\n";
+    let loaded = load_text(&format!("{globals}{}", instance("gna_interval 2\nuse_vmac\nvmac_xmit_base")));
+    assert_eq!(
+        lines(&loaded),
+        [
+            "2:1 unsupported `vrrp_mcast_group6` is not implemented yet and has no effect",
+            "3:1 unsupported `vrrp_gna_interval` is not implemented yet and has no effect",
+            "9:1 unsupported `gna_interval` is not implemented yet and has no effect",
+            "11:1 unsupported `vmac_xmit_base` is not implemented yet and has no effect",
+        ]
+    );
+    let announce = loaded.config.unwrap().routers.remove(0).announce;
+    assert_eq!(announce.gna_interval, Duration::from_secs(2), "its value is read and checked all the same");
+}
+
+#[test]
+fn an_owner_is_configured_by_its_state_or_priority_alone() {
+    // The address may be one that the interface has anyway, and adverts may leave from it.
+    let own =
+        "interface eth0\nvirtual_router_id 51\nmcast_src_ip 10.77.0.1\nvirtual_ipaddress { 10.77.0.1/24 }\n";
+    for state in ["state MASTER", "priority 255", "state MASTER\npriority 255"] {
+        let router = clean(&format!("vrrp_instance V {{\n{own}{state}\n}}\n")).routers.remove(0);
+        assert_eq!((router.priority, router.preempt), (Priority::OWNER, Preempt::Always), "{state}");
+        assert_eq!(router.source, Some(router.vips[0].addr), "{state}");
+    }
 }
 
 #[test]

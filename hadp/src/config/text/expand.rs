@@ -18,6 +18,8 @@ const MAX_EXPANDED_LINE: usize = 64 << 10;
 const MAX_STEPS: usize = 8_000_000;
 /// How much text expansion may go through in a pass, in octets; the manual's example of 65,024 instances needs 84 MB.
 const MAX_EXPANDED: usize = 512 << 20;
+/// How many names a pass compares with macros that are not defined; more than that are not looked for.
+const MAX_COMPARISONS: usize = 100_000;
 
 /// Something still to do.
 ///
@@ -183,7 +185,9 @@ impl Reader<'_> {
             from = found.range.end;
             let quotes = |quote| text.get(..found.range.start).unwrap_or("").matches(quote).count();
             let quoted = quotes('"') % 2 == 1 || quotes('\'') % 2 == 1;
-            let near = suggest::nearest(&found.name, self.macros.names());
+            let affordable = MAX_COMPARISONS.saturating_sub(self.spent.comparisons);
+            let names = self.macros.names().take(affordable);
+            let near = suggest::nearest(&found.name, names.inspect(|_| self.spent.comparisons += 1));
             let braced = text.get(found.range.start + 1..).is_some_and(|rest| rest.starts_with('{'));
             if quoted || !(braced || near.is_some()) {
                 continue;

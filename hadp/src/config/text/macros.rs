@@ -1,11 +1,11 @@
 //! `$NAME=value` and the places where it is used.
 
-use std::{collections::HashMap, ops::Range};
+use std::{collections::BTreeMap, ops::Range};
 
 /// The macros defined so far.
 #[derive(Debug, Default)]
 pub(super) struct Macros {
-    table: HashMap<String, Vec<String>>,
+    table: BTreeMap<String, Vec<String>>,
 }
 
 /// A place where a line uses a macro.
@@ -30,7 +30,7 @@ impl Macros {
         self.table.get(name).map(Vec::as_slice)
     }
 
-    /// Returns the names, in no order.
+    /// Returns the names, in order.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         self.table.keys().map(String::as_str)
     }

@@ -47,6 +47,8 @@ pub(super) struct OpenFile {
 pub(super) struct Spent {
     pub(super) steps: usize,
     pub(super) octets: usize,
+    /// How many names were compared with macros that are not defined.
+    pub(super) comparisons: usize,
 }
 
 impl<'a> Reader<'a> {
@@ -137,16 +139,16 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Returns a line without its comment, and reports it if it is too long.
+    /// Returns a line without its comment, and reports it if it is too long; what is beyond the limit is not read.
     fn code(&mut self, file: u32, at: usize, line: &str) -> Line {
         let keyword = past_conditions(line).split_whitespace().next().unwrap_or("");
         let code = comment::strip(line, vocab::takes_script(keyword)).trim_end();
         if code.len() > MAX_LINE {
             let span = Line::physical(file, at, code).span(MAX_LINE..code.len());
             let message = format!("the line is {} octets long, the limit is {MAX_LINE}", code.len());
-            self.problems.error(span, message).label("beyond the limit");
+            self.problems.error(span, message).label("beyond the limit: not read");
         }
-        Line::physical(file, at, code)
+        Line::physical(file, at, code.get(..code.floor_char_boundary(MAX_LINE)).unwrap_or(code))
     }
 
     /// Defines the macro whose definition starts in `head` with lines that follow it.

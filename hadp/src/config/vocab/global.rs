@@ -47,7 +47,7 @@ pub(super) static GLOBAL: Vocab = Vocab {
         // VRRP.
         kw("vrrp_version", 1, 1).done(),
         kw("vrrp_mcast_group4", 1, 1).done(),
-        kw("vrrp_mcast_group6", 1, 1).done(),
+        kw("vrrp_mcast_group6", 1, 1),
         kw("vrrp_garp_master_delay", 1, 1).done(),
         kw("vrrp_garp_master_repeat", 1, 1).done(),
         kw("vrrp_garp_master_refresh", 1, 1).done(),
@@ -55,7 +55,7 @@ pub(super) static GLOBAL: Vocab = Vocab {
         kw("vrrp_garp_lower_prio_delay", 1, 1).done(),
         kw("vrrp_garp_lower_prio_repeat", 1, 1).done(),
         kw("vrrp_garp_interval", 1, 1).done(),
-        kw("vrrp_gna_interval", 1, 1).done(),
+        kw("vrrp_gna_interval", 1, 1),
         kw("vrrp_min_garp", 0, 1).done(),
         kw("vrrp_down_timer_adverts", 1, 1).done(),
         kw("vrrp_lower_prio_no_advert", 0, 1).done(),

@@ -20,9 +20,9 @@ pub(super) static INSTANCE: Vocab = Vocab {
         kw("unicast_ttl", 1, 1).done(),
         kw("unicast_fault_no_peer", 0, 0).done(),
         kw("v3_checksum_as_v2", 0, 1).done(),
-        // The virtual MAC is XDP's, not an interface's, so its name is nobody's and adverts leave by the interface.
+        // The virtual MAC is XDP's, not an interface's, so its name is nobody's.
         kw("use_vmac", 0, 2).done(),
-        kw("vmac_xmit_base", 0, 0).done(),
+        kw("vmac_xmit_base", 0, 0),
         kw("authentication", 0, 0).done().block(&AUTHENTICATION),
         kw("virtual_ipaddress", 0, 0).done().entries(),
         kw("virtual_ipaddress_excluded", 0, 0).done().entries(),
@@ -38,7 +38,7 @@ pub(super) static INSTANCE: Vocab = Vocab {
         kw("garp_lower_prio_delay", 1, 1).done(),
         kw("garp_lower_prio_repeat", 1, 1).done(),
         kw("garp_interval", 1, 1).done(),
-        kw("gna_interval", 1, 1).done(),
+        kw("gna_interval", 1, 1),
         kw("down_timer_adverts", 1, 1).done(),
         kw("lower_prio_no_advert", 0, 1).done(),
         kw("higher_prio_send_advert", 0, 1).done(),

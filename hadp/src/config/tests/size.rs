@@ -1,4 +1,6 @@
-//! Configurations as large as a node allows, and larger ones.
+//! Configurations as large as a node allows, and larger ones; and what the worst of them cost.
+
+use std::time::{Duration, Instant};
 
 use hadp_common::{router::MAX_ROUTERS, vip::MAX_VIPS};
 
@@ -44,4 +46,33 @@ fn the_first_address_beyond_is_an_error() {
         instance(&format!("virtual_ipaddress_excluded {{\n{excluded}}}")).replace("10.77.0.100", "fe80::1");
     let loaded = load_text(&v6);
     assert!(lines(&loaded).iter().all(|line| !line.contains("at most")), "{:?}", lines(&loaded));
+}
+
+/// What a check of one of these costs is some tenths of a second in a debug build; where time grew with the square of the
+/// size, it was minutes.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "the time that a check takes is what is tested")]
+fn time_grows_with_size_and_not_with_its_square() {
+    let instances = instances(1000, 2);
+    let mistakes = "prioritie 1\nnopreemt\nvirtual_ipaddress";
+    let many = |from: &str| (0..3000).map(|n| from.replace("%", &n.to_string())).collect::<String>();
+    for (name, text, problems) in [
+        ("clean", instances.clone(), 0),
+        ("two mistakes an instance", instances.replace("virtual_ipaddress", mistakes), 2000),
+        ("problems on one line", "x } $abc } ".repeat(30_000), 374),
+        ("as many macros as mistakes in them", many("$NAME_%=1\n") + &many("x $NBME_%\n"), 3034),
+        ("one name", many("vrrp_instance V {\ninterface e\nvirtual_router_id 1\n}\n"), 5999),
+        ("one address", instance(&format!("virtual_ipaddress {{\n{}}}", "10.1.1.1\n".repeat(3000))), 2999),
+    ] {
+        let start = Instant::now();
+        let loaded = load_text(&text);
+        let rendered = loaded.report.render(false);
+        let took = start.elapsed();
+        assert_eq!(loaded.report.diagnostics().len(), problems, "{name}");
+        assert!(took < PATIENCE, "{name}: {took:?}");
+        // A problem shows its own lines and not those up to another one.
+        assert!(rendered.len() < 8 * (text.len() + 1024 * problems), "{name}: {} octets", rendered.len());
+    }
 }
