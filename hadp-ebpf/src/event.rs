@@ -1,5 +1,6 @@
 //! Events to the daemon: only what may change an election.
 
+use aya_log_ebpf::debug;
 use hadp_common::{
     addr::Address,
     event::{Event, EventKind, LIMIT_CONFLICT, LIMIT_REJECTED},
@@ -14,8 +15,16 @@ use crate::{
 };
 
 /// Writes an event to the ring buffer.
+///
+/// Logs what is rate-limited: never an advert, which may be told of each time.
 #[inline(never)]
 pub(crate) fn send(event: &Event) {
+    let (slot, addr) = (event.slot.cast_signed(), u32::from_be(event.addr.words()[3])); // NO_SLOT as -1
+    if event.kind == EventKind::Rejected as u8 {
+        debug!((), "slot {}: dropped an advert from {:i} for drop reason {}", slot, addr, event.reason);
+    } else if event.kind == EventKind::Conflict as u8 {
+        debug!((), "slot {}: {:i} is claimed by another station", slot, addr);
+    }
     match EVENTS.output(event, 0) {
         Ok(()) => count(Counter::EventSent),
         Err(_) => count(Counter::EventLost),

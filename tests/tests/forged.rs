@@ -5,7 +5,7 @@ use std::{net::Ipv4Addr, thread, time::Duration};
 use anyhow::{Result, ensure};
 use hadp_tests::{
     checks::{multicast, seal, transmit, v3_message, wait_owner},
-    lab::{Lan, Software, hadp_status},
+    lab::{Daemon, Lan, hadp_status},
 };
 
 const VIP: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 100);
@@ -19,15 +19,21 @@ fn winner(src: Ipv4Addr, ttl: u8, change: impl FnOnce(&mut Vec<u8>)) -> Result<V
     multicast(src, ttl, &message)
 }
 
+fn conf() -> String {
+    format!(
+        "vrrp_instance VI_1 {{\n interface eth0\n version 3\n virtual_router_id 55\n priority 100\n advert_int 0.05\n \
+         virtual_ipaddress {{\n {VIP}/16\n }}\n}}\n"
+    )
+}
+
+/// What the program in the kernel says of a dropped advert of the client.
+const DROPPED: &str = "slot 0: dropped an advert from 10.77.0.50 for drop reason";
+
 #[test]
 fn forged_adverts_are_counted_and_change_nothing() -> Result<()> {
     let lan = Lan::new(1)?;
     let [node] = lan.nodes() else { unreachable!() };
-    let conf = format!(
-        "vrrp_instance VI_1 {{\n interface eth0\n version 3\n virtual_router_id 55\n priority 100\n advert_int 0.05\n \
-         virtual_ipaddress {{\n {VIP}/16\n }}\n}}\n"
-    );
-    let daemon = Software::Hadp.start_with(node, &conf)?;
+    let daemon = Daemon::hadp_at(node, &conf(), "info")?;
     wait_owner(&lan, node, VIP, 5 * SECOND)?;
     let frames = [
         ("bad_ttl", winner(CLIENT, 254, |_| {})?),
@@ -79,11 +85,32 @@ fn forged_adverts_are_counted_and_change_nothing() -> Result<()> {
     assert_eq!(status["routers"][0]["state"], "Active");
     let log = daemon.log().text();
     ensure!(!log.contains("Active -> Backup"), "{log}");
+    ensure!(!log.contains(DROPPED), "told without being asked:\n{log}");
     ensure!(log.contains("bad_ttl") && log.contains("10.77.0.50"), "the log names no forger:\n{log}");
 
     // The same frame without a mistake does win: the test above could have failed.
     let genuine = winner(CLIENT, 255, |_| {})?;
     transmit(lan.client(), &[genuine])?;
     daemon.log().wait_for("Active -> Backup", SECOND)?;
+    Ok(())
+}
+
+#[test]
+fn at_debug_the_program_in_the_kernel_tells_of_a_forger_once() -> Result<()> {
+    let lan = Lan::new(1)?;
+    let [node] = lan.nodes() else { unreachable!() };
+    let daemon = Daemon::hadp_at(node, &conf(), "hadp::ebpf=debug,info")?;
+    wait_owner(&lan, node, VIP, 5 * SECOND)?;
+    let rounds = 100;
+    let forged = winner(CLIENT, 254, |_| {})?;
+    transmit(lan.client(), &vec![forged; rounds])?;
+    daemon.log().wait_for(DROPPED, SECOND)?;
+    thread::sleep(SECOND / 5);
+    assert_eq!(hadp_status(node)?["drops"]["bad_ttl"], rounds);
+    let log = daemon.log().text();
+    assert_eq!(log.matches(DROPPED).count(), 1, "{log}");
+
+    transmit(lan.client(), &[winner(CLIENT, 255, |_| {})?])?;
+    daemon.log().wait_for("slot 0: 10.77.0.50 is a new sender", SECOND)?;
     Ok(())
 }

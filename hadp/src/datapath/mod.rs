@@ -14,7 +14,7 @@ pub use tables::PlanError;
 #[cfg(feature = "daemon")]
 pub use xdp::{
     AttachError, Attached, BENCH_OBJECT, CleanupError, Election, EventRecord, Events, Mode, OpenError,
-    PinLock, ReadError, Xdp,
+    PinLock, ProgramLog, ReadError, Xdp,
 };
 
 use crate::{

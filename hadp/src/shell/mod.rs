@@ -20,6 +20,7 @@ mod interfaces;
 mod ledger;
 mod messages;
 mod placement;
+mod program_log;
 mod realtime;
 mod report;
 mod roster;

@@ -24,7 +24,7 @@ use super::{
     holdings,
     ledger::Ledger,
     messages::{Command, Notice},
-    report,
+    program_log, report,
     roster::Roster,
     start::{Paths, StartError, failed},
     virtual_macs::VirtualMacs,
@@ -159,6 +159,7 @@ impl Supervisor {
         let (commands, obeyed) = mpsc::unbounded_channel();
         let (told, notices) = mpsc::unbounded_channel();
         let mut datapath = Xdp::open(lock)?;
+        program_log::follow(&mut datapath);
         let election = match start_election(&mut datapath, obeyed, told) {
             Ok(election) => election,
             Err(error) => {

@@ -34,7 +34,11 @@ impl Software {
     ///
     /// When it is not installed or cannot be built or started.
     pub fn start(self, node: &Node, conf: &Path) -> Result<Daemon> {
-        let command = match self {
+        Ok(Daemon { software: self, process: node.spawn(self.command(node, conf)?)? })
+    }
+
+    fn command(self, node: &Node, conf: &Path) -> Result<Command> {
+        Ok(match self {
             Self::Hadp => {
                 let mut command = node.command(&hadp_binary()?.to_string_lossy())?;
                 command.arg("run").arg("-f").arg(conf);
@@ -46,8 +50,7 @@ impl Software {
                 command.args(["-n", "-l", "-D", "-P", "-f"]).arg(conf);
                 command
             }
-        };
-        Ok(Daemon { software: self, process: node.spawn(command)? })
+        })
     }
 
     /// Starts it on `node` with this configuration text.
@@ -84,6 +87,17 @@ impl Daemon {
     /// As [`Software::start`].
     pub fn hadp(node: &Node, conf: &Path) -> Result<Self> {
         Software::Hadp.start(node, conf)
+    }
+
+    /// Starts hadp on `node` with this configuration text, logging at `level`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Software::start`].
+    pub fn hadp_at(node: &Node, conf: &str, level: &str) -> Result<Self> {
+        let mut command = Software::Hadp.command(node, &node.write("daemon.conf", conf)?)?;
+        command.env("HADP_LOG", level);
+        Ok(Self { software: Software::Hadp, process: node.spawn(command)? })
     }
 
     /// Starts keepalived on `node`.

@@ -21,6 +21,7 @@ mod open;
 mod peers;
 mod pins;
 mod preflight;
+mod program_log;
 mod stats;
 mod sys;
 
@@ -30,4 +31,5 @@ pub use events::{EventRecord, Events};
 pub use object::BENCH_OBJECT;
 pub use open::{OpenError, Xdp};
 pub use pins::{CleanupError, PinLock};
+pub use program_log::ProgramLog;
 pub use stats::ReadError;

@@ -24,6 +24,7 @@ use super::{
     mapped::MappedArray,
     object::OBJECT,
     pins::{self, PinLock},
+    program_log,
 };
 use crate::dir_lock::DirLockError;
 
@@ -133,7 +134,10 @@ impl Xdp {
     pub fn open(lock: PinLock) -> Result<Self, OpenError> {
         let dir = lock.dir();
         pins::adopt_or_replace(dir)?;
-        let mut ebpf = EbpfLoader::new().load(OBJECT).map_err(|source| OpenError::Load(Box::new(source)))?;
+        let mut ebpf = EbpfLoader::new()
+            .override_global(aya_log::LEVEL, &program_log::level(), true)
+            .load(OBJECT)
+            .map_err(|source| OpenError::Load(Box::new(source)))?;
         load_program(&mut ebpf, "hadp")?;
         load_program(&mut ebpf, "clock")?;
         for (name, map) in ebpf.maps() {
