@@ -2,7 +2,6 @@
 
 use core::ptr::{read_volatile, write_volatile};
 
-use aya_log_ebpf::debug;
 use hadp_common::{
     addr::Address,
     event::{Event, EventKind},
@@ -40,7 +39,7 @@ pub(crate) fn record(frame: &Frame, slot: u32, vrid: u8, heard: &Heard) {
     let is_news = match find(peers, advert.addr) {
         Some(peer) => peer.update(&advert),
         None => {
-            insert(peers, slot, &advert);
+            insert(peers, &advert);
             true
         }
     };
@@ -146,20 +145,14 @@ fn find(peers: *mut Peers, addr: [u64; 2]) -> Option<Entry> {
 }
 
 /// Puts a new sender into a free entry, or in place of the one heard longest ago.
-///
-/// Logs only the former: of senders that somebody makes up, there may be one a packet.
 #[inline(never)]
-fn insert(peers: *mut Peers, slot: u32, advert: &Record) {
+fn insert(peers: *mut Peers, advert: &Record) {
     let mut oldest = Entry::new(peers, 0);
     for index in 1..PEERS_PER_ROUTER {
         let entry = Entry::new(peers, index);
         if entry.word(LAST_SEEN) < oldest.word(LAST_SEEN) {
             oldest = entry; // a free entry was last seen at 0
         }
-    }
-    if oldest.word(LAST_SEEN) == 0 {
-        let addr = u32::from_be((advert.addr[1] >> 32) as u32);
-        debug!((), "slot {}: {:i} is a new sender", slot, addr);
     }
     oldest.set(LAST_SEEN, 0);
     oldest.set(ADDR, advert.addr[0]);
