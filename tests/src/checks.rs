@@ -16,7 +16,7 @@ use hadp_common::wire::{
 
 use crate::{
     client::{ArpProber, Mac},
-    lab::{Lan, Node, wait_until},
+    lab::{Lan, Node, hadp_status, wait_until},
 };
 
 /// Returns a file of the test data.
@@ -43,6 +43,32 @@ pub fn wait_owner(lan: &Lan, owner: &Node, vip: Ipv4Addr, timeout: Duration) -> 
         }
         Ok(true)
     })
+}
+
+/// Returns the state of a node's first router, and why it is in Initialize.
+///
+/// # Errors
+///
+/// When the daemon does not answer.
+pub fn state(node: &Node) -> Result<(String, String)> {
+    let status = hadp_status(node)?;
+    let field = |name: &str| {
+        let value = status.pointer(&format!("/routers/0/{name}"));
+        value.and_then(serde_json::Value::as_str).unwrap_or_default().to_owned()
+    };
+    Ok((field("state"), field("cause")))
+}
+
+/// Waits until a node's first router is in a state, for a cause that contains `cause`.
+///
+/// # Errors
+///
+/// When that does not come about in time.
+pub fn wait_state(node: &Node, wanted: &str, cause: &str) -> Result<()> {
+    wait_until(&format!("{} is {wanted} {cause}", node.name()), Duration::from_secs(8), || {
+        Ok(state(node).is_ok_and(|(state, why)| state == wanted && why.contains(cause)))
+    })?;
+    Ok(())
 }
 
 /// Returns who answered for the address since `start`, one entry each time that changed.

@@ -11,9 +11,9 @@ use std::{
 use anyhow::{Result, ensure};
 use hadp_common::wire::{arp, ether};
 use hadp_tests::{
-    checks::{mac, multicast, transmit, v3_message, wait_owner},
+    checks::{mac, multicast, transmit, v3_message, wait_owner, wait_state},
     client::Prober,
-    lab::{Lan, Node, Software, hadp_status, wait_until},
+    lab::{Lan, Software},
 };
 
 const VIP: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 100);
@@ -37,14 +37,6 @@ fn conf(priority: u8, vip: &str, more: &str) -> String {
     )
 }
 
-fn wait_state(node: &Node, wanted: &str) -> Result<()> {
-    let state = |status: &serde_json::Value| status.pointer("/routers/0/state") == Some(&wanted.into());
-    wait_until(&format!("{} is {wanted}", node.name()), 8 * SECOND, || {
-        Ok(hadp_status(node).is_ok_and(|status| state(&status)))
-    })?;
-    Ok(())
-}
-
 #[test]
 fn a_second_sender_does_not_hide_the_active_router() -> Result<()> {
     let lan = Lan::new(2)?;
@@ -54,7 +46,7 @@ fn a_second_sender_does_not_hide_the_active_router() -> Result<()> {
     wait_owner(&lan, n1, VIP, 5 * SECOND)?;
     for preemption in ["", "nopreempt"] {
         let mut backup = Software::Hadp.start_with(n2, &conf(100, &vip, preemption))?;
-        wait_state(n2, "Backup")?;
+        wait_state(n2, "Backup", "")?;
         // A router of lower priority comes and goes: one advert, at many moments between two of the Active router.
         for _ in 0..12 {
             thread::sleep(Duration::from_millis(230));
@@ -62,7 +54,7 @@ fn a_second_sender_does_not_hide_the_active_router() -> Result<()> {
         }
         thread::sleep(2 * SECOND);
         ensure!(!backup.log().text().contains("-> Active"), "{}", backup.log().text());
-        wait_state(n2, "Backup")?;
+        wait_state(n2, "Backup", "")?;
         backup.stop()?;
     }
     Ok(())
@@ -74,7 +66,7 @@ fn the_address_owner_keeps_its_own_address() -> Result<()> {
     let [node] = lan.nodes() else { unreachable!() };
     let own = node.address();
     let mut daemon = Software::Hadp.start_with(node, &conf(255, &format!("{own}/16"), ""))?;
-    wait_state(node, "Active")?;
+    wait_state(node, "Active", "")?;
     ensure!(node.holds(own)?, "{}", daemon.log().text());
     lan.client().run(["arping", "-c", "1", "-w", "2", "-I", "eth0", &own.to_string()])?;
     daemon.stop()?;
@@ -110,7 +102,7 @@ fn a_claim_by_another_is_answered_at_once() -> Result<()> {
     // A malformed claim is nobody's.
     claim.truncate(ether::ETH_LEN + 12);
     transmit(&stranger, &[claim])?;
-    wait_state(node, "Active")
+    wait_state(node, "Active", "")
 }
 
 #[test]
@@ -129,7 +121,7 @@ fn a_new_mac_is_announced() -> Result<()> {
     ensure!(report.claims.iter().any(|claim| claim.mac == new), "not announced: {}", daemon.log().text());
     let served = report.probes.iter().rev().take(20).filter(|probe| probe.answered_by == Some(new)).count();
     ensure!(served > 10, "{served} of 20 answered by the new MAC");
-    wait_state(node, "Active")
+    wait_state(node, "Active", "")
 }
 
 #[test]
@@ -142,7 +134,7 @@ fn joining_and_leaving_a_bridge_is_no_loss() -> Result<()> {
     node.run(["ip", "link", "set", "eth0", "master", "br7"])?;
     node.run(["ip", "link", "set", "eth0", "nomaster"])?;
     thread::sleep(SECOND);
-    wait_state(node, "Active")?;
+    wait_state(node, "Active", "")?;
     ensure!(!daemon.log().text().contains("does not exist"), "{}", daemon.log().text());
     Ok(())
 }
@@ -156,7 +148,7 @@ fn a_unicast_source_that_goes_is_a_fault_until_it_returns() -> Result<()> {
     let daemon = Software::Hadp.start_with(node, &conf(100, &format!("{VIP}/16"), unicast))?;
     wait_owner(&lan, node, VIP, 5 * SECOND)?;
     node.run(["ip", "addr", "del", "10.77.1.1/16", "dev", "eth0"])?;
-    wait_state(node, "Initialize")?;
+    wait_state(node, "Initialize", "")?;
     ensure!(!node.holds(VIP)?, "{}", daemon.log().text());
     node.run(["ip", "addr", "add", "10.77.1.1/16", "dev", "eth0"])?;
     wait_owner(&lan, node, VIP, 8 * SECOND)?;

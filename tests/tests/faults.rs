@@ -11,9 +11,9 @@ use std::{
 
 use anyhow::{Result, ensure};
 use hadp_tests::{
-    checks::{data, mac, owners_since, wait_owner},
+    checks::{data, mac, owners_since, state, wait_owner, wait_state},
     client::ArpProber,
-    lab::{Lan, Node, Software, hadp_binary, hadp_status, wait_until},
+    lab::{Lan, Node, Software, hadp_binary, wait_until},
 };
 
 const VIP: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 100);
@@ -40,22 +40,6 @@ fn hadp(node: &Node, arguments: &[&str]) -> Result<Output> {
 
 fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
-}
-
-fn state(node: &Node) -> Result<(String, String)> {
-    let status = hadp_status(node)?;
-    let field = |name: &str| {
-        let value = status.pointer(&format!("/routers/0/{name}"));
-        value.and_then(serde_json::Value::as_str).unwrap_or_default().to_owned()
-    };
-    Ok((field("state"), field("cause")))
-}
-
-fn wait_state(node: &Node, wanted: &str, cause: &str) -> Result<()> {
-    wait_until(&format!("{wanted} {cause}"), 8 * SECOND, || {
-        Ok(state(node).is_ok_and(|(state, why)| state == wanted && why.contains(cause)))
-    })?;
-    Ok(())
 }
 
 #[test]
