@@ -15,6 +15,9 @@ pub enum EventKind {
     Conflict = 2,
     /// A malformed, forged or looped-back advert was dropped; at most one event a second and reason.
     Rejected = 3,
+    /// A BFD packet changed something of its session, or asks for an answer (Poll, Final); `slot` is the session's
+    /// index, and the packet is in `BFD_SESSIONS`.
+    Bfd = 4,
 }
 
 impl EventKind {
@@ -24,6 +27,7 @@ impl EventKind {
             1 => Some(Self::Advert),
             2 => Some(Self::Conflict),
             3 => Some(Self::Rejected),
+            4 => Some(Self::Bfd),
             _ => None,
         }
     }

@@ -13,19 +13,38 @@ pub const ROUTER_EXACT: u32 = 1 << 1;
 /// answered all the same.
 pub const ROUTER_NO_ACCEPT: u32 = 1 << 2;
 
+/// [`Router::flags`]: the owner never yields to an advert (priority 255, RFC 9568 §6.1): the datapath leaves its lease
+/// alone whatever it hears.
+pub const ROUTER_NO_YIELD: u32 = 1 << 3;
+
+/// The number of entries in `GUARDS`; entry 0 is never used.
+pub const MAX_GUARDS: u32 = 64;
+
+/// The value of `GUARDS[guard]` while no session of the guard is up: the lease counts alone.
+pub const GUARD_OPEN: u64 = u64::MAX;
+
 map_types! {
     /// The value of `ROUTERS[slot]`: one virtual router of this node.
     ///
     /// Ownership is a lease: the node acts as Active for this router only while the clock is below
-    /// [`lease_until_ns`](Self::lease_until_ns). Taking the router over, renewing it and giving it up are each
-    /// one aligned 8-octet store to that field, however many virtual addresses point to the slot.
+    /// [`lease_until_ns`](Self::lease_until_ns) and, where the router has a [`guard`](Self::guard), below
+    /// `GUARDS[guard]` too. Taking the router over, renewing it and giving it up are each one aligned 8-octet store to
+    /// the lease, however many virtual addresses point to the slot.
+    ///
+    /// The datapath revokes the lease by itself (stores 0, and a drain) when it hears a valid advert of a router of higher
+    /// rank; a renewal therefore compares and exchanges, and never replaces 0.
     #[derive(Default)]
-    pub struct Router[40] {
+    pub struct Router[56] {
         /// When ownership ends, in nanoseconds of CLOCK_MONOTONIC; 0 when this node does not own the router.
         pub lease_until_ns: u64,
+        /// Until when traffic to the virtual addresses is still admitted although this node no longer owns the router,
+        /// in the same clock: frames that were under way in a handover. Nothing is answered or claimed for it.
+        pub drain_until_ns: u64,
+        /// The entry of `GUARDS` that limits the lease, 0 for none.
+        pub guard: u32,
         /// Counts how often the slot was given to a virtual router.
         pub generation: u32,
-        /// [`ROUTER_VMAC`], [`ROUTER_EXACT`] and [`ROUTER_NO_ACCEPT`].
+        /// [`ROUTER_VMAC`], [`ROUTER_EXACT`], [`ROUTER_NO_ACCEPT`] and [`ROUTER_NO_YIELD`].
         pub flags: u32,
         /// The interface the router runs on; 0 for a free slot.
         pub ifindex: u32,
@@ -37,8 +56,10 @@ map_types! {
         pub vrid: u8,
         /// The address family, 4 or 6.
         pub family: u8,
+        /// The priority in this node's own adverts, to rank others against.
+        pub priority: u8,
         /// Reserved, 0.
-        pub reserved: [u8; 6],
+        pub reserved: [u8; 9],
     }
 }
 

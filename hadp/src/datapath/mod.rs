@@ -27,6 +27,21 @@ pub trait Datapath {
     /// Stores when this node's ownership of the router in `slot` ends: one aligned store, no system call.
     fn set_lease(&mut self, slot: Slot, until: Time);
 
+    /// Extends a lease, unless the datapath has revoked it in the meantime: then it stays revoked.
+    fn renew_lease(&mut self, slot: Slot, until: Time) -> Renewal;
+
+    /// Stores until when traffic is admitted after ownership has ended.
+    fn set_drain(&mut self, slot: Slot, until: Time);
+
     /// Appends the last advert of every sender heard for `slot` later than `after`, oldest first.
     fn heard_since(&self, slot: Slot, after: Time, out: &mut Vec<Heard>);
+}
+
+/// What became of a renewal.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Renewal {
+    /// The lease is extended.
+    Stored,
+    /// The datapath had revoked the lease: it heard a router of higher rank.
+    Revoked,
 }

@@ -6,7 +6,7 @@ use hadp_common::{addr::Family, key::UnicastPeer};
 
 use crate::{
     proto::Slot,
-    units::{Centis, Vrid},
+    units::{Centis, Priority, Vrid},
 };
 
 /// All routers of a node, as the datapath needs them.
@@ -35,6 +35,12 @@ pub struct PlannedRouter {
     pub virtual_mac: bool,
     /// Whether packets to the addresses are passed up where this node owns them (RFC 9568 §6.1, Accept_Mode).
     pub accept: bool,
+    /// The priority in its adverts: one of higher rank, heard by the owner, ends the lease in the datapath.
+    pub priority: Priority,
+    /// Whether it yields to a higher rank; the address owner does not.
+    pub yields: bool,
+    /// The entry of `GUARDS` that limits its lease, 0 for none.
+    pub guard: u32,
     /// How long its lease still runs, at the least, when it is renewed in time.
     pub lease_left: Duration,
     /// What a valid advert must carry.

@@ -1,6 +1,6 @@
 //! A whole configuration, validated.
 
-use super::Router;
+use super::{BfdInstance, OnDaemonDeath, Realtime, Router};
 
 /// What one keepalived.conf describes.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -9,6 +9,8 @@ pub struct Config {
     pub global: Global,
     /// The `vrrp_instance` blocks, in the file's order; names, and (interface, family, VRID), are unique.
     pub routers: Vec<Router>,
+    /// The `bfd_instance` blocks, in the file's order.
+    pub bfd: Vec<BfdInstance>,
 }
 
 /// What concerns the whole node.
@@ -18,6 +20,12 @@ pub struct Global {
     pub router_id: Option<String>,
     /// `xdp_mode`, hadp's own keyword.
     pub xdp_mode: XdpMode,
+    /// `on_daemon_death`, hadp's own keyword.
+    pub on_daemon_death: OnDaemonDeath,
+    /// How the election thread is scheduled: `vrrp_*`.
+    pub election: Realtime,
+    /// How the thread that sends BFD packets is scheduled: `bfd_*`.
+    pub bfd: Realtime,
 }
 
 /// How XDP programs are attached.

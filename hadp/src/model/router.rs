@@ -4,7 +4,7 @@ use std::{net::IpAddr, time::Duration};
 
 use hadp_common::{addr::Family, wire::vrrp::ChecksumMode};
 
-use super::{Announce, Vip};
+use super::{Announce, FastFailover, Track, Vip};
 use crate::units::{Centis, Priority, Vrid};
 
 /// A virtual router of this node.
@@ -47,6 +47,10 @@ pub struct Router {
     pub accept: bool,
     /// The announcement schedule.
     pub announce: Announce,
+    /// `track_interface` and `track_bfd`.
+    pub tracks: Vec<Track>,
+    /// `fast_failover`.
+    pub fast_failover: Option<FastFailover>,
     /// `virtual_ipaddress`: the addresses in the adverts, 1..=255 of the router's family.
     pub vips: Vec<Vip>,
     /// `virtual_ipaddress_excluded`: addresses that move with the router without being in its adverts.

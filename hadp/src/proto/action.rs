@@ -15,6 +15,16 @@ pub enum Action {
         /// The end of the lease.
         until: Time,
     },
+    /// Extend a lease that the datapath still has; where it has revoked it, store nothing and report `Revoked`.
+    RenewLease {
+        /// The new end of the lease.
+        until: Time,
+    },
+    /// Store until when traffic is still admitted after ownership ended; [`Time::ZERO`] ends that.
+    Drain {
+        /// The end.
+        until: Time,
+    },
     /// Send an advert with this priority, and, unless that is 0, report `AdvertSent` or `AdvertFailed`.
     SendAdvert {
         /// 0 resigns.

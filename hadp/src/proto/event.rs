@@ -1,8 +1,8 @@
 //! What happens to a router.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, time::Duration};
 
-use crate::units::{Centis, Time};
+use crate::units::{Centis, Priority, Time};
 
 /// Something that happened, told to [`Router::handle`](super::Router::handle).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -31,6 +31,30 @@ pub enum Event {
     },
     /// An advert with a priority above 0 did not leave.
     AdvertFailed,
+    /// The operator wants another router to be Active (`hadp failover`): hand over, and do not preempt until that one is
+    /// gone. Nobody there to take over: stay Active.
+    Resign,
+    /// Another daemon left this router with a lease that still runs: go on as Active, without a transition. In any state but
+    /// Initialize it is a no-op.
+    Resume {
+        /// The address adverts are sent from.
+        source: IpAddr,
+        /// When that lease ends.
+        lease: Time,
+    },
+    /// BFD found the router at `from` dead: if it is the Active router that this one follows, that acts as
+    /// Active_Down_Timer's expiry, after `wait`.
+    ActiveDown {
+        /// The address of its adverts.
+        from: IpAddr,
+        /// How long to let Backups of higher priority go first.
+        wait: Duration,
+    },
+    /// The lease is gone although it has not run out: the datapath heard a router of higher rank and revoked it, or the
+    /// guard (the promise of BFD packets that `fast_failover` rests on) has lapsed.
+    Revoked,
+    /// The priority has changed, because of what is tracked. Never to or from 255.
+    Priority(Priority),
     /// A deadline may have passed; before [`next_deadline`](super::Router::next_deadline) it is a no-op.
     Timeout,
 }
@@ -79,6 +103,9 @@ pub enum Cause {
     /// The datapath could not be attached to the interface.
     #[error("datapath is not attached to the interface")]
     NoDatapath,
+    /// A tracked object has failed.
+    #[error("a tracked object has failed")]
+    Tracked,
     /// The daemon stops, or the router left the configuration.
     #[error("shut down")]
     Stopped,
@@ -89,7 +116,7 @@ impl Cause {
     pub const fn is_link(self) -> bool {
         match self {
             Self::NoInterface | Self::LinkDown | Self::NoSource | Self::NoDatapath => true,
-            Self::NotStarted | Self::Stopped => false,
+            Self::NotStarted | Self::Tracked | Self::Stopped => false,
         }
     }
 }

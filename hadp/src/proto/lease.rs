@@ -58,6 +58,11 @@ impl Router {
             | Event::Shutdown
             | Event::Advert(_)
             | Event::AdvertFailed
+            | Event::Resign
+            | Event::Resume { .. }
+            | Event::ActiveDown { .. }
+            | Event::Revoked
+            | Event::Priority(_)
             | Event::Timeout => false,
         }
     }

@@ -8,6 +8,7 @@ mod action;
 mod active;
 mod announce;
 mod backup;
+pub mod bfd;
 mod config;
 mod event;
 mod handover;

@@ -75,7 +75,15 @@ impl Router {
             (State::Initialize { cause }, Event::Shutdown) => self.shutdown_in_initialize(now, cause, out),
             (
                 State::Initialize { .. },
-                Event::Advert(_) | Event::AdvertSent { .. } | Event::AdvertFailed | Event::Timeout,
+                Event::Advert(_)
+                | Event::AdvertSent { .. }
+                | Event::AdvertFailed
+                | Event::Timeout
+                | Event::Resign
+                | Event::Resume { .. }
+                | Event::ActiveDown { .. }
+                | Event::Revoked
+                | Event::Priority(_),
             ) => {}
 
             (State::Backup { .. }, Event::Startup { source }) => self.source = Some(source),
@@ -89,7 +97,17 @@ impl Router {
             (State::Backup { active_down }, Event::Timeout) if now >= active_down => {
                 self.take_over(now, self.outlook, out);
             }
-            (State::Backup { .. }, Event::AdvertSent { .. } | Event::AdvertFailed | Event::Timeout) => {}
+            (
+                State::Backup { .. },
+                Event::AdvertSent { .. }
+                | Event::AdvertFailed
+                | Event::Timeout
+                | Event::Resign
+                | Event::Resume { .. }
+                | Event::ActiveDown { .. }
+                | Event::Revoked
+                | Event::Priority(_),
+            ) => {}
 
             (State::Active { lease, .. }, Event::Startup { source }) => {
                 self.restart_in_active(now, lease, source, out);
@@ -108,7 +126,15 @@ impl Router {
                 self.renew(now, next_advert, lease, at, out);
             }
             // The lease runs out unless a later advert leaves.
-            (State::Active { .. }, Event::AdvertFailed) => {}
+            (
+                State::Active { .. },
+                Event::AdvertFailed
+                | Event::Resign
+                | Event::Resume { .. }
+                | Event::ActiveDown { .. }
+                | Event::Revoked
+                | Event::Priority(_),
+            ) => {}
             (State::Active { next_advert, lease }, Event::Timeout) => {
                 self.timeout_in_active(now, next_advert, lease, out);
             }
@@ -126,7 +152,17 @@ impl Router {
             (State::Resigning { next, .. }, Event::Advert(heard)) => {
                 self.advert_in_resigning(now, next, heard, out);
             }
-            (State::Resigning { .. }, Event::AdvertSent { .. } | Event::AdvertFailed | Event::Timeout) => {}
+            (
+                State::Resigning { .. },
+                Event::AdvertSent { .. }
+                | Event::AdvertFailed
+                | Event::Timeout
+                | Event::Resign
+                | Event::Resume { .. }
+                | Event::ActiveDown { .. }
+                | Event::Revoked
+                | Event::Priority(_),
+            ) => {}
         }
     }
 

@@ -36,6 +36,11 @@ impl Router {
             | Event::Startup { .. }
             | Event::Fault(_)
             | Event::Shutdown
+            | Event::Resign
+            | Event::Resume { .. }
+            | Event::ActiveDown { .. }
+            | Event::Revoked
+            | Event::Priority(_)
             | Event::Advert(_) => {
                 if self.takeover.is_some() {
                     self.abandon(now, out);

@@ -22,7 +22,7 @@ use super::{
     voice::{Failure, Voice},
 };
 use crate::{
-    datapath::{Datapath, EventRecord, Events},
+    datapath::{Datapath, EventRecord, Events, Renewal},
     proto::{Action, Cause, Event, Heard, Node, Router, Slot, State},
     units::Time,
 };
@@ -135,6 +135,7 @@ impl<D: Datapath> Driver<D> {
             EventRecord::Rejected { ifindex, from, mac, vrid, reason, .. } => {
                 self.tell(Notice::Rejected { ifindex, from, mac, vrid, reason });
             }
+            EventRecord::Bfd { .. } => {}
         })
     }
 
@@ -198,6 +199,10 @@ impl<D: Datapath> Driver<D> {
                     self.voice.hush(slot);
                 }
             }
+            Action::RenewLease { until } => {
+                let _: Renewal = self.datapath.renew_lease(slot, until);
+            }
+            Action::Drain { until } => self.datapath.set_drain(slot, until),
             Action::SendAdvert { priority } => self.advertise(slot, priority, actions),
             Action::Announce { vips, rounds } => self.voice.announce(slot, vips, rounds),
             Action::AcquireVips => self.tell(Notice::AcquireVips(slot)),

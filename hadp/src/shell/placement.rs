@@ -138,6 +138,9 @@ pub(crate) fn plan(slot: Slot, router: &Router, site: &Site) -> PlannedRouter {
         virtual_mac: router.virtual_mac,
         // The owner accepts in any case (RFC 9568 §6.4.3).
         accept: router.accept || router.priority == Priority::OWNER,
+        priority: router.priority,
+        yields: router.priority != Priority::OWNER,
+        guard: 0,
         lease_left: Config::from(router).lease_left(),
         advert: AdvertFilter {
             version: router.version.number(),

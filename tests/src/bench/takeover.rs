@@ -16,7 +16,7 @@ use hadp::{
     net::packet::{BATCH, Frame, PacketSocket},
     proto::Slot,
     shell::clock,
-    units::{Time, Vrid},
+    units::{Priority, Time, Vrid},
 };
 use hadp_common::wire::{arp, ether};
 use nix::net::if_::if_nametoindex;
@@ -137,6 +137,9 @@ fn open(node: &Node) -> Result<Pinned> {
             link_mac: node.mac(),
             virtual_mac: false,
             accept: true,
+            priority: Priority::new(100).context("no priority")?,
+            yields: true,
+            guard: 0,
             lease_left: Duration::from_secs(2),
             advert: AdvertFilter {
                 version: 3,

@@ -8,7 +8,7 @@ use std::{
 use hadp::{
     datapath::{AdvertFilter, PlannedRouter, PlannedVip},
     proto::Slot,
-    units::{Centis, Vrid},
+    units::{Centis, Priority, Vrid},
 };
 use hadp_common::{addr::Family, router::virtual_mac, wire::vrrp::GROUP_V4};
 
@@ -36,6 +36,9 @@ pub fn router(index: u32, vrid: u8, vips: &[Ipv4Addr]) -> PlannedRouter {
         link_mac: OWN_MAC,
         virtual_mac: false,
         accept: true,
+        priority: Priority::new(100).expect("the priority is not 0"),
+        yields: true,
+        guard: 0,
         lease_left: Duration::from_secs(2),
         advert: AdvertFilter {
             version: 3,

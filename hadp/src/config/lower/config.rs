@@ -30,5 +30,5 @@ pub(in crate::config) fn lower(nodes: &[Node], problems: &mut Problems) -> Confi
             draft.finish(&defaults, &mut Unique::default(), problems);
         }
     }
-    Config { global: defaults.global, routers }
+    Config { global: defaults.global, routers, bfd: Vec::new() }
 }

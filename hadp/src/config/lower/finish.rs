@@ -76,6 +76,8 @@ impl Draft<'_> {
             virtual_mac: self.virtual_mac,
             accept: self.accept,
             announce: self.schedule.over(&defaults.schedule, defaults.min_garp),
+            tracks: Vec::new(),
+            fast_failover: None,
             vips: vips.into_iter().map(model).collect(),
             excluded_vips: excluded.into_iter().map(model).collect(),
         })

@@ -58,13 +58,16 @@ fn base(vrid: u8, priority: u8, state: InitialState, vips: Vec<Vip>) -> Router {
         virtual_mac: false,
         accept: true,
         announce: Announce::default(),
+        tracks: Vec::new(),
+        fast_failover: None,
         vips,
         excluded_vips: Vec::new(),
     }
 }
 
 fn config(router_id: &str, routers: Vec<Router>) -> Config {
-    Config { global: Global { router_id: Some(router_id.into()), xdp_mode: XdpMode::Auto }, routers }
+    let global = Global { router_id: Some(router_id.into()), xdp_mode: XdpMode::Auto, ..Global::default() };
+    Config { global, routers, bfd: Vec::new() }
 }
 
 #[test]

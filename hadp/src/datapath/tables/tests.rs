@@ -4,7 +4,10 @@ use hadp_common::{addr::Family, router::MAX_ROUTERS, vip::MAX_VIPS};
 use proptest::prelude::*;
 
 use super::{super::*, *};
-use crate::{proto::Slot, units::Vrid};
+use crate::{
+    proto::Slot,
+    units::{Priority, Vrid},
+};
 
 fn router(slot: u32, ifindex: u32, vrid: u8, addrs: &[u32]) -> PlannedRouter {
     let vip = |addr: &u32| PlannedVip { addr: Ipv4Addr::from_bits(*addr).into(), ifindex };
@@ -17,6 +20,9 @@ fn router(slot: u32, ifindex: u32, vrid: u8, addrs: &[u32]) -> PlannedRouter {
         link_mac: [2; 6],
         virtual_mac: false,
         accept: true,
+        priority: Priority::new(100).unwrap(),
+        yields: true,
+        guard: 0,
         lease_left: Duration::from_secs(2),
         advert: AdvertFilter {
             version: 3,

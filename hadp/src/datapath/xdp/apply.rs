@@ -5,12 +5,12 @@ use std::{mem::offset_of, sync::atomic::Ordering, time::Duration};
 use bytemuck::Pod;
 use hadp_common::{
     key::{ADVERT_KEYS_LEN, UnicastPeer, UnicastPeers},
-    router::{MAX_ROUTERS, ROUTER_EXACT, ROUTER_NO_ACCEPT, ROUTER_VMAC, Router},
+    router::{MAX_ROUTERS, ROUTER_EXACT, ROUTER_NO_ACCEPT, ROUTER_NO_YIELD, ROUTER_VMAC, Router},
     settings::Settings,
     vip::VIPS_LEN,
 };
 
-use super::{election::LEASE, mapped::MappedArray, open::Xdp};
+use super::{election::DRAIN, mapped::MappedArray, open::Xdp};
 use crate::{
     datapath::{Plan, PlanError, PlannedRouter, tables::Tables},
     units::Time,
@@ -64,7 +64,7 @@ impl Xdp {
         in_use.filter(|(slot, now)| now.ifindex != 0 && !stays(*slot, now)).map(|(slot, _)| slot).collect()
     }
 
-    /// Writes a router into its slot, all but the lease, and returns the slot if it is new there.
+    /// Writes a router into its slot, all but the lease and the drain, and returns the slot if it is new there.
     fn write_router(&self, router: &PlannedRouter) -> Option<u32> {
         let slot = router.slot.index();
         let entry = self.maps.routers.entry(slot)?;
@@ -74,9 +74,10 @@ impl Xdp {
         let is_new = identity(&now) != identity(&next);
         next.generation = now.generation.wrapping_add(u32::from(is_new));
         if is_new {
-            entry.set_word(LEASE, 0, Ordering::Release);
+            self.election.store_lease(slot, Time::ZERO);
+            entry.set_word(DRAIN, 0, Ordering::Release);
         }
-        entry.store_from(LEASE + 1, &next);
+        entry.store_from(DRAIN + 1, &next);
         self.election.fingerprints.set(router.slot, router.advert.addresses_hash);
         self.maps.unicast_peers.store(slot, &senders(router));
         is_new.then_some(slot)
@@ -98,7 +99,8 @@ impl Xdp {
     fn free(&self, slot: u32) {
         let Some(entry) = self.maps.routers.entry(slot) else { return };
         let now: Router = entry.load();
-        entry.store_from(LEASE + 1, &Router { generation: now.generation, ..Router::default() });
+        entry.set_word(DRAIN, 0, Ordering::Release);
+        entry.store_from(DRAIN + 1, &Router { generation: now.generation, ..Router::default() });
         self.maps.unicast_peers.store(slot, &UnicastPeers::default());
     }
 }
@@ -114,14 +116,16 @@ fn fill<T: Pod>(map: &MappedArray<T>, first: u32, half: &[T]) {
 /// may be two ticks ahead; the rest is for a renewal that comes late.
 const TICKS_LEFT: u32 = 4;
 
-/// Returns a router's value, without lease and generation.
+/// Returns a router's value, without lease, drain and generation.
 fn planned(router: &PlannedRouter, tick_ns: u64) -> Router {
     let virtual_mac = if router.virtual_mac { ROUTER_VMAC } else { 0 };
     let no_accept = if router.accept { 0 } else { ROUTER_NO_ACCEPT };
     let short = router.lease_left < TICKS_LEFT * Duration::from_nanos(tick_ns);
     let exact = if short { ROUTER_EXACT } else { 0 };
     Router {
-        flags: virtual_mac | no_accept | exact,
+        flags: virtual_mac | no_accept | exact | if router.yields { 0 } else { ROUTER_NO_YIELD },
+        guard: router.guard,
+        priority: router.priority.get(),
         ifindex: router.ifindex,
         mac: router.mac,
         link_mac: router.link_mac,

@@ -13,7 +13,7 @@ use super::{
     peers::Fingerprints,
 };
 use crate::{
-    datapath::Datapath,
+    datapath::{Datapath, Renewal},
     proto::{Heard, Slot},
     units::Time,
 };
@@ -21,6 +21,7 @@ use crate::{
 // The words of a `Router`: the lease has the first one to itself.
 pub(super) const LEASE: usize = offset_of!(Router, lease_until_ns) / 8;
 const _: () = assert!(LEASE == 0);
+pub(super) const DRAIN: usize = offset_of!(Router, drain_until_ns) / 8;
 
 /// Leases to store and senders to read, through memory that the kernel shares: no lock, no system call.
 #[derive(Clone)]
@@ -49,6 +50,18 @@ impl Datapath for Election {
         self.store_lease(slot.index(), until);
     }
 
+    fn renew_lease(&mut self, slot: Slot, until: Time) -> Renewal {
+        let Some(entry) = self.routers.entry(slot.index()) else { return Renewal::Revoked };
+        let renewed = entry.update_word(LEASE, |lease| (lease != 0).then_some(until.as_nanos()));
+        if renewed { Renewal::Stored } else { Renewal::Revoked }
+    }
+
+    fn set_drain(&mut self, slot: Slot, until: Time) {
+        if let Some(entry) = self.routers.entry(slot.index()) {
+            entry.set_word(DRAIN, until.as_nanos(), Ordering::Release);
+        }
+    }
+
     fn heard_since(&self, slot: Slot, after: Time, out: &mut Vec<Heard>) {
         self.append_heard(slot, after, out);
     }
@@ -64,6 +77,14 @@ impl Xdp {
 impl Datapath for Xdp {
     fn set_lease(&mut self, slot: Slot, until: Time) {
         self.election.set_lease(slot, until);
+    }
+
+    fn renew_lease(&mut self, slot: Slot, until: Time) -> Renewal {
+        self.election.renew_lease(slot, until)
+    }
+
+    fn set_drain(&mut self, slot: Slot, until: Time) {
+        self.election.set_drain(slot, until);
     }
 
     fn heard_since(&self, slot: Slot, after: Time, out: &mut Vec<Heard>) {

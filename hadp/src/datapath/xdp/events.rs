@@ -13,7 +13,7 @@ use hadp_common::{
 
 use super::{open::Xdp, peers::Fingerprints};
 use crate::{
-    proto::{Heard, Slot},
+    proto::{Heard, Slot, bfd::SessionId},
     units::{Centis, Time},
 };
 
@@ -63,6 +63,13 @@ pub enum EventRecord {
         vrid: u8,
         /// Why it was dropped.
         reason: DropReason,
+    },
+    /// A BFD packet that changes something, or polls, arrived: the session's last one, which may be a later one already.
+    Bfd {
+        /// Its session.
+        session: SessionId,
+        /// When the event was sent.
+        at: Time,
     },
 }
 
@@ -144,6 +151,7 @@ fn decode(event: Event, fingerprints: &Fingerprints) -> Option<EventRecord> {
             let reason = DropReason::from_index(reason)?;
             Some(EventRecord::Rejected { slot, ifindex, at, from: addr.into(), mac, vrid, reason })
         }
+        EventKind::Bfd => Some(EventRecord::Bfd { session: SessionId::new(slot)?, at }),
     }
 }
 

@@ -77,6 +77,13 @@ impl Entry<'_> {
         }
     }
 
+    /// Replaces the word `index` by what `next` makes of it, in one atomic exchange; false, and nothing stored, where that
+    /// is `None`.
+    pub(super) fn update_word(&self, index: usize, next: impl FnMut(u64) -> Option<u64>) -> bool {
+        let Some(word) = self.0.get(index) else { return false };
+        word.fetch_update(Ordering::AcqRel, Ordering::Acquire, next).is_ok()
+    }
+
     /// Returns the value whose first word is `first`; it may mix the words of two concurrent stores.
     pub(super) fn load_at<T: Pod>(&self, first: usize) -> T {
         let mut value = T::zeroed();

@@ -41,6 +41,8 @@ fn router(version: Version, interval: u16, delivery: Delivery) -> Router {
         virtual_mac: false,
         accept: true,
         announce: Announce::default(),
+        tracks: Vec::new(),
+        fast_failover: None,
         vips: vec![vip(100), vip(101)],
         excluded_vips: vec![vip(102)],
     }

@@ -32,6 +32,8 @@ fn announced(router: &mut Router, end: u64) -> Vec<(u128, usize, usize, u32)> {
     let announcements = log.into_iter().filter_map(|(at, action)| match action {
         Action::Announce { vips, rounds } => Some((at.since(T0).as_millis(), vips.start, vips.end, rounds)),
         Action::SetLease { .. }
+        | Action::RenewLease { .. }
+        | Action::Drain { .. }
         | Action::SendAdvert { .. }
         | Action::AcquireVips
         | Action::ReleaseVips

@@ -289,7 +289,10 @@ impl World {
             next += 1;
             self.trace.push((self.now, host, action.clone()));
             match action {
-                Action::SetLease { until } => self.hosts[host].set_lease(self.now, until),
+                Action::SetLease { until } | Action::RenewLease { until } => {
+                    self.hosts[host].set_lease(self.now, until)
+                }
+                Action::Drain { .. } => {}
                 Action::SendAdvert { priority } => {
                     let answer = self.send(host, priority);
                     if priority > 0 {

@@ -1,0 +1,60 @@
+//! `BFD_KEYS` and `BFD_SESSIONS`: whom this node watches by BFD (RFC 5880), and when each was last heard.
+
+use crate::{addr::Address, macros::map_types};
+
+/// The number of entries in `BFD_KEYS` and `BFD_SESSIONS`. The index of a session is the low octet of its local
+/// discriminator; entry 0 is never used, since no discriminator may be 0 (RFC 5880 §6.8.1).
+pub const MAX_BFD_SESSIONS: u32 = 256;
+
+/// [`BfdKey::flags`]: the session runs over several hops, on port 4784 (RFC 5883).
+pub const BFD_MULTIHOP: u8 = 1 << 0;
+/// [`BfdKey::flags`]: packets must be authenticated, which the daemon does: the datapath passes them on unrecorded.
+pub const BFD_AUTHENTICATED: u8 = 1 << 1;
+
+map_types! {
+    /// The value of `BFD_KEYS[index]`, written by the daemon: what a packet of this session must carry. An entry with
+    /// `discriminator` 0 is free.
+    #[derive(Default)]
+    pub struct BfdKey[48] {
+        /// The local discriminator, which packets carry as Your Discriminator once the neighbour knows it.
+        pub discriminator: u32,
+        /// The interface packets must arrive on; 0 for any, which multihop sessions need.
+        pub ifindex: u32,
+        /// The neighbour's address: the source of its packets.
+        pub remote: Address,
+        /// This node's address, the destination of the neighbour's packets; unspecified for any of its addresses.
+        pub local: Address,
+        /// The smallest TTL or hop limit accepted: 255 on a single hop (RFC 5881 §5).
+        pub min_ttl: u8,
+        /// [`BFD_MULTIHOP`] and [`BFD_AUTHENTICATED`].
+        pub flags: u8,
+        /// Reserved, 0.
+        pub reserved: [u8; 6],
+    }
+
+    /// The value of `BFD_SESSIONS[index]`, written by the datapath (by the daemon where packets are authenticated): the
+    /// last valid packet of the neighbour.
+    #[derive(Default)]
+    pub struct BfdSession[40] {
+        /// When it arrived, in nanoseconds of CLOCK_MONOTONIC; 0 before the first.
+        pub last_seen_ns: u64,
+        /// How many valid packets have arrived.
+        pub packets: u64,
+        /// Its My Discriminator.
+        pub remote_discriminator: u32,
+        /// Its Your Discriminator: 0 until the neighbour has heard this node.
+        pub your_discriminator: u32,
+        /// Its Desired Min TX Interval, in microseconds.
+        pub desired_min_tx_us: u32,
+        /// Its Required Min RX Interval, in microseconds.
+        pub required_min_rx_us: u32,
+        /// Its first octet: version and diagnostic.
+        pub version_diag: u8,
+        /// Its second octet: state and flags (P F C A D M).
+        pub state_flags: u8,
+        /// Its Detect Mult.
+        pub multiplier: u8,
+        /// Reserved, 0.
+        pub reserved: [u8; 5],
+    }
+}

@@ -1,0 +1,53 @@
+//! What a session orders.
+
+use std::time::Duration;
+
+use hadp_common::wire::bfd::{Control, SessionState};
+
+/// An order to the shell, to be carried out in the order given.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Action {
+    /// From now on send this; it replaces what was sent before. `None` stops sending.
+    Transmit(Option<Transmission>),
+    /// Send one packet at once, beside those at their pace: a Final in answer to a Poll, or a change of state that must not
+    /// wait.
+    SendNow(Control),
+    /// The state changed.
+    Changed {
+        /// The state before.
+        from: SessionState,
+        /// The state after.
+        to: SessionState,
+        /// Why.
+        diag: Diag,
+    },
+}
+
+/// What the sending thread sends for a session until told otherwise.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Transmission {
+    /// The packet.
+    pub control: Control,
+    /// The interval before jitter (RFC 5880 §6.8.7): the thread takes 0-25 % off each, 10-25 % with multiplier 1.
+    pub every: Duration,
+    /// How long after a packet from here the neighbour waits before it takes this node for dead; `None` while it cannot be
+    /// waiting. Guards are renewed to *sent + this - margin* while it is there.
+    pub detected_after: Option<Duration>,
+}
+
+/// Diag: why a session went down (RFC 5880 §4.1).
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[repr(u8)]
+pub enum Diag {
+    /// No Diagnostic.
+    #[default]
+    None = 0,
+    /// Control Detection Time Expired: the neighbour has fallen silent.
+    DetectionTimeExpired = 1,
+    /// Neighbor Signaled Session Down: it is alive, and does not hear this node, or was told to go down.
+    NeighborSignaledDown = 3,
+    /// Path Down.
+    PathDown = 5,
+    /// Administratively Down.
+    AdministrativelyDown = 7,
+}
