@@ -26,7 +26,7 @@ pub struct BfdInstance {
     /// `ttl` / `hoplimit`: of sent packets; 255 by default.
     pub ttl: u8,
     /// The smallest TTL accepted: `ttl` - `max_hops`, which is 255 unless either is given (RFC 5881 §5); 0, which accepts
-    /// any, with `max_hops 255`, and over several hops without `max_hops`.
+    /// any, over several hops without `max_hops`.
     pub min_ttl: u8,
     /// `multihop`: port 4784 (RFC 5883) instead of 3784.
     pub multihop: bool,

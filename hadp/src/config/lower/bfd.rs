@@ -37,7 +37,7 @@ pub(super) struct Draft<'a> {
     multiplier: u8,
     passive: bool,
     ttl: u8,
-    max_hops: Option<u8>,
+    max_hops: Option<Given<u8>>,
     multihop: bool,
     auth: Option<BfdAuth>,
     /// `weight`: the default of the entries that track it.
@@ -119,7 +119,10 @@ impl<'a> Draft<'a> {
                 self.multiplier = octet(keyword, word, 1..=255, problems).unwrap_or(self.multiplier);
             }
             "ttl" | "hoplimit" => self.ttl = octet(keyword, word, 1..=255, problems).unwrap_or(self.ttl),
-            "max_hops" => self.max_hops = octet(keyword, word, 0..=255, problems),
+            "max_hops" => {
+                let hops = octet(keyword, word, 0..=255, problems);
+                self.max_hops = hops.map(|value| Given { value, span: word.span });
+            }
             "auth_sha1" => self.auth = bfd_auth::read(node, problems),
             "weight" => {
                 self.weight = Weight {
@@ -152,6 +155,7 @@ impl<'a> Draft<'a> {
             ends(neighbor.value, source, problems);
         }
         let interface = self.interface(neighbor, problems);
+        let min_ttl = self.min_ttl(problems);
         Some(BfdInstance {
             name: self.name.text.clone(),
             neighbor: neighbor.value,
@@ -163,14 +167,23 @@ impl<'a> Draft<'a> {
             multiplier: self.multiplier,
             passive: self.passive,
             ttl: self.ttl,
-            min_ttl: match (self.multihop, self.max_hops) {
-                // keepalived's way to say that nothing is checked; and over several hops there is nothing to expect.
-                (_, Some(u8::MAX)) | (true, None) => 0,
-                (_, hops) => self.ttl.saturating_sub(hops.unwrap_or(0)),
-            },
+            min_ttl,
             multihop: self.multihop,
             auth: self.auth,
         })
+    }
+
+    /// Returns the smallest TTL accepted.
+    fn min_ttl(&self, problems: &mut Problems) -> u8 {
+        let Some(hops) = self.max_hops else {
+            // How many hops there are is not known.
+            return if self.multihop { 0 } else { self.ttl };
+        };
+        if hops.value > self.ttl {
+            let message = format!("max_hops {} is more than ttl {}", hops.value, self.ttl);
+            problems.warning(hops.span, message).label(format!("taken for {}", self.ttl));
+        }
+        self.ttl.saturating_sub(hops.value)
     }
 
     fn interface(&self, neighbor: Given<IpAddr>, problems: &mut Problems) -> Option<String> {

@@ -89,7 +89,7 @@ fn how_far_a_packet_may_have_come() {
         ("max_hops 3", 255, 252),
         ("max_hops 255", 255, 0),
         ("ttl 64", 64, 64),
-        ("ttl 64\nmax_hops 100", 64, 0),
+        ("ttl 64\nmax_hops 64", 64, 0),
         ("multihop", 255, 0),
         ("multihop\nmax_hops 5", 255, 250),
     ] {
@@ -172,6 +172,7 @@ fn statements_of_a_session() {
         ("ttl 0", &["2:5 error ttl 0 is out of range"]),
         ("hoplimit 256", &["2:10 error hoplimit 256 is out of range"]),
         ("max_hops 256", &["2:10 error max_hops 256 is out of range"]),
+        ("max_hops 65\nttl 64", &["2:10 warning max_hops 65 is more than ttl 64"]),
         ("max_hops -1", &["2:10 error max_hops takes a whole number, not `-1`"]),
         ("multihop perhaps", &["2:10 error multihop takes on or off, not `perhaps`"]),
         ("weight 254", &["2:8 error weight 254 is out of range"]),
@@ -309,6 +310,24 @@ fn what_is_said_of_the_sessions_that_are_there() {
         lines(&load_text(&slow)),
         ["7:1 warning BFD takes 50 ms to detect a failure, VRRP's own timers 30 ms"]
     );
+}
+
+#[test]
+fn a_session_as_slow_as_the_timers_is_of_no_use() {
+    let with = |multiplier: u8| {
+        let fast = instance("version 3\nadvert_int 0.01\nfast_failover B");
+        lines(&load_text(&format!("{fast}{}", session(&format!("multiplier {multiplier}"))))).len()
+    };
+    assert_eq!([with(2), with(3), with(4)], [0, 1, 1]);
+}
+
+#[test]
+fn the_documented_pair_is_clean() {
+    let page = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/configuration.md"));
+    let section = page.split("\n## Failover below a millisecond\n").nth(1).unwrap();
+    let config = clean(section.split("```\n").nth(1).unwrap());
+    assert_eq!(config.routers[0].fast_failover, Some(FastFailover { sessions: vec!["N2".into()] }));
+    assert_eq!((config.bfd[0].min_rx, config.bfd[0].min_tx), (micros(250), micros(250)));
 }
 
 #[test]
