@@ -356,6 +356,9 @@ fn routers_share_guards() {
     };
     assert_eq!(clean(&routers(200, &|_| "B1 B2".into())).routers.len(), 200);
     clean(&routers(63, &|n| format!("B{n}")));
+    let turned =
+        |n| ["B1 B2", "B2 B1"].get(n as usize - 1).map_or_else(|| format!("B{n}"), |both| both.to_string());
+    clean(&routers(64, &turned));
     let beyond = load_text(&routers(66, &|n| format!("B{n}")));
     let message = "383:1 error a node has at most 63 different choices of sessions in fast_failover";
     assert_eq!(lines(&beyond), [message]);
@@ -384,4 +387,6 @@ fn keys_are_not_shown() {
         assert!(logged.iter().all(|line| !line.contains("hunter2")), "{logged:?}");
         assert_eq!(logged.len(), problems, "{logged:?}");
     }
+    let number = load_text(&session("auth_sha1 1 54321\nmultiplier 0")).report.render(false);
+    assert!(number.contains("auth_sha1 1 *****"), "{number}");
 }
