@@ -6,6 +6,8 @@
 mod action;
 mod damping;
 mod event;
+mod follow;
+mod guard;
 mod hearing;
 mod jitter;
 mod pace;
@@ -13,11 +15,17 @@ mod reception;
 mod session;
 mod sessions;
 mod speech;
+#[cfg(test)]
+mod tests;
+mod track;
 
 pub use action::{Action, Diag, Transmission};
 pub use event::{Config, Event, Received, SessionId};
+pub use follow::Followers;
+pub use guard::{Guards, TooManyGuards};
 pub use jitter::jitter;
 pub use session::{Counts, Remote, Session};
 pub use sessions::Sessions;
+pub use track::{Standing, effective_priority, standing};
 
 pub use hadp_common::wire::bfd::SessionState;
