@@ -2,7 +2,7 @@
 
 use hadp_common::wire::bfd::{Control, FINAL, POLL};
 
-use super::Received;
+use super::{Event, Received};
 use crate::units::Time;
 
 /// The neighbour's last packet.
@@ -21,6 +21,18 @@ pub(super) struct Hearing {
 }
 
 impl Hearing {
+    /// Returns the event that a packet read from the datapath's record stands for.
+    pub(super) fn reading(&self, received: Received) -> Option<Event> {
+        let content = |control: Control| Control { required_min_echo_rx_us: 0, ..quiet(control) };
+        if self.last.is_some_and(|last| content(last) == content(received.control)) {
+            let news = self.at.is_none_or(|at| at < received.at);
+            news.then_some(Event::Alive { at: received.at })
+        } else {
+            let news = self.told.is_none_or(|told| told < received.at);
+            news.then_some(Event::Packet(received))
+        }
+    }
+
     /// Takes in a packet, unless it or a later one is known already; tells whether it is news.
     pub(super) fn note(&mut self, received: &Received) -> bool {
         if self.told.is_some_and(|told| received.at <= told) {
@@ -38,8 +50,7 @@ impl Hearing {
         let last = self.last.filter(|_| self.at.is_some_and(|known| known < at))?;
         self.at = Some(at);
         self.forgotten = false;
-        // A poll and its answer are told as packets, never as repeated.
-        Some(Control { flags: last.flags & !(POLL | FINAL), ..last })
+        Some(quiet(last))
     }
 
     /// Forgets the neighbour: it was silent for a detection time (RFC 5880 §6.8.1, bfd.RemoteDiscr).
@@ -52,13 +63,13 @@ impl Hearing {
         self.last.as_ref().filter(|_| !self.forgotten)
     }
 
-    /// Tells whether the neighbour was ever heard.
-    pub(super) fn ever(&self) -> bool {
-        self.last.is_some()
-    }
-
     /// Returns when the neighbour was last heard.
     pub(super) fn at(&self) -> Option<Time> {
         self.at
     }
+}
+
+/// Returns a packet as repeated: a Poll, or the Final that answers one, is told as a packet of its own.
+const fn quiet(control: Control) -> Control {
+    Control { flags: control.flags & !(POLL | FINAL), ..control }
 }

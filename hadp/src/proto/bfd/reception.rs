@@ -16,7 +16,20 @@ const URGENT_PACKETS: u32 = 3;
 /// How often to look for a neighbour that is forgotten: packets that equal its last one are no events.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
+/// How often to look while the neighbour's last packet, if repeated, would change the state.
+const LOOK_SOON: Duration = Duration::from_millis(20);
+
 impl Session {
+    /// Lets the session run. The datapath may still have a record of the neighbour from before, so that its next packet is
+    /// no event: it is looked for even if it was never heard.
+    pub(super) fn start(&mut self, now: Time) -> Reply {
+        if !self.running {
+            self.running = true;
+            self.watch = Some(now + LOOK_EVERY);
+        }
+        Reply::None
+    }
+
     /// Applies a packet.
     pub(super) fn receive(&mut self, now: Time, received: Received, out: &mut Vec<Action>) -> Reply {
         let received = Received { at: received.at.min(now), ..received };
@@ -55,10 +68,13 @@ impl Session {
     /// Lets everything happen that is due.
     pub(super) fn timeout(&mut self, now: Time, out: &mut Vec<Action>) -> Reply {
         if self.watch.is_some_and(|at| at <= now) {
-            match (self.state, self.hearing.known()) {
-                (SessionState::Init | SessionState::Up, _) => self.silence(now, out),
-                (SessionState::AdminDown | SessionState::Down, Some(_)) => self.forget(now),
-                (SessionState::AdminDown | SessionState::Down, None) => self.watch = Some(now + LOOK_EVERY),
+            let silent = self.silent_at().is_none_or(|at| at <= now);
+            match self.state {
+                SessionState::Init | SessionState::Up if silent => self.silence(now, out),
+                SessionState::AdminDown | SessionState::Down if silent => self.forget(now),
+                SessionState::AdminDown | SessionState::Down | SessionState::Init | SessionState::Up => {
+                    self.rewatch(now);
+                }
             }
         }
         if self.urgent.is_some_and(|urgent| urgent.until <= now) {
@@ -106,14 +122,18 @@ impl Session {
         Reply::None
     }
 
-    /// Derives when the neighbour has been silent for too long from when it was last heard, once that or the detection
-    /// time has changed.
+    /// Plans when to look for the neighbour next, once it was heard or the detection time has changed.
     pub(super) fn rewatch(&mut self, now: Time) {
-        if let (Some(heard), Some(span)) = (self.hearing.at(), self.detection_time()) {
-            self.watch = Some(heard + span);
-        } else if self.hearing.ever() {
-            self.watch = self.watch.or(Some(now + LOOK_EVERY));
-        }
+        let Some(silent_at) = self.silent_at() else { return };
+        let last = self.hearing.known().map(|remote| remote.state);
+        let repeat_counts =
+            self.state == SessionState::Down && matches!(last, Some(SessionState::Down | SessionState::Init));
+        self.watch = Some(if repeat_counts { silent_at.min(now + LOOK_SOON) } else { silent_at });
+    }
+
+    /// Returns when the neighbour will have been silent for the detection time; `None` while none is known.
+    fn silent_at(&self) -> Option<Time> {
+        Some(self.hearing.at()? + self.detection_time()?)
     }
 
     /// Tells whether a packet is for this session: its Your Discriminator, where it has one, and its authentication.

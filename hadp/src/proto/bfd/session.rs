@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
-use hadp_common::wire::bfd::{Control, DEMAND};
+use hadp_common::{
+    bfd::BfdSession,
+    wire::bfd::{Control, DEMAND},
+};
 
 use super::{
-    Action, Config, Diag, Event, SessionState, Transmission,
+    Action, Config, Diag, Event, Received, SessionState, Transmission,
     damping::Damping,
     hearing::Hearing,
     pace::{Pace, Timing},
@@ -30,8 +33,8 @@ use crate::units::Time;
 ///            Down or AdminDown heard
 /// ```
 ///
-/// The time it is told must not go backwards. When a deadline is due, the shell first tells it when the neighbour was
-/// last heard ([`Event::Alive`], or [`Event::Packet`] where the packet differs), then [`Event::Timeout`].
+/// The time it is told must not go backwards. When a deadline is due, the shell first tells it what
+/// [`reading`](Self::reading) makes of the datapath's record, then [`Event::Timeout`].
 ///
 /// A neighbour in demand mode is respected: while both are Up it is sent nothing but polls (§6.6). This end never uses
 /// it.
@@ -45,8 +48,7 @@ pub struct Session {
     pub(super) since: Time,
     pub(super) hearing: Hearing,
     pub(super) pace: Pace,
-    /// With a neighbour known: when it has been silent for the detection time, or, once it was given up, is forgotten.
-    /// Without one: when to look whether it was heard.
+    /// When to look whether the neighbour was heard, and to draw the conclusions if it was not.
     pub(super) watch: Option<Time>,
     pub(super) urgent: Option<Urgent>,
     pub(super) damping: Damping,
@@ -113,10 +115,7 @@ impl Session {
     pub fn handle(&mut self, now: Time, event: Event, out: &mut Vec<Action>) {
         let before = self.next_to_tell();
         let reply = match event {
-            Event::Start => {
-                self.running = true;
-                Reply::None
-            }
+            Event::Start => self.start(now),
             Event::Packet(received) => self.receive(now, received, out),
             Event::Alive { at } => self.alive(now, at, out),
             Event::AdminDown => self.admin_down(now, out),
@@ -145,6 +144,15 @@ impl Session {
     pub fn next_deadline(&self) -> Option<Time> {
         let urgent = self.urgent.map(|urgent| urgent.until);
         [self.watch, urgent, self.damping.released_at()].into_iter().flatten().min()
+    }
+
+    /// Returns the event that a record of `BFD_SESSIONS`, read when a deadline is due, stands for; `None` if it holds
+    /// nothing new.
+    ///
+    /// A packet that differs from the last one told is one whose own event is still under way, or was lost.
+    pub fn reading(&self, record: &BfdSession) -> Option<Event> {
+        let control = Control::recorded(record)?;
+        self.hearing.reading(Received { at: Time::from_nanos(record.last_seen_ns), control })
     }
 
     /// Returns the configuration.

@@ -7,8 +7,8 @@ use crate::units::Time;
 
 /// The sessions of a node, and which of them is due next.
 ///
-/// The driver's loop is: while [`due`](Self::due) names a session, tell it when its neighbour was last heard, then
-/// [`Event::Timeout`]; its deadline then lies ahead, so the loop ends, and every session has had its turn.
+/// The driver's loop is: while [`due`](Self::due) names a session, tell it what
+/// [`Session::reading`] makes of its record, then [`Event::Timeout`]; its deadline then lies ahead, so the loop ends, and every session has had its turn.
 #[derive(Clone, Debug, Default)]
 pub struct Sessions {
     sessions: BTreeMap<SessionId, Session>,
