@@ -113,7 +113,7 @@ impl Session {
     /// Reads no clock and never blocks: `now` is the only time it knows. An [`Event::Timeout`] before
     /// [`Self::next_deadline`] is a no-op, so a spurious wake-up is harmless.
     pub fn handle(&mut self, now: Time, event: Event, out: &mut Vec<Action>) {
-        let before = self.next_to_tell();
+        let before = self.spoken();
         let reply = match event {
             Event::Start => self.start(now),
             Event::Packet(received) => self.receive(now, received, out),
@@ -128,7 +128,7 @@ impl Session {
 
     /// Takes over a changed configuration; while Up, by a Poll Sequence, so that the session stays Up (RFC 5880 §6.8.3).
     pub fn reconfigure(&mut self, now: Time, config: Config, out: &mut Vec<Action>) {
-        let before = self.next_to_tell();
+        let before = self.spoken();
         self.config = config;
         match self.state {
             SessionState::Up => self.pace.change(Timing::fast(&self.config)),

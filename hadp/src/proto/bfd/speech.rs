@@ -11,9 +11,6 @@ use super::{
 };
 use crate::units::Time;
 
-/// What makes a packet leave at once when it changes: whether there is anything to send at all, and the state.
-pub(super) type Urge = (bool, SessionState);
-
 impl Session {
     /// Changes the state and orders that it be told.
     pub(super) fn enter(&mut self, now: Time, to: SessionState, diag: Diag, out: &mut Vec<Action>) {
@@ -40,12 +37,14 @@ impl Session {
         out.push(Action::Changed { from, to, diag });
     }
 
-    /// Orders what has to be sent after an event.
-    pub(super) fn publish(&mut self, before: Urge, reply: Reply, out: &mut Vec<Action>) {
-        let after = self.next_to_tell();
+    /// Orders what has to be sent after an event; `before` is what [`Self::spoken`] was.
+    pub(super) fn publish(&mut self, before: Option<SessionState>, reply: Reply, out: &mut Vec<Action>) {
+        let spoken = self.spoken();
         match reply {
-            Reply::Final if self.may_send() => out.push(Action::SendNow(self.control(FINAL))),
-            Reply::None if after.0 && after != before => out.push(Action::SendNow(self.control(self.poll()))),
+            Reply::Final if spoken.is_some() => out.push(Action::SendNow(self.control(FINAL))),
+            Reply::None if spoken.is_some() && spoken != before => {
+                out.push(Action::SendNow(self.control(self.poll())));
+            }
             Reply::Final | Reply::None => {}
         }
         let transmission = self.wanted();
@@ -55,19 +54,16 @@ impl Session {
         }
     }
 
-    /// Returns what makes a packet leave at once when it changes.
-    pub(super) fn next_to_tell(&self) -> Urge {
-        (self.may_send(), self.state)
-    }
-
-    /// Tells whether packets may be sent at all (RFC 5880 §6.8.7).
-    fn may_send(&self) -> bool {
-        self.running && !(self.config.passive && self.hearing.known().is_none())
+    /// Returns the state that packets tell, which leaves at once when it changes; `None` while none may be sent at all
+    /// (RFC 5880 §6.8.7).
+    pub(super) fn spoken(&self) -> Option<SessionState> {
+        let mute = self.config.passive && self.hearing.known().is_none();
+        (self.running && !mute).then_some(self.state)
     }
 
     /// Returns what is to be sent periodically.
     fn wanted(&self) -> Option<Transmission> {
-        if !self.may_send() || self.remote_rx_us() == 0 || self.is_demanded() {
+        if self.spoken().is_none() || self.remote_rx_us() == 0 || self.is_demanded() {
             return None;
         }
         let timing = self.pace.in_force();

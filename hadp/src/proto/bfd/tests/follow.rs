@@ -272,3 +272,12 @@ fn a_standing_is_told_only_where_it_changes_something() {
     assert_eq!(bring(&node, Standing::Fault), None);
     assert_eq!(bring(&Node::default(), runs(1)), None);
 }
+
+#[test]
+fn a_session_takes_its_configuration_from_the_instance() {
+    let model = BfdInstance { min_tx: us(250), min_rx: us(300), passive: true, ..instance("a", ip(2)) };
+    let expected = Config { min_tx: us(250), min_rx: us(300), passive: true, ..config() };
+    assert_eq!(Config::from(&model), expected);
+    let auth = Some(model::BfdAuth { key_id: 1, key: [0; 20], meticulous: true });
+    assert!(Config::from(&BfdInstance { auth, ..model }).authenticated);
+}
