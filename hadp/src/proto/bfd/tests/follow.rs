@@ -194,6 +194,10 @@ fn sessions_of_other_families_and_links_are_no_rivals() {
     let guards: Vec<_> =
         followers.guards().iter().map(|(guard, set)| (guard, set.iter().copied().collect())).collect();
     assert_eq!(guards, [(1, vec![id(1)])]);
+    // The one left over still stands for its own neighbour alone.
+    let mut strange = Node::default();
+    backup(&mut strange, 0, &fast, Some(8));
+    assert_eq!(fall(&followers, &strange, 1, Event::Timeout), []);
     // The same on the router's own link, or over several hops, is one.
     for rival in [
         BfdInstance { interface: Some("eth0".to_owned()), ..elsewhere.clone() },

@@ -181,6 +181,23 @@ fn a_flapping_session_is_used_again_only_when_stable() {
 }
 
 #[test]
+fn being_taken_down_on_purpose_by_either_end_is_no_flap() {
+    for own in [true, false] {
+        let mut session = settled(config());
+        let mut now = T0;
+        for _ in 0..4 {
+            now = now + ms(10);
+            let event = Received { at: now, control: packet(AdminDown) };
+            tell(&mut session, now, if own { Event::AdminDown } else { Event::Packet(event) });
+            tell(&mut session, now, Event::AdminUp);
+            now = now + ms(10);
+            hear(&mut session, now, packet(Init));
+            assert!(session.is_usable(now), "{own}");
+        }
+    }
+}
+
+#[test]
 fn only_an_up_session_is_usable() {
     for (state, usable) in [(AdminDown, false), (Down, false), (Init, false), (Up, true)] {
         assert_eq!(session_in(state, config()).is_usable(T0), usable, "{state:?}");

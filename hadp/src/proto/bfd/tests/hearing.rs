@@ -17,6 +17,9 @@ fn alive_moves_the_detection_time() {
     // Nothing arrives after now.
     tell(&mut session, T0 + ms(22), Event::Alive { at: T0 + ms(50) });
     assert_eq!(session.last_heard(), Some(T0 + ms(22)));
+    let early = Received { at: T0 + ms(90), control: packet(Up) };
+    tell(&mut session, T0 + ms(23), Event::Packet(early));
+    assert_eq!(session.last_heard(), Some(T0 + ms(23)));
 }
 
 #[test]
