@@ -31,11 +31,11 @@ pub const fn bfd_switch(half: u32, seed: u32) -> u64 {
 
 /// Returns where in `BFD_INDEX` the entry of a session lies.
 ///
-/// `local`, `ifindex` and `flags` are as in [`BfdKey`]; of `flags`, [`BFD_MULTIHOP`] counts.
+/// `remote` and `local` are the words of the addresses in a [`BfdKey`], `ifindex` and `flags` are as there; of `flags`,
+/// [`BFD_MULTIHOP`] counts.
 #[inline(always)]
-pub const fn bfd_entry(switch: u64, remote: &Address, local: &Address, ifindex: u32, flags: u8) -> u32 {
+pub const fn bfd_entry(switch: u64, remote: [u32; 4], local: [u32; 4], ifindex: u32, flags: u8) -> u32 {
     let (half, seed) = ((switch >> 32) as u32 & 1, switch as u32);
-    let (remote, local) = (remote.words(), local.words());
     let mut hash = mix(seed, (flags & BFD_MULTIHOP) as u32, ifindex);
     hash = mix(hash, remote[0], remote[1]);
     hash = mix(hash, remote[2], remote[3]);

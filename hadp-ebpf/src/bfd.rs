@@ -43,7 +43,8 @@ pub(crate) fn over_ipv4(frame: &Frame, ip: Ipv4) -> Result<Reception, DropReason
     if ip.fragment() != Fragment::Whole {
         return Ok(Reception::NotOurs);
     }
-    let (source, destination) = (Address::from_v4_word(ip.source()), Address::from_v4_word(ip.destination()));
+    let words = |addr| Address::from_v4_word(addr).words();
+    let (source, destination) = (words(ip.source()), words(ip.destination()));
     let (ttl, len) = (ip.ttl(), ip.payload_len());
     Datagram { frame, source, destination, ttl, flags, udp, start, len }.receive()
 }
@@ -83,8 +84,10 @@ fn control_packet(frame: &Frame, start: usize) -> Option<(Window<UDP_LEN>, u8)> 
 /// A datagram to one of BFD's ports.
 struct Datagram<'a> {
     frame: &'a Frame,
-    source: Address,
-    destination: Address,
+    /// The words of the source address, as loaded.
+    source: [u32; 4],
+    /// The words of the destination address, as loaded.
+    destination: [u32; 4],
     /// TTL or hop limit.
     ttl: u8,
     /// [`BFD_MULTIHOP`], by the port.
@@ -123,19 +126,21 @@ impl Datagram<'_> {
     /// Finds the session by the discriminator that this node chose for it, or by the sender while that does not know it.
     #[inline(always)]
     fn session(&self, your_discriminator: u32) -> Option<(u32, &'static BfdKey)> {
-        let sender = Sender {
-            source: self.source,
-            destination: self.destination,
-            ifindex: self.frame.ifindex,
-            flags: self.flags,
-        };
         if your_discriminator == 0 {
-            let index = sender.session();
+            // On the stack in this case alone, which is rare.
+            let index = self.route().session();
             return Some((index, BFD_KEYS.get(index).filter(|_| index != 0)?));
         }
         let index = your_discriminator % MAX_BFD_SESSIONS;
         let key = BFD_KEYS.get(index)?;
-        (discriminator(key) == your_discriminator && sender.fits(key)).then_some((index, key))
+        (discriminator(key) == your_discriminator && self.route().fits(key)).then_some((index, key))
+    }
+
+    /// Returns where the packet comes from and goes to.
+    #[inline(always)]
+    fn route(&self) -> Route {
+        let Self { source, destination, flags, .. } = *self;
+        Route { source, destination, ifindex: self.frame.ifindex, flags }
     }
 
     /// Validates the packet (RFC 5880 §6.8.6, RFC 5881 §5).
@@ -177,15 +182,15 @@ impl Datagram<'_> {
 const AUTH_HEADER_LEN: usize = 2;
 
 /// Where a packet comes from and goes to.
-struct Sender {
-    source: Address,
-    destination: Address,
+struct Route {
+    source: [u32; 4],
+    destination: [u32; 4],
     ifindex: u32,
     /// [`BFD_MULTIHOP`], by the port.
     flags: u8,
 }
 
-impl Sender {
+impl Route {
     /// Returns whether packets of a session come this way.
     ///
     /// RFC 5880 asks for the discriminator alone; but a session is configured with its neighbour's address, so that another
@@ -193,11 +198,11 @@ impl Sender {
     #[inline(always)]
     fn fits(&self, key: &BfdKey) -> bool {
         let from_elsewhere =
-            difference(&key.remote, &self.source) | u32::from(key.flags & BFD_MULTIHOP ^ self.flags);
+            difference(key.remote.words(), self.source) | u32::from(key.flags & BFD_MULTIHOP ^ self.flags);
         from_elsewhere == 0
             && (key.ifindex == 0 || key.ifindex == self.ifindex)
-            && (difference(&key.local, &self.destination) == 0
-                || difference(&key.local, &Address::UNSPECIFIED) == 0)
+            && (difference(key.local.words(), self.destination) == 0
+                || difference(key.local.words(), Address::UNSPECIFIED.words()) == 0)
     }
 
     /// Finds the session by the neighbour's address: one that names the interface first, then this node's address. 0 if
@@ -208,8 +213,8 @@ impl Sender {
         // SAFETY: the pointer is to a map value; volatile, since the daemon may store at any time.
         let switch = unsafe { read_volatile(switch) };
         for ifindex in [self.ifindex, 0] {
-            for local in [&self.destination, &Address::UNSPECIFIED] {
-                let entry = bfd_entry(switch, &self.source, local, ifindex, self.flags);
+            for local in [self.destination, Address::UNSPECIFIED.words()] {
+                let entry = bfd_entry(switch, self.source, local, ifindex, self.flags);
                 let index = BFD_INDEX.get(entry).map_or(0, |index| *index as u32);
                 if BFD_KEYS.get(index).is_some_and(|key| discriminator(key) != 0 && self.fits(key)) {
                     return index;
@@ -222,8 +227,7 @@ impl Sender {
 
 /// Returns 0 for the same address twice: one comparison, where one for each word would give the verifier a path for each.
 #[inline(always)]
-fn difference(a: &Address, b: &Address) -> u32 {
-    let ([a, b, c, d], [e, f, g, h]) = (a.words(), b.words());
+fn difference([a, b, c, d]: [u32; 4], [e, f, g, h]: [u32; 4]) -> u32 {
     (a ^ e) | (b ^ f) | (c ^ g) | (d ^ h)
 }
 

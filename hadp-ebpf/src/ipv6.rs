@@ -1,7 +1,5 @@
 //! The IPv6 header (RFC 8200 §3).
 
-use hadp_common::addr::Address;
-
 use crate::{ctx::Window, parse::Frame};
 
 /// The length of the header; extension headers follow it.
@@ -37,17 +35,17 @@ impl Ipv6 {
         usize::from(u16::from_be(self.0.u16::<4>()))
     }
 
-    /// Returns the source address.
+    /// Returns the words of the source address, as loaded.
     #[inline(always)]
-    pub(crate) fn source(self) -> Address {
+    pub(crate) fn source(self) -> [u32; 4] {
         let header = self.0;
-        Address::from_words([header.u32::<8>(), header.u32::<12>(), header.u32::<16>(), header.u32::<20>()])
+        [header.u32::<8>(), header.u32::<12>(), header.u32::<16>(), header.u32::<20>()]
     }
 
-    /// Returns the destination address.
+    /// Returns the words of the destination address, as loaded.
     #[inline(always)]
-    pub(crate) fn destination(self) -> Address {
+    pub(crate) fn destination(self) -> [u32; 4] {
         let header = self.0;
-        Address::from_words([header.u32::<24>(), header.u32::<28>(), header.u32::<32>(), header.u32::<36>()])
+        [header.u32::<24>(), header.u32::<28>(), header.u32::<32>(), header.u32::<36>()]
     }
 }

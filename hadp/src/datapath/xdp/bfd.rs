@@ -184,7 +184,8 @@ fn index(keys: &[BfdKey], half: u32) -> Result<(u64, HashMap<u32, u64>), BfdPlan
     let sessions: Vec<_> = (0u64..).zip(keys).filter(|(_, key)| key.discriminator != 0).collect();
     for seed in 0..SEEDS {
         let switch = bfd_switch(half, seed);
-        let entry = |key: &BfdKey| bfd_entry(switch, &key.remote, &key.local, key.ifindex, key.flags);
+        let entry =
+            |key: &BfdKey| bfd_entry(switch, key.remote.words(), key.local.words(), key.ifindex, key.flags);
         let entries: HashMap<_, _> = sessions.iter().map(|(index, key)| (entry(key), *index)).collect();
         if entries.len() == sessions.len() {
             return Ok((switch, entries));
@@ -343,7 +344,8 @@ mod tests {
             for half in [0, 1] {
                 let (switch, entries) = index(&keys, half).unwrap();
                 for (index, key) in (0..).zip(&keys).skip(1) {
-                    let entry = bfd_entry(switch, &key.remote, &key.local, key.ifindex, key.flags);
+                    let entry =
+                        bfd_entry(switch, key.remote.words(), key.local.words(), key.ifindex, key.flags);
                     assert_eq!(entries[&entry], index);
                     assert!((first_entry(half)..first_entry(half + 1)).contains(&entry));
                 }
