@@ -1,25 +1,23 @@
 //! BFD control packets (RFC 5880) in UDP (RFC 5881, RFC 5883): which are ours, and which of those are valid.
 
-use core::ptr::{read_volatile, write_volatile};
+use core::ptr::read_volatile;
 
 use hadp_common::{
     addr::Address,
-    bfd::{BFD_AUTHENTICATED, BFD_MULTIHOP, BfdKey, BfdSession, MAX_BFD_SESSIONS, bfd_entry},
-    event::{Event, EventKind},
+    bfd::{BFD_AUTHENTICATED, BFD_MULTIHOP, BfdKey, MAX_BFD_SESSIONS, bfd_entry},
     stats::{Counter, DropReason},
     wire::{
-        bfd::{AUTHENTICATED, BFD_LEN, FINAL, MULTIPOINT, POLL, PORT, PORT_MULTIHOP, SessionState, VERSION},
+        bfd::{AUTHENTICATED, BFD_LEN, MULTIPOINT, PORT, PORT_MULTIHOP, SessionState, VERSION},
         ipv4::IPPROTO_UDP,
     },
 };
 
 use crate::{
     ctx::Window,
-    event,
     ipv6::{IPV6_LEN, Ipv6},
-    maps::{BFD_INDEX, BFD_KEYS, BFD_SESSIONS},
+    maps::{BFD_INDEX, BFD_KEYS},
+    neighbor::{self, Packet},
     parse::{Fragment, Frame, Ipv4},
-    settings::now_ns,
     stats::count,
 };
 
@@ -109,7 +107,7 @@ impl Datagram<'_> {
         let Some(header) = self.frame.packet.window::<BFD_LEN>(self.start + UDP_LEN) else {
             return Ok(Reception::NotOurs); // it does not say whose it is
         };
-        let packet = Packet(header);
+        let packet = Packet::new(header);
         let Some((index, key)) = self.session(packet.your_discriminator()) else {
             count(Counter::BfdUnknown);
             return Ok(Reception::NotOurs);
@@ -118,7 +116,7 @@ impl Datagram<'_> {
         if key.flags & BFD_AUTHENTICATED != 0 {
             count(Counter::BfdAuthenticated);
         } else {
-            record(self.frame, index, packet);
+            neighbor::record(self.frame, index, packet);
         }
         Ok(Reception::Ours)
     }
@@ -236,138 +234,4 @@ fn difference([a, b, c, d]: [u32; 4], [e, f, g, h]: [u32; 4]) -> u32 {
 fn discriminator(key: &BfdKey) -> u32 {
     // SAFETY: the reference is to a map value.
     unsafe { read_volatile(&raw const key.discriminator) }
-}
-
-/// A control packet without its authentication section; see [`hadp_common::wire::bfd`].
-#[derive(Clone, Copy)]
-struct Packet(Window<BFD_LEN>);
-
-impl Packet {
-    #[inline(always)]
-    fn version_diag(self) -> u8 {
-        self.0.u8::<0>()
-    }
-
-    #[inline(always)]
-    fn state_flags(self) -> u8 {
-        self.0.u8::<1>()
-    }
-
-    #[inline(always)]
-    fn multiplier(self) -> u8 {
-        self.0.u8::<2>()
-    }
-
-    #[inline(always)]
-    fn length(self) -> usize {
-        usize::from(self.0.u8::<3>())
-    }
-
-    #[inline(always)]
-    fn my_discriminator(self) -> u32 {
-        u32::from_be(self.0.u32::<4>())
-    }
-
-    #[inline(always)]
-    fn your_discriminator(self) -> u32 {
-        u32::from_be(self.0.u32::<8>())
-    }
-
-    #[inline(always)]
-    fn desired_min_tx_us(self) -> u32 {
-        u32::from_be(self.0.u32::<12>())
-    }
-
-    #[inline(always)]
-    fn required_min_rx_us(self) -> u32 {
-        u32::from_be(self.0.u32::<16>())
-    }
-
-    /// Returns the first three octets as `BFD_SESSIONS` has them.
-    #[inline(always)]
-    fn head(self) -> [u8; 4] {
-        [self.version_diag(), self.state_flags(), self.multiplier(), 0]
-    }
-}
-
-// The words of a `BfdSession`: time, count, discriminators, intervals, the head.
-const LAST_SEEN: usize = core::mem::offset_of!(BfdSession, last_seen_ns) / 8;
-const PACKETS: usize = core::mem::offset_of!(BfdSession, packets) / 8;
-const DISCRIMINATORS: usize = core::mem::offset_of!(BfdSession, remote_discriminator) / 8;
-const INTERVALS: usize = core::mem::offset_of!(BfdSession, desired_min_tx_us) / 8;
-const HEAD: usize = core::mem::offset_of!(BfdSession, version_diag) / 8;
-const _: () = assert!(8 * (HEAD + 1) == size_of::<BfdSession>());
-
-/// Records a valid packet, the time last, and reports it if it says anything new, or polls or answers a poll.
-#[inline(always)]
-fn record(frame: &Frame, index: u32, packet: Packet) {
-    count(Counter::BfdHeard);
-    let Some(session) = BFD_SESSIONS.get_ptr_mut(index) else { return };
-    let session = Record(session.cast());
-    let now = now_ns();
-    let [a, b, c, d] = packet.head();
-    let head = u64::from_ne_bytes([a, b, c, d, 0, 0, 0, 0]);
-    let discriminators = join(packet.my_discriminator(), packet.your_discriminator());
-    let intervals = join(packet.desired_min_tx_us(), packet.required_min_rx_us());
-    let is_news = session.word(DISCRIMINATORS) != discriminators
-        || session.word(INTERVALS) != intervals
-        || (session.word(HEAD) ^ head) & !ASKING != 0
-        || head & ASKING != 0;
-    session.set(DISCRIMINATORS, discriminators);
-    session.set(INTERVALS, intervals);
-    session.set(HEAD, head);
-    session.set(PACKETS, session.word(PACKETS) + 1);
-    session.set(LAST_SEEN, now);
-    if is_news {
-        report(frame, index, packet, now);
-    }
-}
-
-/// Poll and Final in the word of the head. That a poll is over is no news.
-const ASKING: u64 = u64::from_ne_bytes([0, POLL | FINAL, 0, 0, 0, 0, 0, 0]);
-
-/// Sends the event that carries a packet.
-#[inline(always)]
-fn report(frame: &Frame, index: u32, packet: Packet, now: u64) {
-    event::send(&Event {
-        at_ns: now,
-        slot: index,
-        ifindex: frame.ifindex,
-        addr: Address::from_words([
-            packet.my_discriminator(),
-            packet.your_discriminator(),
-            packet.desired_min_tx_us(),
-            packet.required_min_rx_us(),
-        ]),
-        addresses_hash: u32::from_ne_bytes(packet.head()),
-        mac: frame.header.mac::<6, 10>().octets(),
-        kind: EventKind::Bfd as u8,
-        ..Event::default()
-    });
-}
-
-/// Returns two fields as the word that holds them.
-#[inline(always)]
-fn join(first: u32, second: u32) -> u64 {
-    let ([a, b, c, d], [e, f, g, h]) = (first.to_ne_bytes(), second.to_ne_bytes());
-    u64::from_ne_bytes([a, b, c, d, e, f, g, h])
-}
-
-/// An entry of `BFD_SESSIONS`, as its words.
-#[derive(Clone, Copy)]
-struct Record(*mut u64);
-
-impl Record {
-    #[inline(always)]
-    fn word(self, index: usize) -> u64 {
-        // SAFETY: every caller's index is one of the constants above, so the word lies inside the map value.
-        unsafe { read_volatile(self.0.wrapping_add(index)) }
-    }
-
-    /// Stores one word; volatile, so that the stores happen in the order written.
-    #[inline(always)]
-    fn set(self, index: usize, value: u64) {
-        // SAFETY: as in `word`; the daemon reads the words one by one and tolerates any mixture.
-        unsafe { write_volatile(self.0.wrapping_add(index), value) }
-    }
 }

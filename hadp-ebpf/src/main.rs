@@ -13,6 +13,7 @@ mod event;
 mod ipv6;
 mod key;
 mod maps;
+mod neighbor;
 mod parse;
 mod peer;
 mod settings;
