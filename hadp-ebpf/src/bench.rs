@@ -12,7 +12,7 @@ use aya_ebpf::{
 };
 
 /// The length of every measured frame, in words of 8 octets.
-const WORDS: usize = 8;
+const WORDS: usize = 11;
 
 /// One entry: the frame as it comes in.
 #[btf_map]

@@ -128,6 +128,8 @@ fn pins_are_private_and_readable_by_name() {
         ("ADVERT_KEYS", &["slot", "min_ttl", "auth_data", "group"]),
         ("SETTINGS", &["layout", "half", "seed", "tick_ns", "tick_offset_ns"]),
         ("STATS", &["advert_heard", "arp_answered", "vip_admitted"]),
+        ("BFD_KEYS", &["discriminator", "ifindex", "remote", "local", "min_ttl", "flags"]),
+        ("BFD_SESSIONS", &["last_seen_ns", "packets", "state_flags", "multiplier", "your_discriminator"]),
         ("DROPS", &["truncated", "bad_checksum", "vmac_not_owner"]),
     ] {
         let path = runner.pins().join(map);

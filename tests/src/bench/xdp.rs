@@ -4,7 +4,10 @@
 //! same program becoming an empty one is the floor, which is subtracted. What is measured is the program that the daemon
 //! loads, with its maps.
 
-use std::{fmt::Write as _, net::Ipv4Addr};
+use std::{
+    fmt::Write as _,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+};
 
 use anyhow::{Context, Result, ensure};
 use aya::{
@@ -13,7 +16,7 @@ use aya::{
     programs::{ProgramFd, TestRun, TestRunOptions, Xdp as XdpProgram},
 };
 use hadp::{
-    datapath::{BENCH_OBJECT, Datapath, Plan},
+    datapath::{BENCH_OBJECT, Datapath, Plan, PlannedSession},
     units::Time,
 };
 use hadp_common::stats::Counter;
@@ -22,7 +25,11 @@ use nix::{
     unistd::Pid,
 };
 
-use crate::prog::{Arp, Frame, IFINDEX, Ip, Runner, context, plans, v2, v3};
+use crate::prog::{
+    Arp, Frame, IFINDEX, Ip, Runner,
+    bfd::{self, Bfd},
+    context, plans, v2, v3,
+};
 
 /// How much is measured.
 #[derive(Clone, Copy, Debug, clap::Args)]
@@ -98,7 +105,8 @@ impl Row {
     }
 }
 
-const FRAME_LEN: usize = 64;
+/// The longest frame is a BFD packet over IPv6, of 86 octets; in words of 8.
+const FRAME_LEN: usize = 88;
 const PASS: u32 = 2;
 const TX: u32 = 3;
 
@@ -114,6 +122,9 @@ struct Frames {
     arp: [u8; FRAME_LEN],
     v2: [u8; FRAME_LEN],
     v3: [u8; FRAME_LEN],
+    bfd_v4: [u8; FRAME_LEN],
+    bfd_v6: [u8; FRAME_LEN],
+    unrelated_v6: [u8; FRAME_LEN],
 }
 
 fn frames() -> Frames {
@@ -122,13 +133,31 @@ fn frames() -> Frames {
         octets.resize(FRAME_LEN, 0);
         octets.try_into().unwrap_or([0; FRAME_LEN])
     };
+    let [bfd_v4, bfd_v6] = sessions().map(|session| {
+        let own = if session.remote.is_ipv4() { OWN_V4 } else { OWN_V6 };
+        Bfd::new(session.remote, own, &bfd::up(&session))
+    });
     Frames {
         unrelated: padded(Frame::ip(&Ip::udp(CLIENT, Ipv4Addr::new(10, 77, 3, 7)))),
         to_vip: padded(Frame::ip(&Ip::udp(CLIENT, VIP))),
         arp: padded(Frame::arp(&Arp::request(CLIENT, VIP))),
         v2: padded(Frame::ip(&Ip::vrrp(PEER, v2(52, 200, 1, Some(PASSWORD), &[VIP])))),
         v3: padded(Frame::ip(&Ip::vrrp(PEER, v3(PEER, 53, 200, 100, &[VIP])))),
+        unrelated_v6: padded(Bfd { port: 80, ..bfd_v6.clone() }.frame()),
+        bfd_v4: padded(bfd_v4.frame()),
+        bfd_v6: padded(bfd_v6.frame()),
     }
+}
+
+const OWN_V4: IpAddr = IpAddr::V4(plans::OWN);
+const OWN_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1));
+const PEER_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 2));
+
+/// The BFD sessions: one over each family.
+fn sessions() -> [PlannedSession; 2] {
+    let single_hop =
+        |index, remote, local| PlannedSession { local: Some(local), ..bfd::session(index, remote) };
+    [single_hop(1, PEER.into(), OWN_V4), single_hop(2, PEER_V6, OWN_V6)]
 }
 
 fn rows() -> Vec<Row> {
@@ -143,6 +172,9 @@ fn rows() -> Vec<Row> {
         row("ARP answer", Program::Datapath, frames.arp, TX, Some(50.0)),
         row("valid advert recorded, v2 PASS", Program::Datapath, frames.v2, PASS, Some(75.0)),
         row("valid advert recorded, v3", Program::Datapath, frames.v3, PASS, Some(75.0)),
+        row("unrelated traffic, IPv6", Program::Datapath, frames.unrelated_v6, PASS, Some(10.0)),
+        row("BFD packet, nothing new, IPv4", Program::Datapath, frames.bfd_v4, PASS, Some(75.0)),
+        row("BFD packet, nothing new, IPv6", Program::Datapath, frames.bfd_v6, PASS, Some(75.0)),
     ]
 }
 
@@ -154,13 +186,15 @@ struct Bench {
 }
 
 impl Bench {
-    /// Loads everything: this node owns a router with 255 addresses, and is Backup for a v2 and a v3 router.
+    /// Loads everything: this node owns a router with 255 addresses, is Backup for a v2 and a v3 router, and watches two
+    /// neighbours.
     fn new(options: Options) -> Result<Self> {
         let mut runner = Runner::new()?;
         let vips: Vec<_> = (0..255).map(|n| Ipv4Addr::from_bits(VIP.to_bits() - 100 + 1 + n)).collect();
         let backup_v2 = plans::v2_router(plans::router(1, 52, &[]), 1, Some(PASSWORD));
         let routers = vec![plans::router(0, 51, &vips), backup_v2, plans::router(2, 53, &[])];
         runner.apply(&Plan { routers })?;
+        runner.xdp.apply_bfd(&sessions())?;
         runner.xdp.election().set_lease(plans::slot(0), Time::from_nanos(u64::MAX));
         let mut ebpf = Ebpf::load(BENCH_OBJECT).context("loading the measuring programs")?;
         for name in ["restore_empty", "restore_clock", "restore_datapath", "empty", "clock_read"] {
@@ -215,7 +249,8 @@ impl Bench {
             (Counter::VipAdmitted, runs),
             (Counter::ArpAnswered, runs),
             (Counter::AdvertHeard, 2 * runs),
-            (Counter::EventSent, 2), // the first advert of each router
+            (Counter::BfdHeard, 2 * runs),
+            (Counter::EventSent, 4), // the first packet of each router and session
         ] {
             let count = stats.count(counter);
             ensure!(count == expected, "{} counted {count} instead of {expected}", counter.name());

@@ -11,6 +11,7 @@
 
 mod apply;
 mod attach;
+mod bfd;
 mod clock;
 mod election;
 mod events;
@@ -26,6 +27,7 @@ mod stats;
 mod sys;
 
 pub use attach::{AttachError, Attached, Mode};
+pub use bfd::{BfdPlanError, BfdSessions, PlannedSession};
 pub use election::Election;
 pub use events::{EventRecord, Events};
 pub use object::BENCH_OBJECT;

@@ -16,7 +16,7 @@ use super::{
 use crate::dir_lock::{DirLock, DirLockError};
 
 /// The maps that are pinned, each under its name.
-pub(super) const MAPS: [&str; 10] = [
+pub(super) const MAPS: [&str; 13] = [
     "ROUTERS",
     "PEERS",
     "UNICAST_PEERS",
@@ -27,6 +27,9 @@ pub(super) const MAPS: [&str; 10] = [
     "LIMITS",
     "STATS",
     "DROPS",
+    "BFD_KEYS",
+    "BFD_INDEX",
+    "BFD_SESSIONS",
 ];
 
 /// What the pins of links begin with; the interface's name follows.
