@@ -1,6 +1,8 @@
 //! Sockets, links and addresses.
 
 pub mod addr;
+pub mod bfd;
+pub mod bfd_receive;
 pub mod frames;
 pub mod link;
 pub mod packet;

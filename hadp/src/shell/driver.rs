@@ -17,12 +17,13 @@ use super::{
     attached::Attached,
     clock,
     messages::{Command, Notice, RouterView},
-    realtime,
+    realtime::{self, Role},
     timer::Timer,
     voice::{Failure, Voice},
 };
 use crate::{
     datapath::{Datapath, EventRecord, Events, Renewal},
+    model::Realtime,
     proto::{Action, Cause, Event, Heard, Node, Router, Slot, State},
     units::Time,
 };
@@ -40,6 +41,8 @@ pub(crate) struct Parts<D> {
     pub(crate) commands: UnboundedReceiver<Command>,
     /// What the supervisor is told.
     pub(crate) notices: UnboundedSender<Notice>,
+    /// How the thread is scheduled.
+    pub(crate) realtime: Realtime,
 }
 
 /// Starts the election thread.
@@ -51,8 +54,8 @@ pub(crate) fn spawn<D: Datapath + Send + 'static>(parts: Parts<D>) -> io::Result
     let voice = Voice::open()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
     thread::Builder::new().name("election".to_owned()).spawn(move || {
-        realtime::enter();
-        let Parts { datapath, events, commands, notices } = parts;
+        let Parts { datapath, events, commands, notices, realtime } = parts;
+        realtime::enter(Role::Election, &realtime);
         let driver = Driver {
             node: Node::default(),
             routers: BTreeMap::new(),

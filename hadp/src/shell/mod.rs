@@ -15,8 +15,10 @@ mod attached;
 mod cleanup;
 pub mod clock;
 mod driver;
+mod heartbeat;
 mod holdings;
 mod interfaces;
+mod lateness;
 mod ledger;
 mod messages;
 mod placement;
@@ -27,6 +29,7 @@ mod roster;
 mod start;
 mod supervisor;
 mod timer;
+mod tracking;
 mod virtual_macs;
 mod voice;
 

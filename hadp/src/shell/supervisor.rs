@@ -24,7 +24,7 @@ use super::{
     holdings,
     ledger::Ledger,
     messages::{Command, Notice},
-    program_log, report,
+    program_log, realtime, report,
     roster::Roster,
     start::{Paths, StartError, failed},
     virtual_macs::VirtualMacs,
@@ -32,7 +32,7 @@ use super::{
 use crate::{
     datapath::{PinLock, Xdp},
     dir_lock::DirLock,
-    model::Config,
+    model::{Config, Realtime},
     net::{
         addr::Placed,
         link::{Links, Monitor, Seen},
@@ -53,6 +53,12 @@ pub fn run(config: Config, paths: &Paths) -> Result<(), StartError> {
     let lock = PinLock::take(&paths.pins)?;
     let roster = Roster::new(config.routers)?;
     raise_descriptor_limit();
+    let (election, bfd) = (&config.global.election, &config.global.bfd);
+    realtime::lock_memory(election.no_swap || bfd.no_swap)
+        .map_err(failed("lock memory, which vrrp_no_swap or bfd_no_swap asks for"))?;
+    if let Some(limit) = realtime::run_time(election, bfd) {
+        realtime::limit_run_time(limit);
+    }
     let _run_dir = DirLock::take(&paths.run)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -124,10 +130,11 @@ fn start_election(
     datapath: &mut Xdp,
     commands: UnboundedReceiver<Command>,
     notices: UnboundedSender<Notice>,
+    realtime: Realtime,
 ) -> Result<JoinHandle<()>, StartError> {
     let events = datapath.events().map_err(|error| StartError::Events(error.into()))?;
     let events = events.ok_or_else(|| StartError::Events("it is in use already".into()))?;
-    driver::spawn(Parts { datapath: datapath.election(), events, commands, notices })
+    driver::spawn(Parts { datapath: datapath.election(), events, commands, notices, realtime })
         .map_err(failed("start the election thread"))
 }
 
@@ -160,7 +167,7 @@ impl Supervisor {
         let (told, notices) = mpsc::unbounded_channel();
         let mut datapath = Xdp::open(lock)?;
         program_log::follow(&mut datapath);
-        let election = match start_election(&mut datapath, obeyed, told) {
+        let election = match start_election(&mut datapath, obeyed, told, global.election.clone()) {
             Ok(election) => election,
             Err(error) => {
                 datapath.remove()?;
