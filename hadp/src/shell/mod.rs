@@ -19,6 +19,8 @@ mod holdings;
 mod interfaces;
 mod ledger;
 mod messages;
+mod obey;
+mod orders;
 mod placement;
 mod program_log;
 mod realtime;
