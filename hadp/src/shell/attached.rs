@@ -56,6 +56,11 @@ impl Attached {
         self.lease = until;
     }
 
+    /// Tells whether the first advert of a takeover has yet to leave.
+    pub(super) fn is_taking_over(&self) -> bool {
+        self.lease != Time::ZERO && self.takeover.is_some_and(|takeover| takeover.advertised.is_none())
+    }
+
     /// Notes when the first advert of a takeover had left.
     pub(super) fn note_advert(&mut self, at: Time) {
         if let Some(takeover) = &mut self.takeover {

@@ -21,6 +21,8 @@ mod interfaces;
 mod lateness;
 mod ledger;
 mod messages;
+mod obey;
+mod orders;
 mod placement;
 mod program_log;
 mod realtime;

@@ -36,6 +36,8 @@ use hadp_common::router::{GUARD_OPEN, MAX_GUARDS};
 
 use crate::{proto::bfd::SessionId, units::Time};
 
+/// What a guard holds while nothing is promised.
+const OPEN: Time = Time::from_nanos(GUARD_OPEN);
 /// The least margin.
 const LEAST_MARGIN: Duration = Duration::from_micros(20);
 /// The share of the detection time that is margin, as a divisor.
@@ -56,7 +58,7 @@ pub(crate) fn margin(detected_after: Duration) -> Duration {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Verdict {
     /// Store this value.
-    Store(u64),
+    Store(Time),
     /// Store nothing: the guard has lapsed, which is told once.
     Lapsed,
     /// Store nothing.
@@ -187,7 +189,7 @@ impl Guard {
             return Verdict::Keep;
         }
         self.stored = least;
-        Verdict::Store(least.map_or(GUARD_OPEN, Time::as_nanos))
+        Verdict::Store(least.unwrap_or(OPEN))
     }
 }
 
@@ -208,10 +210,8 @@ mod tests {
     }
 
     fn stored(until: Time) -> Verdict {
-        Verdict::Store(until.as_nanos())
+        Verdict::Store(until)
     }
-
-    const OPEN: Verdict = Verdict::Store(GUARD_OPEN);
 
     fn with(sessions: &[u32]) -> Guards {
         let mut guards = Guards::default();
@@ -255,7 +255,7 @@ mod tests {
         // The first goes down: its next packet, at its old pace, says so.
         assert_eq!(send(&mut guards, 1, 5_000_500, None), stored(us(5_000_260) + SLOW - margin(SLOW)));
         assert_eq!(guards.look(GUARD, us(5_900_000)), Verdict::Keep);
-        assert_eq!(guards.leave(GUARD, id(2), us(6_000_000)), OPEN);
+        assert_eq!(guards.leave(GUARD, id(2), us(6_000_000)), stored(OPEN));
         assert_eq!(guards.look(GUARD, us(60_000_000)), Verdict::Keep);
     }
 
@@ -303,7 +303,7 @@ mod tests {
 
     #[test]
     fn a_session_that_stops_within_its_promise_opens_the_guard_and_one_beyond_does_not() {
-        for (at, verdict) in [(700, OPEN), (727, Verdict::Lapsed)] {
+        for (at, verdict) in [(700, stored(OPEN)), (727, Verdict::Lapsed)] {
             let mut guards = with(&[1]);
             send(&mut guards, 1, 0, Some(D));
             assert_eq!(guards.silence(GUARD, id(1), us(at)), verdict);
@@ -311,7 +311,7 @@ mod tests {
         let mut guards = with(&[1]);
         send(&mut guards, 1, 0, Some(D));
         assert_eq!(guards.leave(GUARD, id(1), us(727)), Verdict::Lapsed);
-        assert_eq!(guards.rearm(GUARD, us(800)), OPEN);
+        assert_eq!(guards.rearm(GUARD, us(800)), stored(OPEN));
     }
 
     #[test]
