@@ -9,6 +9,7 @@ use aya_ebpf::{
     macros::btf_map,
 };
 use hadp_common::{
+    bfd::{BFD_INDEX_LEN, BfdKey, BfdSession, MAX_BFD_SESSIONS},
     event::{EVENTS_LEN, Event, LIMITS_LEN},
     key::{ADVERT_KEYS_LEN, AdvertKey, UnicastPeers},
     peer::Peers,
@@ -68,3 +69,15 @@ pub(crate) static DROPS: PerCpuArray<Drops, 1> = PerCpuArray::new();
 /// One entry: what the `clock` program read.
 #[btf_map]
 pub(crate) static CLOCK: Array<ClockSample, 1, MMAP> = Array::new();
+
+/// Session to what its packets must carry.
+#[btf_map]
+pub(crate) static BFD_KEYS: Array<BfdKey, { MAX_BFD_SESSIONS as usize }, MMAP> = Array::new();
+
+/// Which half is in force, then two halves, each an open-addressed table: interface and neighbour to session.
+#[btf_map]
+pub(crate) static BFD_INDEX: Array<u64, { 1 + 2 * BFD_INDEX_LEN as usize }, MMAP> = Array::new();
+
+/// Session to the neighbour's last packet.
+#[btf_map]
+pub(crate) static BFD_SESSIONS: Array<BfdSession, { MAX_BFD_SESSIONS as usize }, MMAP> = Array::new();

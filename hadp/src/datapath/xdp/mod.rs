@@ -12,6 +12,7 @@
 
 mod apply;
 mod attach;
+mod bfd;
 mod clock;
 mod egress;
 mod election;
@@ -29,6 +30,7 @@ mod stats;
 mod sys;
 
 pub use attach::{AttachError, Attached, Mode};
+pub use bfd::{BfdPlanError, BfdSessions, PlannedSession};
 pub use egress::Egress;
 pub use election::Election;
 pub use events::{EventRecord, Events};

@@ -10,6 +10,7 @@ use aya::{
 };
 use hadp_common::{
     LAYOUT_VERSION,
+    bfd::{BFD_INDEX_LEN, BfdKey, BfdSession, MAX_BFD_SESSIONS},
     key::{ADVERT_KEYS_LEN, AdvertKey, UnicastPeers},
     peer::Peers,
     router::{MAX_GUARDS, MAX_ROUTERS, Router},
@@ -204,6 +205,9 @@ pub(super) struct Maps {
     pub(super) vips: MappedArray<Vip>,
     pub(super) settings: MappedArray<Settings>,
     pub(super) clock: MappedArray<ClockSample>,
+    pub(super) bfd_keys: MappedArray<BfdKey>,
+    pub(super) bfd_index: MappedArray<u64>,
+    pub(super) bfd_sessions: Arc<MappedArray<BfdSession>>,
 }
 
 impl Maps {
@@ -217,6 +221,9 @@ impl Maps {
             vips: map(ebpf, "VIPS", 2 * VIPS_LEN)?,
             settings: map(ebpf, "SETTINGS", 1)?,
             clock: map(ebpf, "CLOCK", 1)?,
+            bfd_keys: map(ebpf, "BFD_KEYS", MAX_BFD_SESSIONS)?,
+            bfd_index: map(ebpf, "BFD_INDEX", 1 + 2 * BFD_INDEX_LEN)?,
+            bfd_sessions: Arc::new(map(ebpf, "BFD_SESSIONS", MAX_BFD_SESSIONS)?),
         })
     }
 }

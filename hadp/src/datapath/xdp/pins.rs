@@ -18,7 +18,7 @@ use super::{
 use crate::dir_lock::{DirLock, DirLockError};
 
 /// The maps that are pinned, each under its name.
-pub(super) const MAPS: [&str; 11] = [
+pub(super) const MAPS: [&str; 14] = [
     "ROUTERS",
     "GUARDS",
     "PEERS",
@@ -30,6 +30,9 @@ pub(super) const MAPS: [&str; 11] = [
     "LIMITS",
     "STATS",
     "DROPS",
+    "BFD_KEYS",
+    "BFD_INDEX",
+    "BFD_SESSIONS",
 ];
 
 /// What the pins of links begin with; the interface's name follows.
