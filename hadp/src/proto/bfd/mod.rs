@@ -4,6 +4,7 @@
 //! says. A [`Session`] takes the time and an event, like a [`Router`](super::Router); [`Sessions`] holds all of them.
 
 mod action;
+mod auth;
 mod damping;
 mod event;
 mod follow;
@@ -20,6 +21,7 @@ mod tests;
 mod track;
 
 pub use action::{Action, Diag, Transmission};
+pub use auth::{AUTH_PACKET_LEN, Sealer, Verifier, VerifyError};
 pub use event::{Config, Event, Received, SessionId};
 pub use follow::Followers;
 pub use guard::{Guards, TooManyGuards};
