@@ -40,11 +40,7 @@ impl BfdSender {
     ///
     /// When no interface has the source address, the interface is gone, or nothing leads to the neighbour.
     pub fn open(path: &BfdPath, port: Option<u16>) -> io::Result<Self> {
-        let kind = Type::DGRAM.nonblocking().cloexec();
-        let socket = Socket::new(Domain::for_address(path.destination()), kind, Some(Protocol::UDP))?;
-        if let Some((name, _)) = &path.interface {
-            socket.bind_device(Some(name.as_bytes()))?;
-        }
+        let socket = socket(path)?;
         match path.neighbor {
             IpAddr::V4(_) => {
                 socket.set_ttl_v4(u32::from(path.ttl))?;
@@ -80,6 +76,30 @@ impl BfdSender {
             sent => sent.map(drop),
         }
     }
+}
+
+/// Returns the address that packets of this path leave from.
+///
+/// # Errors
+///
+/// When no interface has the source address, the interface is gone, or nothing leads to the neighbour.
+pub fn local_address(path: &BfdPath) -> io::Result<IpAddr> {
+    let socket = socket(path)?;
+    if let Some(source) = path.source {
+        socket.bind(&SockAddr::from(path.with_scope(source, 0)))?;
+    }
+    socket.connect(&SockAddr::from(path.destination()))?;
+    let local = socket.local_addr()?.as_socket();
+    local.map(|local| local.ip()).ok_or_else(|| io::ErrorKind::AddrNotAvailable.into())
+}
+
+fn socket(path: &BfdPath) -> io::Result<Socket> {
+    let kind = Type::DGRAM.nonblocking().cloexec();
+    let socket = Socket::new(Domain::for_address(path.destination()), kind, Some(Protocol::UDP))?;
+    if let Some((name, _)) = &path.interface {
+        socket.bind_device(Some(name.as_bytes()))?;
+    }
+    Ok(socket)
 }
 
 fn is_old_news(error: &io::Error) -> bool {

@@ -116,7 +116,10 @@ impl AsFd for BfdReceiver {
     }
 }
 
-#[expect(clippy::wildcard_enum_match_arm, reason = "the kernel has dozens of control messages; three were asked for")]
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the kernel has dozens of control messages; three were asked for"
+)]
 fn note(part: &ControlMessageOwned, to: &mut Option<IpAddr>, ifindex: &mut u32, ttl: &mut u8) {
     match part {
         ControlMessageOwned::Ipv4PacketInfo(info) => {
@@ -144,11 +147,8 @@ fn is_without_ipv6(error: &io::Error) -> bool {
 }
 
 fn open(addr: SocketAddr) -> io::Result<Socket> {
-    let socket = Socket::new(
-        Domain::for_address(addr),
-        Type::DGRAM.nonblocking().cloexec(),
-        Some(Protocol::UDP),
-    )?;
+    let socket =
+        Socket::new(Domain::for_address(addr), Type::DGRAM.nonblocking().cloexec(), Some(Protocol::UDP))?;
     // Before it is bound: nothing slips in.
     socket.attach_filter(&only_authenticated())?;
     if addr.is_ipv6() {

@@ -15,7 +15,9 @@ use std::{
     collections::BTreeMap,
     io,
     net::IpAddr,
+    sync::Arc,
     thread::{self, JoinHandle},
+    time::Duration,
 };
 
 use tokio::{
@@ -27,11 +29,13 @@ use tracing::error;
 use super::{
     attached::Attached,
     clock,
+    lateness::Lateness,
     messages::{Command, Notice},
     orders::{Due, Orders},
     realtime::{self, Role},
     timer::Timer,
     voice::{Advertised, Failure, Voice},
+    watch::{Senses, Watch},
 };
 use crate::{
     datapath::{Datapath, EventRecord, Events, Renewal},
@@ -42,6 +46,9 @@ use crate::{
 
 /// How many events are taken before timers get their turn.
 const EVENTS_A_TURN: usize = 64;
+
+/// The longest time that neighbours are told of a planned end.
+const FAREWELL: Duration = Duration::from_millis(50);
 
 /// What the election thread works with.
 pub(crate) struct Parts<D> {
@@ -55,6 +62,10 @@ pub(crate) struct Parts<D> {
     pub(crate) notices: UnboundedSender<Notice>,
     /// How the thread is scheduled.
     pub(crate) realtime: Realtime,
+    /// What its BFD sessions need.
+    pub(crate) senses: Senses,
+    /// Where it counts how late its timer wakes it up.
+    pub(crate) lateness: Arc<Lateness>,
 }
 
 /// Starts the election thread.
@@ -66,7 +77,7 @@ pub(crate) fn spawn<D: Datapath + Send + 'static>(parts: Parts<D>) -> io::Result
     let voice = Voice::open()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
     thread::Builder::new().name("election".to_owned()).spawn(move || {
-        let Parts { datapath, events, commands, notices, realtime } = parts;
+        let Parts { datapath, events, commands, notices, realtime, senses, lateness } = parts;
         realtime::enter(Role::Election, &realtime);
         let driver = Driver {
             node: Node::default(),
@@ -80,6 +91,8 @@ pub(crate) fn spawn<D: Datapath + Send + 'static>(parts: Parts<D>) -> io::Result
             advertised: Vec::with_capacity(64),
             notices,
             stopping: Stopping::No,
+            watch: Watch::new(senses),
+            lateness,
         };
         if let Err(error) = runtime.block_on(driver.run(events, commands)) {
             error!(%error, "election thread failed; leases run out and the Backups take over");
@@ -90,7 +103,10 @@ pub(crate) fn spawn<D: Datapath + Send + 'static>(parts: Parts<D>) -> io::Result
 #[derive(Clone, Copy, Eq, PartialEq)]
 pub(super) enum Stopping {
     No,
+    /// Until every router is handed over.
     HandingOver,
+    /// Until the neighbours have heard that the sessions go down on purpose.
+    Farewell(Time),
 }
 
 pub(super) struct Driver<D> {
@@ -100,6 +116,8 @@ pub(super) struct Driver<D> {
     pub(super) voice: Voice,
     pub(super) orders: Orders,
     pub(super) stopping: Stopping,
+    pub(super) watch: Watch,
+    lateness: Arc<Lateness>,
     actions: Vec<(Slot, Action)>,
     heard: Vec<Heard>,
     batch: Vec<Due>,
@@ -114,12 +132,13 @@ impl<D: Datapath> Driver<D> {
         let mut ring = unsafe { AsyncFd::register_with_interest(events, Interest::READABLE) }?;
         loop {
             let heard = self.hear(ring.get_mut());
+            self.expire_sessions();
             self.expire();
             let Some(obeyed) = self.obey_waiting(&mut commands) else { return Ok(()) };
             self.advertise();
             self.carry_out();
             self.speak();
-            if self.stopping == Stopping::HandingOver && self.all_stopped() {
+            if self.has_stopped() {
                 self.tell(Notice::Stopped);
                 return Ok(());
             }
@@ -128,10 +147,17 @@ impl<D: Datapath> Driver<D> {
             if more || speaks == Some(Time::ZERO) {
                 continue;
             }
-            timer.arm([self.node.next_deadline(), speaks].into_iter().flatten().min())?;
+            let farewell = match self.stopping {
+                Stopping::Farewell(until) => Some(until),
+                Stopping::No | Stopping::HandingOver => None,
+            };
+            let deadlines = [self.node.next_deadline(), self.watch.next_deadline(), speaks, farewell];
+            timer.arm(deadlines.into_iter().flatten().min())?;
             tokio::select! {
                 biased;
-                fired = timer.fired() => fired?,
+                fired = timer.fired() => if let Some(due) = fired? {
+                    self.lateness.record(clock::now().since(due));
+                },
                 ready = ring.readable() => ready?.clear_ready(),
                 command = commands.recv() => match command {
                     Some(command) => self.obey(command),
@@ -149,7 +175,7 @@ impl<D: Datapath> Driver<D> {
             EventRecord::Rejected { ifindex, from, mac, vrid, reason, .. } => {
                 self.tell(Notice::Rejected { ifindex, from, mac, vrid, reason });
             }
-            EventRecord::Bfd { .. } => {}
+            EventRecord::Bfd { session, received } => self.hear_session(session, received),
         })
     }
 
@@ -199,6 +225,10 @@ impl<D: Datapath> Driver<D> {
         if let Some(due) = self.orders.take(slot) {
             self.batch.push(due);
             self.send_batch();
+        }
+        // Before it goes on as Active on the strength of a promise that was broken.
+        if event != Event::Revoked && self.is_active(slot) && self.watch.has_lapsed(slot, clock::now()) {
+            self.handle(slot, Event::Revoked, clock::now());
         }
         self.handle(slot, event, clock::now());
     }
@@ -309,6 +339,24 @@ impl<D: Datapath> Driver<D> {
     fn speak(&mut self) {
         if let Some(failure) = self.voice.speak() {
             self.tell_failure(failure);
+        }
+    }
+
+    /// Goes on with stopping, and tells whether it has come to its end.
+    fn has_stopped(&mut self) -> bool {
+        match self.stopping {
+            Stopping::No => false,
+            Stopping::HandingOver => {
+                if !self.all_stopped() {
+                    return false;
+                }
+                // Only now: a neighbour takes over at once from a router that it follows.
+                let now = clock::now();
+                let until = self.end_sessions().unwrap_or(now);
+                self.stopping = Stopping::Farewell(until.min(now + FAREWELL));
+                until <= now
+            }
+            Stopping::Farewell(until) => until <= clock::now(),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Following the interfaces: which router can run where, as they come, change and go.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, net::IpAddr};
 
 use tokio::time;
 use tracing::{debug, error, info, warn};
@@ -24,6 +24,8 @@ use crate::{
 impl Supervisor {
     /// Places every router on the interfaces there are, and tells the election what that changed.
     pub(super) fn replace(&mut self) {
+        self.follow_tracked_links();
+        self.place_sessions();
         let moved = self.roster.place(&self.links, &self.refused);
         let mut changed: BTreeSet<Slot> = moved.keys().copied().collect();
         changed.append(&mut self.unstarted);
@@ -41,7 +43,7 @@ impl Supervisor {
         if changed.is_empty() {
             return;
         }
-        if let Err(error) = self.datapath.apply(&self.roster.plan()) {
+        if let Err(error) = self.datapath.apply(&self.plan()) {
             // Without its tables a router would hear nobody, and take over from a living one.
             error!(%error, "the datapath keeps its previous tables; the routers that changed wait");
             for slot in changed {
@@ -59,7 +61,7 @@ impl Supervisor {
     fn attach(&mut self) {
         let links = &self.links;
         self.attached.retain(|&index, _| links.by_index(index).is_some());
-        for index in self.roster.interfaces() {
+        for index in self.roster.interfaces().union(&self.reach.neighbors.interfaces()).copied() {
             if self.attached.contains_key(&index) || self.refused.contains(&index) {
                 continue;
             }
@@ -82,7 +84,7 @@ impl Supervisor {
     }
 
     /// Starts a router whose interfaces can be used, or says why it cannot run.
-    fn start_router(&mut self, slot: Slot) {
+    pub(super) fn start_router(&mut self, slot: Slot) {
         let Some(entry) = self.roster.get(slot) else { return };
         let site = match (&entry.placement.port, entry.placement.obstacle) {
             (Some(site), None) => site,
@@ -98,20 +100,29 @@ impl Supervisor {
             let (router, dev) = (&entry.router.name, &entry.router.interface);
             warn!(router, dev, %error, "the interface may not receive frames to the virtual MAC");
         }
+        match self.outlet(slot) {
+            Some((source, outlet)) => self.command(Command::Start { slot, source, outlet }),
+            None => {
+                self.unstarted.insert(slot);
+                self.command(Command::Fault { slot, cause: Cause::NoSource });
+            }
+        }
+    }
+
+    /// Builds the frames of a router whose interfaces are there, with the address they leave from.
+    pub(super) fn outlet(&self, slot: Slot) -> Option<(IpAddr, Box<Outlet>)> {
+        let entry = self.roster.get(slot)?;
+        let site = entry.placement.port.as_ref()?;
         let by_name = |name: &str| {
             let mut carriers = placement::vips(&entry.router).zip(&site.carriers);
             carriers.find(|(vip, _)| vip.dev == name).map(|(_, carrier)| *carrier)
         };
         match Outlet::build(&entry.router, site.port(), by_name) {
-            Ok(outlet) => {
-                let source = site.source.into();
-                self.command(Command::Start { slot, source, outlet: Box::new(outlet) });
-            }
+            Ok(outlet) => Some((site.source.into(), Box::new(outlet))),
             Err(error) => {
                 let error = report::chain(&error);
                 error!(router = entry.router.name, error, "cannot speak for the router; it waits");
-                self.unstarted.insert(slot);
-                self.command(Command::Fault { slot, cause: Cause::NoSource });
+                None
             }
         }
     }

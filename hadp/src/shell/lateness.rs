@@ -49,7 +49,9 @@ mod tests {
 
     #[test]
     fn every_span_has_its_bucket() {
-        for (micros, bucket) in [(0, 0), (1, 1), (2, 2), (3, 2), (4, 3), (262_143, 18), (262_144, 19), (u64::MAX, 19)] {
+        for (micros, bucket) in
+            [(0, 0), (1, 1), (2, 2), (3, 2), (4, 3), (262_143, 18), (262_144, 19), (u64::MAX, 19)]
+        {
             let lateness = Lateness::default();
             lateness.record(Duration::from_micros(micros));
             let found = lateness.counts().iter().position(|count| *count == 1);

@@ -6,11 +6,14 @@ use super::{
     attached::Attached,
     clock,
     driver::{Driver, Stopping},
-    messages::{Command, Notice, RouterView},
+    messages::{Command, Notice, RouterView, Views},
 };
 use crate::{
     datapath::Datapath,
-    proto::{Cause, Event, Router, State},
+    proto::{
+        Cause, Event, Router, State,
+        bfd::{self, Standing},
+    },
 };
 
 /// How many commands are obeyed in a turn: a link that goes takes many routers with it.
@@ -35,6 +38,7 @@ impl<D: Datapath> Driver<D> {
                 let now = clock::now();
                 self.node.insert(slot, Router::new(config, now));
                 self.routers.insert(slot, Attached::new(now));
+                self.reconsider(slot, now);
             }
             Command::Start { slot, source, outlet } => {
                 if let Some(outlet) = self.voice.set(slot, outlet) {
@@ -42,23 +46,51 @@ impl<D: Datapath> Driver<D> {
                     self.tell(Notice::Retired(outlet));
                 }
                 if self.stopping == Stopping::No {
-                    self.feed(slot, Event::Startup { source });
+                    // What it tracks may have failed since the supervisor looked.
+                    let event = match self.standing(slot, clock::now()) {
+                        Some(Standing::Fault) => Event::Fault(Cause::Tracked),
+                        Some(Standing::Runs(_)) | None => Event::Startup { source },
+                    };
+                    self.feed(slot, event);
                 }
             }
-            Command::Fault { slot, cause } => self.feed(slot, Event::Fault(cause)),
+            Command::Fault { slot, cause } => {
+                let was_active = self.is_active(slot);
+                self.feed(slot, Event::Fault(cause));
+                if was_active {
+                    self.say_farewell(slot, cause);
+                }
+            }
+            Command::Priority { slot, priority, outlet } => {
+                if let Some(outlet) = self.voice.set(slot, outlet) {
+                    self.tell(Notice::Retired(outlet));
+                }
+                self.feed(slot, Event::Priority(priority));
+            }
+            Command::Session { id, config, discriminator } => self.start_session(id, config, discriminator),
+            Command::PathDown(id) => self.feed_session(id, bfd::Event::PathDown),
+            Command::Link { name, up } => self.link_changed(name, up),
+            Command::GuardLapsed(guard) => self.guard_lapsed(guard),
+            Command::Unheard { id, error } => self.tell(Notice::Unheard { id, error }),
+            Command::Packet { id, received } => self.hear_session(id, received),
             Command::Shutdown => {
                 // Told a second time, nobody is waited for any more.
-                let event = match std::mem::replace(&mut self.stopping, Stopping::HandingOver) {
+                let event = match self.stopping {
                     Stopping::No => Event::Shutdown,
-                    Stopping::HandingOver => Event::Fault(Cause::Stopped),
+                    Stopping::HandingOver | Stopping::Farewell(_) => Event::Fault(Cause::Stopped),
                 };
+                if self.stopping == Stopping::No {
+                    self.stopping = Stopping::HandingOver;
+                }
                 let slots: Vec<_> = self.routers.keys().copied().collect();
                 for slot in slots {
                     self.feed(slot, event);
                 }
             }
             // The asker may have gone.
-            Command::Inspect(answer) => drop(answer.send(self.views())),
+            Command::Inspect(answer) => {
+                drop(answer.send(Views { routers: self.views(), sessions: self.watch.views(clock::now()) }))
+            }
         }
     }
 

@@ -3,7 +3,6 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     io,
-    thread::JoinHandle,
     time::Duration,
 };
 
@@ -12,27 +11,30 @@ use rtnetlink::Handle;
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     sync::{
-        mpsc::{self, UnboundedReceiver, UnboundedSender},
+        mpsc::{self, UnboundedReceiver},
         oneshot,
     },
     time,
 };
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
 use super::{
-    driver::{self, Parts},
     holdings,
     ledger::Ledger,
     messages::{Command, Notice},
-    program_log, realtime, report,
+    neighbors::Neighbors,
+    program_log,
+    reach::Reach,
+    realtime, report,
     roster::Roster,
     start::{Paths, StartError, failed},
+    threads::Threads,
     virtual_macs::VirtualMacs,
 };
 use crate::{
     datapath::{PinLock, Xdp},
     dir_lock::DirLock,
-    model::{Config, Realtime},
+    model::Config,
     net::{
         addr::Placed,
         link::{Links, Monitor, Seen},
@@ -52,6 +54,7 @@ pub(super) const RETRY: Duration = Duration::from_secs(2);
 pub fn run(config: Config, paths: &Paths) -> Result<(), StartError> {
     let lock = PinLock::take(&paths.pins)?;
     let roster = Roster::new(config.routers)?;
+    let neighbors = Neighbors::new(config.bfd)?;
     raise_descriptor_limit();
     let (election, bfd) = (&config.global.election, &config.global.bfd);
     realtime::lock_memory(election.no_swap || bfd.no_swap)
@@ -65,7 +68,7 @@ pub fn run(config: Config, paths: &Paths) -> Result<(), StartError> {
         .build()
         .map_err(failed("start the runtime"))?;
     runtime.block_on(async {
-        let supervisor = Supervisor::start(config.global, roster, lock, paths.clone()).await?;
+        let supervisor = Supervisor::start(config.global, roster, neighbors, lock, paths.clone()).await?;
         supervisor.run().await
     })
 }
@@ -108,9 +111,10 @@ pub(super) struct Supervisor {
     /// Keeps the interfaces receiving to virtual MACs, each with its interface.
     pub(super) virtual_macs: VirtualMacs,
     pub(super) ledger: Ledger,
+    /// BFD sessions, and what routers track.
+    pub(super) reach: Reach,
     pub(super) addresses: Handle,
-    commands: UnboundedSender<Command>,
-    election: JoinHandle<()>,
+    pub(super) threads: Threads,
     inputs: Option<Inputs>,
 }
 
@@ -125,23 +129,11 @@ struct Inputs {
     unused: [(&'static str, Signal); 3],
 }
 
-/// Starts the election thread on the datapath.
-fn start_election(
-    datapath: &mut Xdp,
-    commands: UnboundedReceiver<Command>,
-    notices: UnboundedSender<Notice>,
-    realtime: Realtime,
-) -> Result<JoinHandle<()>, StartError> {
-    let events = datapath.events().map_err(|error| StartError::Events(error.into()))?;
-    let events = events.ok_or_else(|| StartError::Events("it is in use already".into()))?;
-    driver::spawn(Parts { datapath: datapath.election(), events, commands, notices, realtime })
-        .map_err(failed("start the election thread"))
-}
-
 impl Supervisor {
     async fn start(
         global: crate::model::Global,
         roster: Roster,
+        neighbors: Neighbors,
         lock: PinLock,
         paths: Paths,
     ) -> Result<Self, StartError> {
@@ -163,12 +155,11 @@ impl Supervisor {
             .map_err(failed(format!("listen on {}", paths.control().display())))?;
         // Before a dead daemon's programs are replaced: until then they keep silent what it left on the interfaces.
         holdings::sweep(&addresses, &links, &roster, &paths).await;
-        let (commands, obeyed) = mpsc::unbounded_channel();
-        let (told, notices) = mpsc::unbounded_channel();
         let mut datapath = Xdp::open(lock)?;
         program_log::follow(&mut datapath);
-        let election = match start_election(&mut datapath, obeyed, told, global.election.clone()) {
-            Ok(election) => election,
+        let reach = Reach::new(neighbors, &roster);
+        let (threads, notices) = match Threads::start(&mut datapath, reach.followers.clone(), &global) {
+            Ok(started) => started,
             Err(error) => {
                 datapath.remove()?;
                 return Err(error);
@@ -189,11 +180,13 @@ impl Supervisor {
             stuck: Vec::new(),
             virtual_macs: VirtualMacs::default(),
             ledger,
+            reach,
             addresses,
-            commands,
-            election,
+            threads,
             inputs,
         };
+        supervisor.assign_guards();
+        supervisor.follow_tracked_links();
         for (slot, entry) in supervisor.roster.iter() {
             let config = proto::Config::from(&entry.router);
             supervisor.command(Command::Insert { slot, config });
@@ -244,7 +237,7 @@ impl Supervisor {
 
     /// Tries again what was refused or failed.
     async fn retry(&mut self) {
-        if !self.refused.is_empty() || !self.unstarted.is_empty() {
+        if !self.refused.is_empty() || !self.unstarted.is_empty() || self.has_waiting_sessions() {
             self.refused.clear();
             self.replace();
         }
@@ -267,10 +260,7 @@ impl Supervisor {
             self.release(slot).await;
         }
         self.unstick().await;
-        drop(self.commands);
-        if self.election.join().is_err() {
-            error!("the election thread panicked");
-        }
+        self.threads.end();
         for path in [self.paths.control(), self.paths.ledger()] {
             match std::fs::remove_file(&path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -285,9 +275,7 @@ impl Supervisor {
     }
 
     pub(super) fn command(&self, command: Command) {
-        if self.commands.send(command).is_err() {
-            error!("the election thread is gone");
-        }
+        self.threads.command(command);
     }
 
     async fn noticed(&mut self, notice: Notice) {
@@ -295,12 +283,16 @@ impl Supervisor {
             Notice::AcquireVips(slot) => self.acquire(slot).await,
             Notice::ReleaseVips(slot) => self.release(slot).await,
             Notice::Retired(outlet) => drop(outlet),
+            Notice::Standing { slot, standing } => self.bring_to(slot, standing),
             told @ (Notice::Transition { .. }
             | Notice::Conflict { .. }
             | Notice::Rejected { .. }
             | Notice::Mismatch { .. }
             | Notice::SendFailed { .. }
-            | Notice::Stopped) => report::notice(&self.roster, &self.links, &told),
+            | Notice::Session { .. }
+            | Notice::GuardLapsed(_)
+            | Notice::Unheard { .. }
+            | Notice::Stopped) => report::notice(self, &told),
         }
     }
 

@@ -123,6 +123,25 @@ impl Guards {
         self.promise(guard, session, until, now)
     }
 
+    /// Notes that a packet left at `at`, beside those at their pace, after which the neighbour may wait for no longer than
+    /// `detected_after`. It shortens what is promised, never lengthens it.
+    pub(crate) fn tighten(
+        &mut self,
+        guard: u32,
+        session: SessionId,
+        at: Time,
+        detected_after: Duration,
+        now: Time,
+    ) -> Verdict {
+        let until = at + detected_after - margin(detected_after);
+        let Some(guard) = self.guard(guard) else { return Verdict::Keep };
+        guard.change(now, |promises| {
+            if let Some(promise) = promises.iter_mut().find(|promise| promise.session == session) {
+                promise.until = Some(promise.until.map_or(until, |before| before.min(until)));
+            }
+        })
+    }
+
     /// Looks at a guard although nothing was sent.
     pub(crate) fn look(&mut self, guard: u32, now: Time) -> Verdict {
         let lapsed = self.guard(guard).is_some_and(|guard| guard.lapse(now));
@@ -266,6 +285,16 @@ mod tests {
         assert_eq!(send(&mut guards, 1, 250, Some(SLOW)), stored(us(250) + SLOW - margin(SLOW)));
         assert_eq!(guards.look(GUARD, us(1_000_000)), Verdict::Keep);
         assert_eq!(send(&mut guards, 1, 1_000_000, Some(D)), stored(us(1_000_000) + D - margin(D)));
+    }
+
+    #[test]
+    fn a_change_that_is_told_beside_the_pace_shortens_the_promise_at_once() {
+        let mut guards = with(&[1]);
+        send(&mut guards, 1, 0, Some(SLOW));
+        let tighten = |guards: &mut Guards, at| guards.tighten(GUARD, id(1), us(at), D, us(at + 1));
+        assert_eq!(tighten(&mut guards, 900_000), stored(us(900_000) + D - margin(D)));
+        assert_eq!(tighten(&mut guards, 900_100), Verdict::Keep, "it does not lengthen it");
+        assert_eq!(send(&mut guards, 1, 900_250, Some(D)), stored(us(900_250) + D - margin(D)));
     }
 
     #[test]

@@ -11,10 +11,11 @@
 //! locks: it waits, sends a packet that is ready, and stores a number.
 
 mod beat;
+mod ear;
 mod guard;
 mod order;
 mod pace;
 mod thread;
 
-pub(crate) use order::{Heartbeat, Neighbor, Order, Sent};
+pub(crate) use order::{Heard, Heartbeat, Order};
 pub(crate) use thread::{News, Parts, spawn};

@@ -9,6 +9,7 @@ use std::{
         atomic::{AtomicU64, Ordering},
         mpsc::{Receiver, Sender, channel},
     },
+    time::Duration,
 };
 
 use hadp_common::{bfd::MAX_BFD_SESSIONS, wire::bfd::Control};
@@ -28,7 +29,7 @@ pub(crate) enum Order {
     /// The session counts for these guards.
     Guards(SessionId, Vec<u32>),
     /// The session's packets are signed, and those of its neighbour verified.
-    Authenticate(SessionId, Box<Neighbor>),
+    Authenticate(SessionId, Box<Heard>),
     /// From now on send this; `None` stops sending.
     Transmit(SessionId, Option<Transmission>),
     /// Send one packet at once, beside those at their pace.
@@ -43,7 +44,7 @@ pub(crate) enum Order {
 
 /// Whose authenticated packets a session takes, and by which key.
 #[derive(Clone, Debug)]
-pub(crate) struct Neighbor {
+pub(crate) struct Heard {
     /// The neighbour.
     pub(crate) addr: IpAddr,
     /// The address its packets are sent to; `None` for any of this node's.
@@ -56,6 +57,8 @@ pub(crate) struct Neighbor {
     pub(crate) multihop: bool,
     /// The local discriminator.
     pub(crate) discriminator: u32,
+    /// Required Min RX Interval.
+    pub(crate) min_rx: Duration,
     /// The key.
     pub(crate) auth: BfdAuth,
 }

@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    os::fd::AsFd as _,
+    os::fd::{AsFd as _, BorrowedFd},
     sync::mpsc::TryRecvError,
     thread::{self, JoinHandle},
     time::Duration,
@@ -16,14 +16,15 @@ use tracing::error;
 
 use super::{
     beat::{Beat, Outcome},
+    ear::{Authentic, Ear},
     guard::{Guards, Verdict},
-    order::{Heartbeat, Inbox, Order, channels},
+    order::{Heard, Heartbeat, Inbox, Order, channels},
     pace::Luck,
 };
 use crate::{
     model::Realtime,
-    net::bfd_receive::BfdReceiver,
-    proto::bfd::SessionId,
+    net::bfd_receive::{BfdReceiver, MAX_PACKET},
+    proto::bfd::{Received, SessionId, Transmission},
     shell::{
         clock,
         realtime::{self, Role},
@@ -43,6 +44,23 @@ impl GuardTable for crate::datapath::Guards {
     }
 }
 
+/// Where authenticated packets are recorded.
+pub(crate) trait Record: Send {
+    /// Records a session's last packet.
+    fn record(&self, session: SessionId, received: Received);
+}
+
+impl Record for crate::datapath::BfdSessions {
+    fn record(&self, session: SessionId, received: Received) {
+        Self::record(self, session, received);
+    }
+}
+
+/// How many packets are taken from a socket before others get their turn.
+const PACKETS_A_TURN: usize = 16;
+/// How many sockets there are: two ports in two families.
+const SOCKETS: usize = 4;
+
 /// What the heartbeat tells.
 #[derive(Debug)]
 pub(crate) enum News {
@@ -50,12 +68,16 @@ pub(crate) enum News {
     Lapsed(u32),
     /// A session's packets do not leave any more.
     Failing(SessionId, io::Error),
+    /// An authenticated packet changes something, or polls.
+    Packet(SessionId, Received),
 }
 
 /// What the heartbeat works with.
-pub(crate) struct Parts<G> {
+pub(crate) struct Parts<G, H> {
     /// `GUARDS`.
     pub(crate) guards: G,
+    /// `BFD_SESSIONS`, for packets that are authenticated.
+    pub(crate) heard: H,
     /// Who is told; must not wait.
     pub(crate) news: Box<dyn Fn(News) + Send>,
     /// How the thread is scheduled.
@@ -67,7 +89,9 @@ pub(crate) struct Parts<G> {
 /// # Errors
 ///
 /// When the thread or its descriptor cannot be created.
-pub(crate) fn spawn<G: GuardTable + 'static>(parts: Parts<G>) -> io::Result<(Heartbeat, JoinHandle<()>)> {
+pub(crate) fn spawn<G: GuardTable + 'static, H: Record + 'static>(
+    parts: Parts<G, H>,
+) -> io::Result<(Heartbeat, JoinHandle<()>)> {
     let (heartbeat, inbox) = channels()?;
     let thread = thread::Builder::new().name("heartbeat".to_owned()).spawn(move || {
         realtime::enter(Role::Heartbeat, &parts.realtime);
@@ -75,8 +99,10 @@ pub(crate) fn spawn<G: GuardTable + 'static>(parts: Parts<G>) -> io::Result<(Hea
             inbox,
             beats: Vec::with_capacity(16),
             guards: Guards::default(),
+            ears: Vec::new(),
             receivers: Vec::new(),
             table: parts.guards,
+            heard: parts.heard,
             news: parts.news,
             luck: clock::now().as_nanos() | 1,
         };
@@ -87,17 +113,19 @@ pub(crate) fn spawn<G: GuardTable + 'static>(parts: Parts<G>) -> io::Result<(Hea
     Ok((heartbeat, thread))
 }
 
-struct Thread<G> {
+struct Thread<G, H> {
     inbox: Inbox,
     beats: Vec<Beat>,
     guards: Guards,
+    ears: Vec<Ear>,
     receivers: Vec<BfdReceiver>,
     table: G,
+    heard: H,
     news: Box<dyn Fn(News) + Send>,
     luck: u64,
 }
 
-impl<G: GuardTable> Thread<G> {
+impl<G: GuardTable, H: Record> Thread<G, H> {
     fn run(mut self) -> io::Result<()> {
         loop {
             self.send_due();
@@ -121,12 +149,25 @@ impl<G: GuardTable> Thread<G> {
     /// timer slack is a nanosecond.
     fn wait(&mut self, next: Option<Time>) -> io::Result<()> {
         let left = next.map(|next| next.since(clock::now()));
-        let timeout = left.map(|left| TimeSpec::nanoseconds(i64::try_from(left.as_nanos()).unwrap_or(i64::MAX)));
-        let mut fds = [PollFd::new(self.inbox.as_fd(), PollFlags::POLLIN)];
-        match ppoll(&mut fds, timeout, None) {
-            Ok(0) | Err(nix::errno::Errno::EINTR) => {}
-            Ok(_) => self.inbox.woken(),
+        let timeout =
+            left.map(|left| TimeSpec::nanoseconds(i64::try_from(left.as_nanos()).unwrap_or(i64::MAX)));
+        let mut sources: [BorrowedFd<'_>; 1 + SOCKETS] = [self.inbox.as_fd(); 1 + SOCKETS];
+        for (source, receiver) in sources.iter_mut().skip(1).zip(&self.receivers) {
+            *source = receiver.as_fd();
+        }
+        let mut fds = sources.map(|source| PollFd::new(source, PollFlags::POLLIN));
+        let count = 1 + self.receivers.len().min(SOCKETS);
+        let ready = match ppoll(fds.get_mut(..count).unwrap_or_default(), timeout, None) {
+            Ok(0) | Err(nix::errno::Errno::EINTR) => return Ok(()),
+            Ok(_) => fds.map(|fd| fd.any().unwrap_or_default()),
             Err(errno) => return Err(errno.into()),
+        };
+        let [orders, packets @ ..] = ready;
+        if orders {
+            self.inbox.woken();
+        }
+        if packets.contains(&true) {
+            self.hear();
         }
         Ok(())
     }
@@ -180,15 +221,20 @@ impl<G: GuardTable> Thread<G> {
                 let luck = self.luck();
                 let beat = self.beat(session);
                 beat.change(what, luck, now);
-                if what.is_none() {
-                    for guard in beat.guards.clone() {
-                        let verdict = self.guards.silence(guard, session, now);
-                        carry_out(&self.table, &self.news, guard, verdict);
-                    }
+                let (guards, beside) = (beat.guards.clone(), beat.take_beside());
+                for guard in guards {
+                    let verdict = match (what, beside) {
+                        (None, _) => self.guards.silence(guard, session, now),
+                        (Some(Transmission { detected_after: Some(after), .. }), Some(at)) => {
+                            self.guards.tighten(guard, session, at, after, now)
+                        }
+                        (Some(_), _) => Verdict::Keep,
+                    };
+                    carry_out(&self.table, &self.news, guard, verdict);
                 }
             }
             Order::SendNow(session, control) => {
-                let outcome = self.beat(session).send_now(&control);
+                let outcome = self.beat(session).send_now(&control, now);
                 self.settle(session, outcome);
             }
             Order::Rearm(guard) => {
@@ -196,7 +242,8 @@ impl<G: GuardTable> Thread<G> {
                 carry_out(&self.table, &self.news, guard, verdict);
             }
             Order::Listen(receivers) => self.receivers = receivers,
-            Order::Authenticate(..) | Order::Stop => {}
+            Order::Authenticate(session, heard) => self.authenticate(session, *heard),
+            Order::Stop => {}
         }
     }
 
@@ -208,6 +255,33 @@ impl<G: GuardTable> Thread<G> {
         for guard in before.into_iter().filter(|guard| !guards.contains(guard)) {
             let verdict = self.guards.leave(guard, session, now);
             carry_out(&self.table, &self.news, guard, verdict);
+        }
+    }
+
+    fn authenticate(&mut self, session: SessionId, heard: Heard) {
+        let sequence = self.luck();
+        self.beat(session).seal(heard.auth.clone(), sequence);
+        match self.ears.iter_mut().find(|ear| ear.id == session) {
+            Some(ear) => ear.change(heard),
+            None => self.ears.push(Ear::new(session, heard)),
+        }
+    }
+
+    /// Takes what the sockets have heard.
+    fn hear(&mut self) {
+        let mut buffer = [0; MAX_PACKET];
+        for receiver in &self.receivers {
+            // A flood of forged packets must not keep anything from leaving.
+            for _ in 0..PACKETS_A_TURN {
+                let Ok(Some(datagram)) = receiver.receive(&mut buffer) else { break };
+                let now = clock::now();
+                let heard = self.ears.iter_mut().find_map(|ear| Some((ear.id, ear.hear(&datagram, now)?)));
+                let Some((id, Authentic { received, is_news })) = heard else { continue };
+                self.heard.record(id, received);
+                if is_news {
+                    (self.news)(News::Packet(id, received));
+                }
+            }
         }
     }
 
@@ -228,7 +302,7 @@ impl<G: GuardTable> Thread<G> {
         self.luck ^= self.luck << 13;
         self.luck ^= self.luck >> 7;
         self.luck ^= self.luck << 17;
-        (self.luck >> 48) as Luck
+        (self.luck >> 32) as Luck
     }
 }
 
