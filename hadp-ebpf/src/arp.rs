@@ -28,6 +28,8 @@ pub(crate) fn verdict(frame: &Frame, settings: InForce) -> Result<Verdict, DropR
         return Ok(Verdict::Pass);
     }
     claim(frame, &arp, settings);
+    // What this node's kernel asked with the virtual MAC is answered there.
+    vip::to_virtual_mac(frame, settings)?;
     Ok(Verdict::Pass)
 }
 

@@ -22,10 +22,7 @@ use crate::{
 /// Decides on an IPv4 packet that is not an advert: to a virtual MAC, to a virtual address, or neither.
 #[inline(always)]
 pub(crate) fn traffic(frame: &Frame, ip: Ipv4, settings: InForce) -> Result<Verdict, DropReason> {
-    let to = frame.header.mac::<0, 4>();
-    if to.high == VMAC_HIGH {
-        virtual_mac(frame, to, settings)?;
-    }
+    to_virtual_mac(frame, settings)?;
     let Some(vip) = find(frame, ip.destination(), settings) else { return Ok(Verdict::Pass) };
     let Some(router) = Owner::of(vip.slot) else { return Ok(Verdict::Pass) };
     if !router.admits(settings) {
@@ -41,9 +38,16 @@ pub(crate) fn traffic(frame: &Frame, ip: Ipv4, settings: InForce) -> Result<Verd
 /// The first four octets of every virtual MAC (RFC 9568 §7.3), as loaded.
 const VMAC_HIGH: u32 = u32::from_ne_bytes([0x00, 0x00, 0x5e, 0x00]);
 
-/// Handles a frame to a virtual MAC: the owner makes it its interface's own, another node drops it (RFC 9568 §6.4.2).
+/// Handles a frame, should it be to a virtual MAC: the owner makes it its interface's own, another node drops it (RFC 9568 §6.4.2).
 ///
 /// Frames to MACs of virtual routers that are not configured here, or do not use theirs, are left alone.
+#[inline(always)]
+pub(crate) fn to_virtual_mac(frame: &Frame, settings: InForce) -> Result<(), DropReason> {
+    let to = frame.header.mac::<0, 4>();
+    if to.high == VMAC_HIGH { virtual_mac(frame, to, settings) } else { Ok(()) }
+}
+
+/// Handles a frame whose destination begins like a virtual MAC.
 #[inline(always)]
 fn virtual_mac(frame: &Frame, to: Mac, settings: InForce) -> Result<(), DropReason> {
     let [family, vrid] = to.low.to_ne_bytes();
