@@ -4,7 +4,6 @@ use crate::{
     addr::Address,
     event::Event,
     macros::map_types,
-    table::vip_index,
     wire::bfd::{Control, SessionState},
 };
 
@@ -19,10 +18,10 @@ pub const BFD_AUTHENTICATED: u8 = 1 << 1;
 
 /// The number of entries in one half of `BFD_INDEX`; a power of two.
 ///
-/// `BFD_INDEX` leads a neighbour that does not know this node's discriminator yet to its session, by its address. Its
-/// first word is [`bfd_switch`]; behind it lie two halves of session indices, each an open-addressed table (see
-/// [`table`](crate::table)) in which 0 is a free entry.
-pub const BFD_INDEX_LEN: u32 = 1024;
+/// `BFD_INDEX` leads a neighbour that does not know this node's discriminator yet to its session. Its first word is
+/// [`bfd_switch`]; behind it lie two halves, in which every session has an entry, its index, and 0 stands for none. The
+/// daemon chooses a seed under which no two sessions have the same entry, so a lookup looks at one.
+pub const BFD_INDEX_LEN: u32 = 8192;
 
 /// Returns the first word of `BFD_INDEX`: which half is in force, in the upper half, and its hash seed. One store puts a
 /// new index in force.
@@ -30,17 +29,26 @@ pub const fn bfd_switch(half: u32, seed: u32) -> u64 {
     ((half as u64) << 32) | seed as u64
 }
 
-/// Returns where in `BFD_INDEX` a half begins.
+/// Returns where in `BFD_INDEX` the entry of a session lies.
+///
+/// `local`, `ifindex` and `flags` are as in [`BfdKey`]; of `flags`, [`BFD_MULTIHOP`] counts.
 #[inline(always)]
-pub const fn bfd_half(half: u32) -> u32 {
-    1 + (half & 1) * BFD_INDEX_LEN
+pub const fn bfd_entry(switch: u64, remote: &Address, local: &Address, ifindex: u32, flags: u8) -> u32 {
+    let (half, seed) = ((switch >> 32) as u32 & 1, switch as u32);
+    let (remote, local) = (remote.words(), local.words());
+    let mut hash = mix(seed, (flags & BFD_MULTIHOP) as u32, ifindex);
+    hash = mix(hash, remote[0], remote[1]);
+    hash = mix(hash, remote[2], remote[3]);
+    hash = mix(hash, local[0], local[1]);
+    hash = mix(hash, local[2], local[3]);
+    1 + half * BFD_INDEX_LEN + (hash & (BFD_INDEX_LEN - 1))
 }
 
-/// Returns the hash of a neighbour's address and of the interface its session names, 0 for none, as the index of its first
-/// entry in a half.
+/// Adds two words to a hash: multiplies by the golden ratio and takes well-mixed upper bits.
 #[inline(always)]
-pub const fn bfd_home(remote: [u32; 4], ifindex: u32, seed: u32) -> u32 {
-    vip_index(remote, ifindex, 0, seed, BFD_INDEX_LEN)
+const fn mix(hash: u32, high: u32, low: u32) -> u32 {
+    let word = ((high as u64) << 32) | (low ^ hash) as u64;
+    ((word ^ (word >> 29)).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as u32
 }
 
 map_types! {

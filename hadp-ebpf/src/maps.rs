@@ -74,7 +74,7 @@ pub(crate) static CLOCK: Array<ClockSample, 1, MMAP> = Array::new();
 #[btf_map]
 pub(crate) static BFD_KEYS: Array<BfdKey, { MAX_BFD_SESSIONS as usize }, MMAP> = Array::new();
 
-/// Which half is in force, then two halves, each an open-addressed table: interface and neighbour to session.
+/// Which half is in force, then two halves: the hash of a neighbour to its session.
 #[btf_map]
 pub(crate) static BFD_INDEX: Array<u64, { 1 + 2 * BFD_INDEX_LEN as usize }, MMAP> = Array::new();
 

@@ -91,7 +91,7 @@ impl Tables {
 }
 
 /// How many seeds are tried before a table counts as full.
-pub(super) const SEEDS: u32 = 256;
+const SEEDS: u32 = 256;
 
 /// Returns the first element that equals the one after it.
 pub(super) fn first_repeated<T: PartialEq>(sorted: &[T]) -> Option<&T> {
@@ -162,7 +162,7 @@ fn vips(plan: &Plan) -> Result<Vec<Vip>, PlanError> {
 ///
 /// An item that is already farther from its home than the one to insert keeps its place, else it moves on (Robin Hood
 /// hashing), which keeps the longest distance short.
-pub(super) fn place<T: Copy + Default>(items: &[T], len: u32, home: impl Fn(&T) -> u32) -> Option<Vec<T>> {
+fn place<T: Copy + Default>(items: &[T], len: u32, home: impl Fn(&T) -> u32) -> Option<Vec<T>> {
     let mut entries: Vec<Option<T>> = vec![None; usize::try_from(len).ok()?];
     for item in items {
         let mut moving = *item;

@@ -1,6 +1,7 @@
 //! BFD sessions: what their packets must carry, and what the last one said.
 
 use std::{
+    collections::HashMap,
     mem::offset_of,
     net::IpAddr,
     sync::{Arc, atomic::Ordering},
@@ -9,15 +10,15 @@ use std::{
 use hadp_common::{
     addr::Address,
     bfd::{
-        BFD_AUTHENTICATED, BFD_INDEX_LEN, BFD_MULTIHOP, BfdKey, BfdSession, MAX_BFD_SESSIONS, bfd_half,
-        bfd_home, bfd_switch,
+        BFD_AUTHENTICATED, BFD_INDEX_LEN, BFD_MULTIHOP, BfdKey, BfdSession, MAX_BFD_SESSIONS, bfd_entry,
+        bfd_switch,
     },
     wire::bfd::VERSION,
 };
 
 use super::{mapped::MappedArray, open::Xdp};
 use crate::{
-    datapath::tables::{SEEDS, first_repeated, place},
+    datapath::tables::first_repeated,
     proto::bfd::{Received, SessionId},
     units::Time,
 };
@@ -61,9 +62,9 @@ pub enum BfdPlanError {
     /// Two sessions could not be told apart by a neighbour's first packet.
     #[error("two BFD sessions with {0} have the same hops, interface and source address")]
     DuplicateNeighbor(IpAddr),
-    /// So many sessions run with one address that they find no place in the index.
-    #[error("too many BFD sessions with one neighbour: {0} in all")]
-    TooManySessions(usize),
+    /// No seed was found under which lookups find every session, which no plan is known to do.
+    #[error("{0} BFD sessions do not fit the index of neighbours")]
+    NoSeed(usize),
 }
 
 impl Xdp {
@@ -80,15 +81,15 @@ impl Xdp {
         let keys = keys(sessions)?;
         let switch = self.maps.bfd_index.load(0).unwrap_or_default();
         let half = ((switch >> 32) as u32 & 1) ^ 1;
-        let (seed, index) = index(&keys)?;
+        let (switch, index) = index(&keys, half)?;
         for (index, next) in (0..).zip(&keys) {
             self.write_key(index, next);
         }
-        for (entry, session) in (bfd_half(half)..).zip(&index) {
-            self.maps.bfd_index.store(entry, session);
+        for entry in first_entry(half)..first_entry(half) + BFD_INDEX_LEN {
+            self.maps.bfd_index.store(entry, index.get(&entry).unwrap_or(&0));
         }
         if let Some(entry) = self.maps.bfd_index.entry(0) {
-            entry.set_word(0, bfd_switch(half, seed), Ordering::Release);
+            entry.set_word(0, switch, Ordering::Release);
         }
         Ok(())
     }
@@ -175,17 +176,26 @@ fn planned(session: &PlannedSession) -> BfdKey {
     }
 }
 
-/// Lays one half of `BFD_INDEX` out, and returns the seed under which lookups find every session.
-fn index(keys: &[BfdKey]) -> Result<(u32, Vec<u64>), BfdPlanError> {
-    // Where a session's lookup begins is found by its own index again: `place` moves items about.
-    let home = |index: u64, seed| {
-        let key = usize::try_from(index).ok().and_then(|index| keys.get(index));
-        key.map_or(0, |key| bfd_home(key.remote.words(), key.ifindex, seed))
-    };
-    let sessions: Vec<u64> =
-        (0..).zip(keys).filter(|(_, key)| key.discriminator != 0).map(|(index, _)| index).collect();
-    let table = |seed| Some((seed, place(&sessions, BFD_INDEX_LEN, |index| home(*index, seed))?));
-    (0..SEEDS).find_map(table).ok_or(BfdPlanError::TooManySessions(sessions.len()))
+/// How many seeds are tried. Of 50, one gives each of 255 sessions an entry of its own.
+const SEEDS: u32 = 2048;
+
+/// Lays one half of `BFD_INDEX` out, entry to session, and returns the word that puts it in force.
+fn index(keys: &[BfdKey], half: u32) -> Result<(u64, HashMap<u32, u64>), BfdPlanError> {
+    let sessions: Vec<_> = (0u64..).zip(keys).filter(|(_, key)| key.discriminator != 0).collect();
+    for seed in 0..SEEDS {
+        let switch = bfd_switch(half, seed);
+        let entry = |key: &BfdKey| bfd_entry(switch, &key.remote, &key.local, key.ifindex, key.flags);
+        let entries: HashMap<_, _> = sessions.iter().map(|(index, key)| (entry(key), *index)).collect();
+        if entries.len() == sessions.len() {
+            return Ok((switch, entries));
+        }
+    }
+    Err(BfdPlanError::NoSeed(sessions.len()))
+}
+
+/// Returns where in `BFD_INDEX` a half begins.
+const fn first_entry(half: u32) -> u32 {
+    1 + half * BFD_INDEX_LEN
 }
 
 /// What was heard of the sessions, through memory that the kernel shares: no lock, no system call.
@@ -256,6 +266,8 @@ impl BfdSessions {
 
 #[cfg(test)]
 mod tests {
+    use std::net::{Ipv4Addr, Ipv6Addr};
+
     use super::*;
 
     fn session(index: u32, remote: &str) -> PlannedSession {
@@ -298,29 +310,45 @@ mod tests {
         }
     }
 
+    /// As many sessions as there are, however alike: one address on every interface, consecutive addresses, one neighbour
+    /// and many of this node's addresses, subnets numbered like interfaces.
     #[test]
-    fn an_index_finds_every_session_within_reach() {
-        let sessions: Vec<_> = (1..MAX_BFD_SESSIONS)
-            .map(|index| PlannedSession { ifindex: index, ..session(index, "fe80::1") })
-            .collect();
-        let keys = keys(&sessions).unwrap();
-        let (seed, table) = index(&keys).unwrap();
-        for (index, key) in (0..).zip(&keys).skip(1) {
-            let home = bfd_home(key.remote.words(), key.ifindex, seed);
-            let mut reach = (0..hadp_common::table::PROBES).map(|probe| (home + probe) % BFD_INDEX_LEN);
-            assert!(reach.any(|entry| table[entry as usize] == index), "session {index}");
+    fn an_index_has_an_entry_for_every_session() {
+        type Vary = fn(u32, PlannedSession) -> PlannedSession;
+        let shapes: [Vary; 5] = [
+            |index, session| PlannedSession { ifindex: index, ..session },
+            |index, session| PlannedSession {
+                remote: Ipv4Addr::from_bits(0x0a00_0000 + index).into(),
+                ..session
+            },
+            |index, session| PlannedSession {
+                remote: Ipv6Addr::from_bits(u128::from(index)).into(),
+                ..session
+            },
+            |index, session| PlannedSession {
+                local: Some(Ipv4Addr::from_bits(0x0a00_0000 + index).into()),
+                multihop: true,
+                ..session
+            },
+            |index, session| PlannedSession {
+                remote: Ipv6Addr::from_bits((0x2001_0db8_u128 << 96) + (u128::from(index) << 72) + 2).into(),
+                ifindex: 256 - index,
+                ..session
+            },
+        ];
+        for vary in shapes {
+            let plan: Vec<_> =
+                (1..MAX_BFD_SESSIONS).map(|index| vary(index, session(index, "fe80::1"))).collect();
+            let keys = keys(&plan).unwrap();
+            for half in [0, 1] {
+                let (switch, entries) = index(&keys, half).unwrap();
+                for (index, key) in (0..).zip(&keys).skip(1) {
+                    let entry = bfd_entry(switch, &key.remote, &key.local, key.ifindex, key.flags);
+                    assert_eq!(entries[&entry], index);
+                    assert!((first_entry(half)..first_entry(half + 1)).contains(&entry));
+                }
+                assert_eq!(entries.len(), 255);
+            }
         }
-        assert_eq!(table.iter().filter(|session| **session != 0).count(), 255);
-    }
-
-    #[test]
-    fn nine_sessions_with_one_address_do_not_fit() {
-        let local = |index| Some(IpAddr::from([10, 0, 1, index as u8]));
-        let sessions = |count| {
-            (1..=count).map(|index| PlannedSession { local: local(index), ..session(index, "10.0.0.1") })
-        };
-        assert!(index(&keys(&sessions(8).collect::<Vec<_>>()).unwrap()).is_ok());
-        let error = index(&keys(&sessions(9).collect::<Vec<_>>()).unwrap()).unwrap_err();
-        assert_eq!(error, BfdPlanError::TooManySessions(9));
     }
 }
