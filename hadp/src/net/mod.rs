@@ -1,6 +1,7 @@
 //! Sockets, links and addresses.
 
 pub mod addr;
+pub mod address_set;
 pub mod frames;
 pub mod link;
 pub mod packet;

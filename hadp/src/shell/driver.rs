@@ -15,7 +15,9 @@ use std::{
     collections::BTreeMap,
     io,
     net::IpAddr,
+    sync::Arc,
     thread::{self, JoinHandle},
+    time::Duration,
 };
 
 use tokio::{
@@ -29,6 +31,7 @@ use super::{
     clock,
     messages::{Command, Notice},
     orders::{Due, Orders},
+    placer::{Placed, Placer},
     realtime,
     timer::Timer,
     voice::{Advertised, Failure, Voice},
@@ -42,6 +45,10 @@ use crate::{
 /// How many events are taken before timers get their turn.
 const EVENTS_A_TURN: usize = 64;
 
+/// How long the announcements of a takeover wait for the addresses. What is not in place then has its clients wait for
+/// it, which is no worse than to have them send to the router that is gone.
+const PLACING: Duration = Duration::from_millis(1);
+
 /// What the election thread works with.
 pub(crate) struct Parts<D> {
     /// Leases and peers.
@@ -52,6 +59,10 @@ pub(crate) struct Parts<D> {
     pub(crate) commands: UnboundedReceiver<Command>,
     /// What the supervisor is told.
     pub(crate) notices: UnboundedSender<Notice>,
+    /// Puts addresses on and takes them off.
+    pub(crate) placer: Placer,
+    /// How far it has come.
+    pub(crate) placed: UnboundedReceiver<Placed>,
 }
 
 /// Starts the election thread.
@@ -64,7 +75,7 @@ pub(crate) fn spawn<D: Datapath + Send + 'static>(parts: Parts<D>) -> io::Result
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
     thread::Builder::new().name("election".to_owned()).spawn(move || {
         realtime::enter();
-        let Parts { datapath, events, commands, notices } = parts;
+        let Parts { datapath, events, commands, notices, placer, placed } = parts;
         let driver = Driver {
             node: Node::default(),
             routers: BTreeMap::new(),
@@ -76,9 +87,10 @@ pub(crate) fn spawn<D: Datapath + Send + 'static>(parts: Parts<D>) -> io::Result
             batch: Vec::with_capacity(64),
             advertised: Vec::with_capacity(64),
             notices,
+            placer,
             stopping: Stopping::No,
         };
-        if let Err(error) = runtime.block_on(driver.run(events, commands)) {
+        if let Err(error) = runtime.block_on(driver.run(events, commands, placed)) {
             error!(%error, "election thread failed; leases run out and the Backups take over");
         }
     })
@@ -102,10 +114,16 @@ pub(super) struct Driver<D> {
     batch: Vec<Due>,
     advertised: Vec<Advertised>,
     notices: UnboundedSender<Notice>,
+    placer: Placer,
 }
 
 impl<D: Datapath> Driver<D> {
-    async fn run(mut self, events: Events, mut commands: UnboundedReceiver<Command>) -> io::Result<()> {
+    async fn run(
+        mut self,
+        events: Events,
+        mut commands: UnboundedReceiver<Command>,
+        mut placed: UnboundedReceiver<Placed>,
+    ) -> io::Result<()> {
         let mut timer = Timer::new()?;
         // SAFETY: `Events` owns its ring buffer and returns the same descriptor for as long as it lives.
         let mut ring = unsafe { AsyncFd::register_with_interest(events, Interest::READABLE) }?;
@@ -115,6 +133,9 @@ impl<D: Datapath> Driver<D> {
             let Some(obeyed) = self.obey_waiting(&mut commands) else { return Ok(()) };
             self.advertise();
             self.carry_out();
+            while let Ok(placed) = placed.try_recv() {
+                self.note_placed(placed);
+            }
             self.speak();
             if self.stopping == Stopping::HandingOver && self.all_stopped() {
                 self.tell(Notice::Stopped);
@@ -130,6 +151,7 @@ impl<D: Datapath> Driver<D> {
                 biased;
                 fired = timer.fired() => fired?,
                 ready = ring.readable() => ready?.clear_ready(),
+                Some(placed) = placed.recv() => self.note_placed(placed),
                 command = commands.recv() => match command {
                     Some(command) => self.obey(command),
                     None => return Ok(()),
@@ -290,8 +312,11 @@ impl<D: Datapath> Driver<D> {
                 Action::Announce { vips, rounds } if self.is_active(slot) => {
                     self.voice.announce(slot, vips, rounds);
                 }
-                Action::AcquireVips => self.tell(Notice::AcquireVips(slot)),
-                Action::ReleaseVips => self.tell(Notice::ReleaseVips(slot)),
+                Action::AcquireVips => self.acquire(slot),
+                Action::ReleaseVips => {
+                    self.placer.release(slot);
+                    self.tell(Notice::ReleasedVips(slot));
+                }
                 Action::Notify(transition) => self.tell(Notice::Transition { slot, transition }),
                 Action::Announce { .. }
                 | Action::SetLease { .. }
@@ -302,10 +327,35 @@ impl<D: Datapath> Driver<D> {
         }
     }
 
+    /// Has a router's addresses put on, and its announcements wait for them.
+    fn acquire(&mut self, slot: Slot) {
+        let Some(attached) = self.routers.get_mut(&slot) else { return };
+        let number = attached.acquire();
+        if let Some(addresses) = attached.addresses.as_ref().filter(|addresses| !addresses.is_empty()) {
+            self.voice.wait_for_addresses(slot, number, addresses.len(), clock::now() + PLACING);
+            self.placer.acquire(slot, Arc::clone(addresses), number);
+        }
+        self.tell(Notice::AcquiredVips(slot));
+    }
+
+    fn note_placed(&mut self, placed: Placed) {
+        self.voice.placed(placed);
+        if let Some(attached) = self.routers.get_mut(&placed.slot) {
+            attached.note_placed(placed, clock::now());
+        }
+    }
+
     /// Sends a batch of announcements.
     fn speak(&mut self) {
-        if let Some(failure) = self.voice.speak() {
-            self.tell_failure(failure);
+        match self.voice.speak() {
+            Ok(Some((slot, count))) => {
+                let total = self.node.get(slot).map_or(0, |router| router.config().vips);
+                if let Some(attached) = self.routers.get_mut(&slot) {
+                    attached.note_announced(count, total, clock::now());
+                }
+            }
+            Ok(None) => {}
+            Err(failure) => self.tell_failure(failure),
         }
     }
 

@@ -2,9 +2,10 @@
 //!
 //! ```text
 //!   XDP program --EVENTS--> election thread <--Command-- supervisor <--> netlink, control socket, signals
-//!       ^  ^                    |  |   |     --Notice-->     |
-//!       |  +---- lease store ---+  |   +--> sockets          +--> VIPs on interfaces, log
-//!       +------- PEERS read -------+
+//!       ^  ^                  |  |  |  |     --Notice-->     |
+//!       |  +--- lease store --+  |  |  +--> sockets          +--> tables, log
+//!       +------ PEERS read ------+  +-----> placer <---------+
+//!                                             +--> VIPs on interfaces
 //! ```
 //!
 //! The election thread does nothing that can wait: no netlink, no file, no lock shared with slower work. The two sides
@@ -15,6 +16,7 @@ mod attached;
 mod cleanup;
 pub mod clock;
 mod driver;
+mod gates;
 mod holdings;
 mod interfaces;
 mod ledger;
@@ -22,6 +24,7 @@ mod messages;
 mod obey;
 mod orders;
 mod placement;
+mod placer;
 mod program_log;
 mod realtime;
 mod report;

@@ -36,7 +36,10 @@ impl<D: Datapath> Driver<D> {
                 self.node.insert(slot, Router::new(config, now));
                 self.routers.insert(slot, Attached::new(now));
             }
-            Command::Start { slot, source, outlet } => {
+            Command::Start { slot, source, outlet, addresses } => {
+                if let Some(attached) = self.routers.get_mut(&slot) {
+                    attached.addresses = Some(addresses);
+                }
                 if let Some(outlet) = self.voice.set(slot, outlet) {
                     // Closing its socket leaves a group, which may wait for other users of netlink.
                     self.tell(Notice::Retired(outlet));

@@ -12,19 +12,28 @@ const PRIORITY: libc::c_int = 10;
 ///
 /// A refusal is logged and changes nothing else: the lease makes a late thread safe, only slower.
 pub(crate) fn enter() {
-    let param = libc::sched_param { sched_priority: PRIORITY };
+    schedule("election", PRIORITY);
+    if let Err(errno) = mlockall(MlockAllFlags::MCL_CURRENT | MlockAllFlags::MCL_FUTURE) {
+        warn!(%errno, "memory is not locked: the election may wait for a page; raise RLIMIT_MEMLOCK");
+    }
+}
+
+/// Makes the calling thread real-time, but never before the election thread.
+pub(crate) fn enter_below(name: &str) {
+    schedule(name, PRIORITY - 1);
+}
+
+fn schedule(name: &str, priority: libc::c_int) {
+    let param = libc::sched_param { sched_priority: priority };
     // SAFETY: `param` is a valid sched_param for the duration of the call; 0 means the calling thread.
     let set = unsafe {
         libc::sched_setscheduler(0, libc::SCHED_FIFO | libc::SCHED_RESET_ON_FORK, &raw const param)
     };
     match set {
-        0 => info!(priority = PRIORITY, "election thread runs under SCHED_FIFO"),
+        0 => info!(priority, "{name} thread runs under SCHED_FIFO"),
         _ => warn!(
             error = %io::Error::last_os_error(),
-            "election thread runs at ordinary priority: CAP_SYS_NICE is missing or real-time scheduling is off"
+            "{name} thread runs at ordinary priority: CAP_SYS_NICE is missing or real-time scheduling is off"
         ),
-    }
-    if let Err(errno) = mlockall(MlockAllFlags::MCL_CURRENT | MlockAllFlags::MCL_FUTURE) {
-        warn!(%errno, "memory is not locked: the election may wait for a page; raise RLIMIT_MEMLOCK");
     }
 }

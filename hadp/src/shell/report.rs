@@ -15,7 +15,10 @@ use super::{
 };
 use crate::{
     datapath::ReadError,
-    net::{addr::AddressError, link::Links},
+    net::{
+        addr::{AddressError, Placed},
+        link::Links,
+    },
     observe::snapshot::{self, ActiveRouter, Peer, Snapshot, mac},
     proto::{Next, Slot, State},
     units::Time,
@@ -84,7 +87,19 @@ pub(super) fn notice(roster: &Roster, links: &Links, notice: &Notice) {
         ),
         Notice::SendFailed { slot, what, error } => warn!("({}) cannot send an {what}: {error}", name(slot)),
         Notice::Retired(_) => debug!("a socket is retired"),
-        Notice::AcquireVips(slot) | Notice::ReleaseVips(slot) => debug!("({}) addresses", name(slot)),
+        Notice::PutBack { slot, addresses } => {
+            for Placed { vip, .. } in addresses {
+                warn!(
+                    "({}) somebody removed a virtual address, which is put back: {} on {}",
+                    name(slot),
+                    vip.addr,
+                    vip.dev
+                );
+            }
+        }
+        Notice::AcquiredVips(slot) | Notice::ReleasedVips(slot) | Notice::AddressesFailed { slot, .. } => {
+            debug!("({}) addresses", name(slot))
+        }
         Notice::Stopped => debug!("election stopped"),
     }
 }
@@ -144,6 +159,8 @@ impl Supervisor {
                 decided_ns: times.decided.as_nanos(),
                 stored_after_ns: nanos(times.stored, times.decided),
                 advertised_after_ns: times.advertised.map(|at| nanos(at, times.decided)),
+                placed_after_ns: times.placed.map(|at| nanos(at, times.decided)),
+                announced_after_ns: times.announced.map(|at| nanos(at, times.decided)),
             }),
             peers: self.datapath.peers(view.slot).iter().map(|peer| describe(peer, now)).collect(),
         }

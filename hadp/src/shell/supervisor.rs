@@ -8,7 +8,6 @@ use std::{
 };
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use rtnetlink::Handle;
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     sync::{
@@ -24,6 +23,7 @@ use super::{
     holdings,
     ledger::Ledger,
     messages::{Command, Notice},
+    placer::Placer,
     program_log, report,
     roster::Roster,
     start::{Paths, StartError, failed},
@@ -33,10 +33,7 @@ use crate::{
     datapath::{PinLock, Xdp},
     dir_lock::DirLock,
     model::Config,
-    net::{
-        addr::Placed,
-        link::{Links, Monitor, Seen},
-    },
+    net::link::{Links, Monitor, Seen},
     observe::control::{self, Answer, Asked, Request},
     proto::{self, Slot},
 };
@@ -95,14 +92,12 @@ pub(super) struct Supervisor {
     pub(super) refused: BTreeSet<u32>,
     /// Routers that could not be started: their frames could not be built, or the datapath did not take the tables.
     pub(super) unstarted: BTreeSet<Slot>,
-    /// Routers that own addresses which could not all be put on their interfaces.
-    pub(super) incomplete: BTreeSet<Slot>,
-    /// Addresses that could not be taken off.
-    pub(super) stuck: Vec<Placed>,
+    /// Routers some of whose addresses could not be put on their interfaces, or taken off.
+    pub(super) troubled: BTreeSet<Slot>,
     /// Keeps the interfaces receiving to virtual MACs, each with its interface.
     pub(super) virtual_macs: VirtualMacs,
     pub(super) ledger: Ledger,
-    pub(super) addresses: Handle,
+    pub(super) placer: Placer,
     commands: UnboundedSender<Command>,
     election: JoinHandle<()>,
     inputs: Option<Inputs>,
@@ -119,16 +114,20 @@ struct Inputs {
     unused: [(&'static str, Signal); 3],
 }
 
-/// Starts the election thread on the datapath.
+/// Starts the election thread on the datapath, and the one it orders addresses from.
 fn start_election(
     datapath: &mut Xdp,
     commands: UnboundedReceiver<Command>,
     notices: UnboundedSender<Notice>,
-) -> Result<JoinHandle<()>, StartError> {
+) -> Result<(JoinHandle<()>, Placer), StartError> {
     let events = datapath.events().map_err(|error| StartError::Events(error.into()))?;
     let events = events.ok_or_else(|| StartError::Events("it is in use already".into()))?;
-    driver::spawn(Parts { datapath: datapath.election(), events, commands, notices })
-        .map_err(failed("start the election thread"))
+    let (progress, placed) = mpsc::unbounded_channel();
+    let placer =
+        Placer::spawn(progress, notices.clone()).map_err(failed("start the thread for addresses"))?;
+    let datapath = datapath.election();
+    let parts = Parts { datapath, events, commands, notices, placer: placer.clone(), placed };
+    Ok((driver::spawn(parts).map_err(failed("start the election thread"))?, placer))
 }
 
 impl Supervisor {
@@ -160,8 +159,8 @@ impl Supervisor {
         let (told, notices) = mpsc::unbounded_channel();
         let mut datapath = Xdp::open(lock)?;
         program_log::follow(&mut datapath);
-        let election = match start_election(&mut datapath, obeyed, told) {
-            Ok(election) => election,
+        let (election, placer) = match start_election(&mut datapath, obeyed, told) {
+            Ok(threads) => threads,
             Err(error) => {
                 datapath.remove()?;
                 return Err(error);
@@ -178,11 +177,10 @@ impl Supervisor {
             attached: BTreeMap::new(),
             refused: BTreeSet::new(),
             unstarted: BTreeSet::new(),
-            incomplete: BTreeSet::new(),
-            stuck: Vec::new(),
+            troubled: BTreeSet::new(),
             virtual_macs: VirtualMacs::default(),
             ledger,
-            addresses,
+            placer,
             commands,
             election,
             inputs,
@@ -205,13 +203,13 @@ impl Supervisor {
                 seen = inputs.monitor.next() => match seen {
                     Seen::Message(message) => {
                         let change = self.links.apply(&message);
-                        self.changed(change).await;
+                        self.changed(change);
                     }
                     Seen::Lost => self.resync(&mut inputs.monitor).await,
                 },
                 notice = inputs.notices.recv() => match notice {
                     Some(Notice::Stopped) => break,
-                    Some(notice) => self.noticed(notice).await,
+                    Some(notice) => self.noticed(notice),
                     None => {
                         outcome = Err(StartError::ElectionEnded);
                         break;
@@ -225,26 +223,25 @@ impl Supervisor {
                 _ = inputs.terminate.recv() => self.hand_over(),
                 _ = inputs.interrupt.recv() => self.hand_over(),
                 name = any(&mut inputs.unused) => warn!("{name} does nothing yet: restart hadp to read the configuration again"),
-                _ = retry.tick() => self.retry().await,
+                _ = retry.tick() => self.retry(),
             }
         }
         // Whatever the election ordered before it stopped.
         while let Ok(notice) = inputs.notices.try_recv() {
-            self.noticed(notice).await;
+            self.noticed(notice);
         }
         self.leave().await.and(outcome)
     }
 
     /// Tries again what was refused or failed.
-    async fn retry(&mut self) {
+    fn retry(&mut self) {
         if !self.refused.is_empty() || !self.unstarted.is_empty() {
             self.refused.clear();
             self.replace();
         }
-        for slot in std::mem::take(&mut self.incomplete) {
-            self.hold(slot).await;
+        for slot in std::mem::take(&mut self.troubled) {
+            self.placer.repair(slot);
         }
-        self.unstick().await;
     }
 
     fn hand_over(&self) {
@@ -254,12 +251,8 @@ impl Supervisor {
     }
 
     /// Removes everything from the machine.
-    async fn leave(mut self) -> Result<(), StartError> {
-        let slots: Vec<_> = self.roster.iter().map(|(slot, _)| slot).collect();
-        for slot in slots {
-            self.release(slot).await;
-        }
-        self.unstick().await;
+    async fn leave(self) -> Result<(), StartError> {
+        self.take_off().await;
         drop(self.commands);
         if self.election.join().is_err() {
             error!("the election thread panicked");
@@ -283,12 +276,14 @@ impl Supervisor {
         }
     }
 
-    async fn noticed(&mut self, notice: Notice) {
+    fn noticed(&mut self, notice: Notice) {
         match notice {
-            Notice::AcquireVips(slot) => self.acquire(slot).await,
-            Notice::ReleaseVips(slot) => self.release(slot).await,
+            Notice::AcquiredVips(slot) => self.ledger.acquire(slot),
+            Notice::ReleasedVips(slot) => self.ledger.release(slot),
+            Notice::AddressesFailed { slot, errors } => self.addresses_failed(slot, &errors),
             Notice::Retired(outlet) => drop(outlet),
             told @ (Notice::Transition { .. }
+            | Notice::PutBack { .. }
             | Notice::Conflict { .. }
             | Notice::Rejected { .. }
             | Notice::Mismatch { .. }
