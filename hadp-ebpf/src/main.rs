@@ -1,5 +1,5 @@
-//! The kernel half of hadp: one XDP program that hears VRRP adverts, answers ARP for the virtual addresses this node owns,
-//! and keeps their traffic out where it does not.
+//! The kernel half of hadp: an XDP program that hears VRRP adverts, answers ARP for the virtual addresses this node owns,
+//! and keeps their traffic out where it does not; and a classifier that keeps the kernel from sending from those.
 //!
 //! Whatever is not positively recognised is passed: a mistake here must never cut a machine off.
 #![no_std]
@@ -8,9 +8,11 @@
 mod arp;
 mod clock;
 mod ctx;
+mod egress;
 mod event;
 mod key;
 mod maps;
+mod owner;
 mod parse;
 mod peer;
 mod settings;

@@ -1,8 +1,8 @@
-//! Virtual addresses and virtual MACs: who owns them, and their traffic.
+//! Traffic to virtual addresses and virtual MACs.
 
 use hadp_common::{
     addr::Address,
-    router::{ROUTER_EXACT, ROUTER_NO_ACCEPT, ROUTER_VMAC, Router},
+    router::{ROUTER_NO_ACCEPT, ROUTER_VMAC},
     stats::{Counter, DropReason},
     table::{PROBES, vip_index},
     vip::{VIPS_LEN, Vip},
@@ -12,9 +12,10 @@ use crate::{
     Verdict,
     ctx::Mac,
     key,
-    maps::{ROUTERS, VIPS},
+    maps::VIPS,
+    owner::Owner,
     parse::{Frame, Ipv4},
-    settings::{InForce, now_ns},
+    settings::InForce,
     stats::count,
 };
 
@@ -78,64 +79,4 @@ pub(crate) fn find(frame: &Frame, addr: u32, settings: InForce) -> Option<&'stat
         }
     }
     None
-}
-
-/// A router, asked whether this node owns it.
-#[derive(Clone, Copy)]
-pub(crate) struct Owner(*const Router);
-
-impl Owner {
-    /// Looks the router of a slot up.
-    #[inline(always)]
-    pub(crate) fn of(slot: u32) -> Option<Self> {
-        ROUTERS.get_ptr(slot).map(Self)
-    }
-
-    /// Returns when ownership ends: one load, since the daemon may store at any time.
-    #[inline(always)]
-    fn lease(self) -> u64 {
-        // SAFETY: the pointer is to a map value.
-        unsafe { (&raw const (*self.0).lease_until_ns).read_volatile() }
-    }
-
-    /// Returns whether this node owns the router at `now`, which is exact.
-    #[inline(always)]
-    pub(crate) fn owns_at(self, now: u64) -> bool {
-        self.lease() > now
-    }
-
-    /// Returns whether this node owns the router now, exactly; a lease of 0 costs no clock read.
-    #[inline(always)]
-    pub(crate) fn owns(self) -> bool {
-        let lease = self.lease();
-        lease != 0 && lease > now_ns()
-    }
-
-    /// Returns whether this node takes the router's traffic: by the tick, which errs towards not owning, except where
-    /// the lease is too short for that.
-    #[inline(always)]
-    fn admits(self, settings: InForce) -> bool {
-        if self.flags() & ROUTER_EXACT != 0 { self.owns() } else { self.lease() > settings.tick_time() }
-    }
-
-    /// Returns the flags.
-    #[inline(always)]
-    fn flags(self) -> u32 {
-        // SAFETY: the pointer is to a map value.
-        unsafe { (*self.0).flags }
-    }
-
-    /// Returns the MAC that answers for the router.
-    #[inline(always)]
-    pub(crate) fn mac(self) -> Mac {
-        // SAFETY: the pointer is to a map value.
-        Mac::new(unsafe { (*self.0).mac })
-    }
-
-    /// Returns the interface's own MAC.
-    #[inline(always)]
-    pub(crate) fn link_mac(self) -> Mac {
-        // SAFETY: the pointer is to a map value.
-        Mac::new(unsafe { (*self.0).link_mac })
-    }
 }

@@ -66,8 +66,8 @@ impl Supervisor {
             }
             let Some(link) = self.links.by_index(index) else { continue };
             match self.datapath.attach(index, &link.name, self.global.xdp_mode) {
-                Ok(Attached { mode }) => {
-                    info!(dev = link.name, %mode, "datapath attached");
+                Ok(Attached { mode, egress }) => {
+                    info!(dev = link.name, %mode, %egress, "datapath attached");
                     self.attached.insert(index, (link.name.clone(), mode.to_string()));
                 }
                 Err(error @ AttachError::NoInterface { .. }) => {
