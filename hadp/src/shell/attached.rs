@@ -3,10 +3,11 @@
 use std::{collections::BTreeMap, net::IpAddr, sync::Arc, time::Duration};
 
 use hadp_common::peer::PEERS_PER_ROUTER;
+use tokio::sync::oneshot;
 
 use super::{
     clock,
-    messages::{Mismatch, Takeover},
+    messages::{Handover, Mismatch, Takeover},
     placer::Placed,
 };
 use crate::{
@@ -38,6 +39,8 @@ pub(super) struct Attached {
     pub(super) addresses: Option<Arc<AddressSet>>,
     /// The number of the last acquisition.
     acquisition: u64,
+    /// Since when somebody waits to hear what becomes of a handover.
+    pub(super) asked: Option<(Time, oneshot::Sender<Handover>)>,
 }
 
 impl Attached {

@@ -235,6 +235,7 @@ impl<D: Datapath> Driver<D> {
         if lost && event != Event::Revoked {
             self.handle(slot, Event::Revoked, clock::now());
         }
+        self.answer(slot);
     }
 
     /// Carries an order out if it is a store, which costs less than to remember it; queues any other one.

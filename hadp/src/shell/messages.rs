@@ -1,6 +1,6 @@
 //! What the election thread and the supervisor tell each other.
 
-use std::{io, net::IpAddr, sync::Arc};
+use std::{io, net::IpAddr, sync::Arc, time::Duration};
 
 use tokio::sync::oneshot;
 
@@ -22,6 +22,8 @@ pub(crate) enum Command {
     Start { slot: Slot, source: IpAddr, outlet: Box<Outlet>, addresses: Arc<AddressSet> },
     /// A router cannot run.
     Fault { slot: Slot, cause: Cause },
+    /// Hand over one router, and say what became of it.
+    Resign { slot: Slot, reply: oneshot::Sender<Handover> },
     /// Hand over every router, then stop.
     Shutdown,
     /// Describe every router.
@@ -52,6 +54,17 @@ pub(crate) enum Notice {
     SendFailed { slot: Slot, what: &'static str, error: io::Error },
     /// Every router is handed over.
     Stopped,
+}
+
+/// What became of a handover that was asked for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Handover {
+    /// A successor was heard.
+    Done { to: IpAddr, took: Duration },
+    /// None was, and the router is Active as before.
+    Kept,
+    /// The router was not Active, or something else ended that first.
+    NotActive { state: State, following: Option<(IpAddr, u8)> },
 }
 
 /// How an accepted advert differs (RFC 9568 §7.1: log, do not drop).

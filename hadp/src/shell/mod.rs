@@ -12,6 +12,7 @@
 //! talk through unbounded channels only.
 
 mod announcements;
+mod answer;
 mod attached;
 mod cleanup;
 pub mod clock;

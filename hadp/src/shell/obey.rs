@@ -1,16 +1,22 @@
 //! What the election thread does at the supervisor's command.
 
-use tokio::sync::mpsc::{UnboundedReceiver, error::TryRecvError};
+use std::net::IpAddr;
+
+use tokio::sync::{
+    mpsc::{UnboundedReceiver, error::TryRecvError},
+    oneshot,
+};
 
 use super::{
     attached::Attached,
     clock,
     driver::{Driver, Stopping},
-    messages::{Command, Notice, RouterView},
+    messages::{Command, Handover, Notice, RouterView},
 };
 use crate::{
     datapath::Datapath,
-    proto::{Cause, Event, Router, State},
+    proto::{Cause, Event, Router, Slot, State},
+    units::Time,
 };
 
 /// How many commands are obeyed in a turn: a link that goes takes many routers with it.
@@ -49,6 +55,7 @@ impl<D: Datapath> Driver<D> {
                 }
             }
             Command::Fault { slot, cause } => self.feed(slot, Event::Fault(cause)),
+            Command::Resign { slot, reply } => self.resign(slot, reply),
             Command::Shutdown => {
                 // Told a second time, nobody is waited for any more.
                 let event = match std::mem::replace(&mut self.stopping, Stopping::HandingOver) {
@@ -65,6 +72,45 @@ impl<D: Datapath> Driver<D> {
         }
     }
 
+    /// Hands a router over, if it is Active.
+    fn resign(&mut self, slot: Slot, reply: oneshot::Sender<Handover>) {
+        if self.is_active(slot)
+            && let Some(attached) = self.routers.get_mut(&slot)
+        {
+            attached.asked = Some((clock::now(), reply));
+            self.feed(slot, Event::Resign);
+        } else if let Some(handover) = self.outcome(slot, Time::ZERO) {
+            // The asker may have gone.
+            let _ = reply.send(handover);
+        }
+    }
+
+    /// Tells who asked for a handover what became of it, once it is over.
+    pub(super) fn answer(&mut self, slot: Slot) {
+        let asked = self.routers.get(&slot).and_then(|attached| attached.asked.as_ref());
+        let Some(handover) = asked.and_then(|(since, _)| self.outcome(slot, *since)) else { return };
+        if let Some((_, reply)) = self.routers.get_mut(&slot).and_then(|attached| attached.asked.take()) {
+            let _ = reply.send(handover); // as above
+        }
+    }
+
+    /// Returns what became of a handover that began at `since`; nothing yet while it goes on.
+    fn outcome(&self, slot: Slot, since: Time) -> Option<Handover> {
+        let router = self.node.get(slot)?;
+        let state = router.state();
+        let last = router.last_heard().filter(|heard| heard.priority > 0);
+        Some(match (state, last) {
+            (State::Resigning { .. }, _) => return None,
+            (State::Active { .. }, _) => Handover::Kept,
+            (State::Backup { .. }, Some(heard)) if since > Time::ZERO && heard.at >= since => {
+                Handover::Done { to: heard.from, took: heard.at.since(since) }
+            }
+            (State::Backup { .. } | State::Initialize { .. }, _) => {
+                Handover::NotActive { state, following: following(router) }
+            }
+        })
+    }
+
     fn views(&self) -> Vec<RouterView> {
         let takeover = |slot| self.routers.get(&slot).and_then(Attached::takeover);
         self.node
@@ -74,12 +120,15 @@ impl<D: Datapath> Driver<D> {
                 state: router.state(),
                 since: router.since(),
                 source: router.source(),
-                following: router
-                    .last_heard()
-                    .filter(|_| matches!(router.state(), State::Backup { .. }))
-                    .map(|heard| (heard.from, heard.priority)),
+                following: following(router),
                 takeover: takeover(slot),
             })
             .collect()
     }
+}
+
+/// Returns the Active router that one follows as Backup.
+fn following(router: &Router) -> Option<(IpAddr, u8)> {
+    let heard = router.last_heard().filter(|_| matches!(router.state(), State::Backup { .. }));
+    heard.map(|heard| (heard.from, heard.priority))
 }

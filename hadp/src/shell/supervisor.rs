@@ -10,10 +10,7 @@ use std::{
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
-    sync::{
-        mpsc::{self, UnboundedReceiver, UnboundedSender},
-        oneshot,
-    },
+    sync::mpsc::{self, UnboundedReceiver, UnboundedSender},
     time,
 };
 use tracing::{error, info, warn};
@@ -34,7 +31,7 @@ use crate::{
     dir_lock::DirLock,
     model::Config,
     net::link::{Links, Monitor, Seen},
-    observe::control::{self, Answer, Asked, Request},
+    observe::control::{self, Asked},
     proto::{self, Slot},
 };
 
@@ -216,9 +213,7 @@ impl Supervisor {
                     }
                 },
                 Some((request, reply)) = inputs.requests.recv() => {
-                    let answer = self.answer(request).await;
-                    // The asker may have gone.
-                    drop(reply.send(answer));
+                    self.answer(request, reply).await;
                 }
                 _ = inputs.terminate.recv() => self.hand_over(),
                 _ = inputs.interrupt.recv() => self.hand_over(),
@@ -289,19 +284,6 @@ impl Supervisor {
             | Notice::Mismatch { .. }
             | Notice::SendFailed { .. }
             | Notice::Stopped) => report::notice(&self.roster, &self.links, &told),
-        }
-    }
-
-    async fn answer(&self, request: Request) -> Answer {
-        match request {
-            Request::Status => {
-                let (reply, replied) = oneshot::channel();
-                self.command(Command::Inspect(reply));
-                match time::timeout(Duration::from_secs(1), replied).await {
-                    Ok(Ok(views)) => Answer::Status(Box::new(self.snapshot(&views))),
-                    _ => Answer::Error("the election thread does not answer".to_owned()),
-                }
-            }
         }
     }
 }

@@ -19,8 +19,7 @@ use hadp_common::{
 
 use super::{
     attach::Attachment,
-    clock,
-    egress,
+    clock, egress,
     election::Election,
     guards::Guards,
     mapped::MappedArray,
