@@ -15,9 +15,7 @@ use std::{
     collections::BTreeMap,
     io,
     net::IpAddr,
-    sync::Arc,
     thread::{self, JoinHandle},
-    time::Duration,
 };
 
 use tokio::{
@@ -38,16 +36,12 @@ use super::{
 };
 use crate::{
     datapath::{Datapath, EventRecord, Events, Renewal},
-    proto::{Action, Event, Heard, Node, Slot, State},
+    proto::{Action, Event, Heard, Node, Router, Slot, State},
     units::Time,
 };
 
 /// How many events are taken before timers get their turn.
 const EVENTS_A_TURN: usize = 64;
-
-/// How long the announcements of a takeover wait for the addresses. What is not in place then has its clients wait for
-/// it, which is no worse than to have them send to the router that is gone.
-const PLACING: Duration = Duration::from_millis(1);
 
 /// What the election thread works with.
 pub(crate) struct Parts<D> {
@@ -111,10 +105,10 @@ pub(super) struct Driver<D> {
     pub(super) stopping: Stopping,
     actions: Vec<(Slot, Action)>,
     heard: Vec<Heard>,
-    batch: Vec<Due>,
-    advertised: Vec<Advertised>,
+    pub(super) batch: Vec<Due>,
+    pub(super) advertised: Vec<Advertised>,
     notices: UnboundedSender<Notice>,
-    placer: Placer,
+    pub(super) placer: Placer,
 }
 
 impl<D: Datapath> Driver<D> {
@@ -222,8 +216,8 @@ impl<D: Datapath> Driver<D> {
         self.handle(slot, event, clock::now());
     }
 
-    /// Applies an event. A revoked lease is one more event for the same router.
-    fn handle(&mut self, slot: Slot, event: Event, now: Time) {
+    /// Applies an event.
+    pub(super) fn handle(&mut self, slot: Slot, event: Event, now: Time) {
         let mut actions = std::mem::take(&mut self.actions);
         self.node.handle(now, slot, event, &mut actions);
         let mut lost = false;
@@ -231,11 +225,27 @@ impl<D: Datapath> Driver<D> {
             lost |= self.order(slot, action, now) == Renewal::Revoked;
         }
         self.actions = actions;
-        // Once: whatever it orders then is no renewal.
-        if lost && event != Event::Revoked {
-            self.handle(slot, Event::Revoked, clock::now());
+        if lost {
+            self.revoked(slot);
         }
         self.answer(slot);
+    }
+
+    /// Tells a state machine that its lease is gone: first what the datapath heard, since who yields to a router it
+    /// knows of hands over without losing a packet.
+    fn revoked(&mut self, slot: Slot) {
+        let mut heard = std::mem::take(&mut self.heard);
+        heard.clear();
+        let since = self.routers.get(&slot).map_or(Time::ZERO, Attached::since);
+        self.datapath.heard_since(slot, since, &mut heard);
+        for advert in &heard {
+            self.handle(slot, Event::Advert(*advert), clock::now());
+        }
+        self.heard = heard;
+        let owns = |router: &Router| matches!(router.state(), State::Active { .. } | State::Resigning { .. });
+        if self.node.get(slot).is_some_and(owns) {
+            self.handle(slot, Event::Revoked, clock::now());
+        }
     }
 
     /// Carries an order out if it is a store, which costs less than to remember it; queues any other one.
@@ -271,101 +281,11 @@ impl<D: Datapath> Driver<D> {
         Renewal::Stored
     }
 
-    /// Sends one batch of adverts.
-    fn advertise(&mut self) {
-        self.orders.batch(&mut self.batch);
-        self.send_batch();
-    }
-
-    /// Sends the adverts in `batch`, and tells the state machines when they left.
-    fn send_batch(&mut self) {
-        let mut advertised = std::mem::take(&mut self.advertised);
-        self.voice.advertise(&self.batch, &mut advertised);
-        self.batch.clear();
-        let left = clock::now();
-        for Advertised { due: Due { slot, priority }, at, result } in advertised.drain(..) {
-            match result {
-                Ok(()) if priority > 0 => {
-                    if let Some(attached) = self.routers.get_mut(&slot) {
-                        attached.note_advert(left);
-                    }
-                    self.handle(slot, Event::AdvertSent { at }, at);
-                }
-                Ok(()) => {}
-                Err(news) => {
-                    if priority > 0 {
-                        self.handle(slot, Event::AdvertFailed, clock::now());
-                    }
-                    if let Some(failure) = news {
-                        self.tell_failure(failure);
-                    }
-                }
-            }
-        }
-        self.advertised = advertised;
-    }
-
-    /// Carries out what has waited for the adverts.
-    fn carry_out(&mut self) {
-        while let Some((slot, action)) = self.orders.next() {
-            match action {
-                // Ordered before it lost the lease, it would tell clients what is no longer so.
-                Action::Announce { vips, rounds } if self.is_active(slot) => {
-                    self.voice.announce(slot, vips, rounds);
-                }
-                Action::AcquireVips => self.acquire(slot),
-                Action::ReleaseVips => {
-                    self.placer.release(slot);
-                    self.tell(Notice::ReleasedVips(slot));
-                }
-                Action::Notify(transition) => self.tell(Notice::Transition { slot, transition }),
-                Action::Announce { .. }
-                | Action::SetLease { .. }
-                | Action::RenewLease { .. }
-                | Action::Drain { .. }
-                | Action::SendAdvert { .. } => {}
-            }
-        }
-    }
-
-    /// Has a router's addresses put on, and its announcements wait for them.
-    fn acquire(&mut self, slot: Slot) {
-        let Some(attached) = self.routers.get_mut(&slot) else { return };
-        let number = attached.acquire();
-        if let Some(addresses) = attached.addresses.as_ref().filter(|addresses| !addresses.is_empty()) {
-            self.voice.wait_for_addresses(slot, number, addresses.len(), clock::now() + PLACING);
-            self.placer.acquire(slot, Arc::clone(addresses), number);
-        }
-        self.tell(Notice::AcquiredVips(slot));
-    }
-
-    fn note_placed(&mut self, placed: Placed) {
-        self.voice.placed(placed);
-        if let Some(attached) = self.routers.get_mut(&placed.slot) {
-            attached.note_placed(placed, clock::now());
-        }
-    }
-
-    /// Sends a batch of announcements.
-    fn speak(&mut self) {
-        match self.voice.speak() {
-            Ok(Some((slot, count))) => {
-                let total = self.node.get(slot).map_or(0, |router| router.config().vips);
-                if let Some(attached) = self.routers.get_mut(&slot) {
-                    attached.note_announced(count, total, clock::now());
-                }
-            }
-            Ok(None) => {}
-            Err(failure) => self.tell_failure(failure),
-        }
-    }
-
     fn all_stopped(&self) -> bool {
-        self.orders.is_empty()
-            && self.node.iter().all(|(_, router)| matches!(router.state(), State::Initialize { .. }))
+        self.orders.is_empty() && self.node.is_idle()
     }
 
-    fn tell_failure(&self, Failure { slot, what, error }: Failure) {
+    pub(super) fn tell_failure(&self, Failure { slot, what, error }: Failure) {
         self.tell(Notice::SendFailed { slot, what, error });
     }
 

@@ -24,6 +24,7 @@ mod ledger;
 mod messages;
 mod obey;
 mod orders;
+mod outgoing;
 mod placement;
 mod placer;
 mod program_log;
