@@ -27,11 +27,12 @@ pub(super) struct Status {
 impl Status {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let path = self.run_dir.join("control");
-        let answer = control::ask(&path, Request::Status)
+        let answer = control::ask(&path, &Request::Status)
             .with_context(|| format!("asking the daemon at {}; is hadp running?", path.display()))?;
         let snapshot = match answer {
             Answer::Status(snapshot) => snapshot,
             Answer::Error(reason) => bail!("the daemon answers: {reason}"),
+            Answer::Failover(_) => bail!("the daemon answers another question"),
         };
         let text = if self.json { serde_json::to_string_pretty(&snapshot)? + "\n" } else { table(&snapshot) };
         io::stdout().write_all(text.as_bytes())?;

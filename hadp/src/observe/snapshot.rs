@@ -157,6 +157,12 @@ pub struct Takeover {
     /// How much later than the decision the first advert had left, in nanoseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub advertised_after_ns: Option<u64>,
+    /// How much later the last address was on its interface, in nanoseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub placed_after_ns: Option<u64>,
+    /// How much later as many announcements had left as there are addresses, in nanoseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub announced_after_ns: Option<u64>,
 }
 
 /// The Active router a Backup follows.

@@ -32,6 +32,7 @@ use super::{
     lateness::Lateness,
     messages::{Command, Notice},
     orders::{Due, Orders},
+    placer::{Placed, Placer},
     realtime::{self, Role},
     timer::Timer,
     voice::{Advertised, Failure, Voice},
@@ -40,7 +41,7 @@ use super::{
 use crate::{
     datapath::{Datapath, EventRecord, Events, Renewal},
     model::Realtime,
-    proto::{Action, Event, Heard, Node, Slot, State},
+    proto::{Action, Event, Heard, Node, Router, Slot, State},
     units::Time,
 };
 
@@ -66,6 +67,10 @@ pub(crate) struct Parts<D> {
     pub(crate) senses: Senses,
     /// Where it counts how late its timer wakes it up.
     pub(crate) lateness: Arc<Lateness>,
+    /// Puts addresses on and takes them off.
+    pub(crate) placer: Placer,
+    /// How far it has come.
+    pub(crate) placed: UnboundedReceiver<Placed>,
 }
 
 /// Starts the election thread.
@@ -77,7 +82,7 @@ pub(crate) fn spawn<D: Datapath + Send + 'static>(parts: Parts<D>) -> io::Result
     let voice = Voice::open()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
     thread::Builder::new().name("election".to_owned()).spawn(move || {
-        let Parts { datapath, events, commands, notices, realtime, senses, lateness } = parts;
+        let Parts { datapath, events, commands, notices, realtime, senses, lateness, placer, placed } = parts;
         realtime::enter(Role::Election, &realtime);
         let driver = Driver {
             node: Node::default(),
@@ -90,11 +95,12 @@ pub(crate) fn spawn<D: Datapath + Send + 'static>(parts: Parts<D>) -> io::Result
             batch: Vec::with_capacity(64),
             advertised: Vec::with_capacity(64),
             notices,
+            placer,
             stopping: Stopping::No,
             watch: Watch::new(senses),
             lateness,
         };
-        if let Err(error) = runtime.block_on(driver.run(events, commands)) {
+        if let Err(error) = runtime.block_on(driver.run(events, commands, placed)) {
             error!(%error, "election thread failed; leases run out and the Backups take over");
         }
     })
@@ -120,13 +126,19 @@ pub(super) struct Driver<D> {
     lateness: Arc<Lateness>,
     actions: Vec<(Slot, Action)>,
     heard: Vec<Heard>,
-    batch: Vec<Due>,
-    advertised: Vec<Advertised>,
+    pub(super) batch: Vec<Due>,
+    pub(super) advertised: Vec<Advertised>,
     notices: UnboundedSender<Notice>,
+    pub(super) placer: Placer,
 }
 
 impl<D: Datapath> Driver<D> {
-    async fn run(mut self, events: Events, mut commands: UnboundedReceiver<Command>) -> io::Result<()> {
+    async fn run(
+        mut self,
+        events: Events,
+        mut commands: UnboundedReceiver<Command>,
+        mut placed: UnboundedReceiver<Placed>,
+    ) -> io::Result<()> {
         let mut timer = Timer::new()?;
         // SAFETY: `Events` owns its ring buffer and returns the same descriptor for as long as it lives.
         let mut ring = unsafe { AsyncFd::register_with_interest(events, Interest::READABLE) }?;
@@ -137,6 +149,9 @@ impl<D: Datapath> Driver<D> {
             let Some(obeyed) = self.obey_waiting(&mut commands) else { return Ok(()) };
             self.advertise();
             self.carry_out();
+            while let Ok(placed) = placed.try_recv() {
+                self.note_placed(placed);
+            }
             self.speak();
             if self.has_stopped() {
                 self.tell(Notice::Stopped);
@@ -159,6 +174,7 @@ impl<D: Datapath> Driver<D> {
                     self.lateness.record(clock::now().since(due));
                 },
                 ready = ring.readable() => ready?.clear_ready(),
+                Some(placed) = placed.recv() => self.note_placed(placed),
                 command = commands.recv() => match command {
                     Some(command) => self.obey(command),
                     None => return Ok(()),
@@ -233,8 +249,8 @@ impl<D: Datapath> Driver<D> {
         self.handle(slot, event, clock::now());
     }
 
-    /// Applies an event. A revoked lease is one more event for the same router.
-    fn handle(&mut self, slot: Slot, event: Event, now: Time) {
+    /// Applies an event.
+    pub(super) fn handle(&mut self, slot: Slot, event: Event, now: Time) {
         let mut actions = std::mem::take(&mut self.actions);
         self.node.handle(now, slot, event, &mut actions);
         let mut lost = false;
@@ -242,8 +258,25 @@ impl<D: Datapath> Driver<D> {
             lost |= self.order(slot, action, now) == Renewal::Revoked;
         }
         self.actions = actions;
-        // Once: whatever it orders then is no renewal.
-        if lost && event != Event::Revoked {
+        if lost {
+            self.revoked(slot);
+        }
+        self.answer(slot);
+    }
+
+    /// Tells a state machine that its lease is gone: first what the datapath heard, since who yields to a router it
+    /// knows of hands over without losing a packet.
+    fn revoked(&mut self, slot: Slot) {
+        let mut heard = std::mem::take(&mut self.heard);
+        heard.clear();
+        let since = self.routers.get(&slot).map_or(Time::ZERO, Attached::since);
+        self.datapath.heard_since(slot, since, &mut heard);
+        for advert in &heard {
+            self.handle(slot, Event::Advert(*advert), clock::now());
+        }
+        self.heard = heard;
+        let owns = |router: &Router| matches!(router.state(), State::Active { .. } | State::Resigning { .. });
+        if self.node.get(slot).is_some_and(owns) {
             self.handle(slot, Event::Revoked, clock::now());
         }
     }
@@ -281,67 +314,6 @@ impl<D: Datapath> Driver<D> {
         Renewal::Stored
     }
 
-    /// Sends one batch of adverts.
-    fn advertise(&mut self) {
-        self.orders.batch(&mut self.batch);
-        self.send_batch();
-    }
-
-    /// Sends the adverts in `batch`, and tells the state machines when they left.
-    fn send_batch(&mut self) {
-        let mut advertised = std::mem::take(&mut self.advertised);
-        self.voice.advertise(&self.batch, &mut advertised);
-        self.batch.clear();
-        let left = clock::now();
-        for Advertised { due: Due { slot, priority }, at, result } in advertised.drain(..) {
-            match result {
-                Ok(()) if priority > 0 => {
-                    if let Some(attached) = self.routers.get_mut(&slot) {
-                        attached.note_advert(left);
-                    }
-                    self.handle(slot, Event::AdvertSent { at }, at);
-                }
-                Ok(()) => {}
-                Err(news) => {
-                    if priority > 0 {
-                        self.handle(slot, Event::AdvertFailed, clock::now());
-                    }
-                    if let Some(failure) = news {
-                        self.tell_failure(failure);
-                    }
-                }
-            }
-        }
-        self.advertised = advertised;
-    }
-
-    /// Carries out what has waited for the adverts.
-    fn carry_out(&mut self) {
-        while let Some((slot, action)) = self.orders.next() {
-            match action {
-                // Ordered before it lost the lease, it would tell clients what is no longer so.
-                Action::Announce { vips, rounds } if self.is_active(slot) => {
-                    self.voice.announce(slot, vips, rounds);
-                }
-                Action::AcquireVips => self.tell(Notice::AcquireVips(slot)),
-                Action::ReleaseVips => self.tell(Notice::ReleaseVips(slot)),
-                Action::Notify(transition) => self.tell(Notice::Transition { slot, transition }),
-                Action::Announce { .. }
-                | Action::SetLease { .. }
-                | Action::RenewLease { .. }
-                | Action::Drain { .. }
-                | Action::SendAdvert { .. } => {}
-            }
-        }
-    }
-
-    /// Sends a batch of announcements.
-    fn speak(&mut self) {
-        if let Some(failure) = self.voice.speak() {
-            self.tell_failure(failure);
-        }
-    }
-
     /// Goes on with stopping, and tells whether it has come to its end.
     fn has_stopped(&mut self) -> bool {
         match self.stopping {
@@ -361,11 +333,10 @@ impl<D: Datapath> Driver<D> {
     }
 
     fn all_stopped(&self) -> bool {
-        self.orders.is_empty()
-            && self.node.iter().all(|(_, router)| matches!(router.state(), State::Initialize { .. }))
+        self.orders.is_empty() && self.node.is_idle()
     }
 
-    fn tell_failure(&self, Failure { slot, what, error }: Failure) {
+    pub(super) fn tell_failure(&self, Failure { slot, what, error }: Failure) {
         self.tell(Notice::SendFailed { slot, what, error });
     }
 

@@ -1,6 +1,6 @@
 //! Following the interfaces: which router can run where, as they come, change and go.
 
-use std::{collections::BTreeSet, net::IpAddr};
+use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
 
 use tokio::time;
 use tracing::{debug, error, info, warn};
@@ -14,7 +14,7 @@ use super::{
 use crate::{
     datapath::{AttachError, Attached},
     net::{
-        addr,
+        address_set::AddressSet,
         frames::Outlet,
         link::{Change, Monitor},
     },
@@ -52,6 +52,7 @@ impl Supervisor {
             }
             return;
         }
+        self.prepare(&changed);
         for slot in changed {
             self.start_router(slot);
         }
@@ -101,7 +102,10 @@ impl Supervisor {
             warn!(router, dev, %error, "the interface may not receive frames to the virtual MAC");
         }
         match self.outlet(slot) {
-            Some((source, outlet)) => self.command(Command::Start { slot, source, outlet }),
+            Some((source, outlet)) => {
+                let addresses = Arc::new(AddressSet::new(self.ledger.prepared(slot).to_vec()));
+                self.command(Command::Start { slot, source, outlet, addresses });
+            }
             None => {
                 self.unstarted.insert(slot);
                 self.command(Command::Fault { slot, cause: Cause::NoSource });
@@ -127,16 +131,16 @@ impl Supervisor {
         }
     }
 
-    pub(super) async fn changed(&mut self, change: Option<Change>) {
+    pub(super) fn changed(&mut self, change: Option<Change>) {
         match change {
             Some(Change::Link) => self.replace(),
             Some(Change::Added(addr) | Change::Removed(_, addr)) if !self.roster.is_virtual(addr) => {
                 self.replace()
             }
             Some(Change::Removed(index, addr)) => {
-                if let Some(placed) = self.ledger.find(index, addr).cloned() {
-                    warn!(%addr, dev = placed.vip.dev, "somebody removed a virtual address; putting it back");
-                    report::address_errors(&addr::add(&self.addresses, &[placed]).await);
+                // By somebody else, or in a handover of which the placer knows already.
+                if let Some(slot) = self.ledger.holder(index, addr) {
+                    self.threads.placer.repair(slot);
                 }
             }
             Some(Change::Added(_)) | None => {}
@@ -152,10 +156,7 @@ impl Supervisor {
                 self.links = links;
                 self.replace();
                 // Whatever was taken off unnoticed.
-                let holders: Vec<Slot> = self.ledger.holders().collect();
-                for slot in holders {
-                    self.hold(slot).await;
-                }
+                self.ledger.holders().for_each(|slot| self.threads.placer.repair(slot));
             }
             Err(error) => {
                 error!(%error, "cannot follow the interfaces over netlink");

@@ -1,11 +1,15 @@
 //! What the election thread and the supervisor tell each other.
 
-use std::{io, net::IpAddr, time::Duration};
+use std::{io, net::IpAddr, sync::Arc, time::Duration};
 
 use tokio::sync::oneshot;
 
 use crate::{
-    net::frames::Outlet,
+    net::{
+        addr::{AddressError, Placed},
+        address_set::AddressSet,
+        frames::Outlet,
+    },
     proto::{
         Cause, Config, Slot, State, Transition,
         bfd::{self, Counts, Diag, Received, Remote, SessionId, SessionState, Standing},
@@ -18,9 +22,11 @@ pub(crate) enum Command {
     /// A router joins, in Initialize.
     Insert { slot: Slot, config: Config },
     /// A router's interface can be used: (re)start it with these frames.
-    Start { slot: Slot, source: IpAddr, outlet: Box<Outlet> },
+    Start { slot: Slot, source: IpAddr, outlet: Box<Outlet>, addresses: Arc<AddressSet> },
     /// A router cannot run.
     Fault { slot: Slot, cause: Cause },
+    /// Hand over one router, and say what became of it.
+    Resign { slot: Slot, reply: oneshot::Sender<Handover> },
     /// Hand over every router, then stop.
     Shutdown,
     /// A router's priority has changed, and its frames with it.
@@ -43,10 +49,14 @@ pub(crate) enum Command {
 
 /// From the election thread to the supervisor.
 pub(crate) enum Notice {
-    /// Put the router's addresses on their interfaces.
-    AcquireVips(Slot),
-    /// Take the router's addresses off their interfaces.
-    ReleaseVips(Slot),
+    /// The router's addresses are being put on their interfaces.
+    AcquiredVips(Slot),
+    /// The router's addresses are being taken off their interfaces.
+    ReleasedVips(Slot),
+    /// Addresses that should have been on their interfaces were not, and are again.
+    PutBack { slot: Slot, addresses: Vec<Placed> },
+    /// Addresses could not be put on, or taken off.
+    AddressesFailed { slot: Slot, errors: Vec<AddressError> },
     /// The router changed its state.
     Transition { slot: Slot, transition: Transition },
     /// Another station claimed an address this node owns.
@@ -69,6 +79,17 @@ pub(crate) enum Notice {
     Unheard { id: SessionId, error: io::Error },
     /// Every router is handed over.
     Stopped,
+}
+
+/// What became of a handover that was asked for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Handover {
+    /// A successor was heard.
+    Done { to: IpAddr, took: Duration },
+    /// None was, and the router is Active as before.
+    Kept,
+    /// The router was not Active, or something else ended that first.
+    NotActive { state: State, following: Option<(IpAddr, u8)> },
 }
 
 /// How an accepted advert differs (RFC 9568 §7.1: log, do not drop).
@@ -142,4 +163,8 @@ pub(crate) struct Takeover {
     pub(crate) stored: Time,
     /// When the first advert had left.
     pub(crate) advertised: Option<Time>,
+    /// When the last address was on its interface.
+    pub(crate) placed: Option<Time>,
+    /// When as many announcements had left as there are addresses.
+    pub(crate) announced: Option<Time>,
 }

@@ -2,20 +2,23 @@
 //!
 //! ```text
 //!   XDP program --EVENTS--> election thread <--Command-- supervisor <--> netlink, control socket, signals
-//!       ^  ^                    |  |   |     --Notice-->     |
-//!       |  +---- lease store ---+  |   +--> sockets          +--> VIPs on interfaces, log
-//!       +------- PEERS read -------+
+//!       ^  ^                  |  |  |  |     --Notice-->     |
+//!       |  +--- lease store --+  |  |  +--> sockets          +--> tables, log
+//!       +------ PEERS read ------+  +-----> placer <---------+
+//!                                             +--> VIPs on interfaces
 //! ```
 //!
 //! The election thread does nothing that can wait: no netlink, no file, no lock shared with slower work. The two sides
 //! talk through unbounded channels only.
 
 mod announcements;
+mod answer;
 mod attached;
 mod cleanup;
 pub mod clock;
 mod driver;
 mod farewell;
+mod gates;
 mod heartbeat;
 mod holdings;
 mod interfaces;
@@ -25,7 +28,9 @@ mod messages;
 mod neighbors;
 mod obey;
 mod orders;
+mod outgoing;
 mod placement;
+mod placer;
 mod program_log;
 mod reach;
 mod realtime;

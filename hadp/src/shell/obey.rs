@@ -1,19 +1,25 @@
 //! What the election thread does at the supervisor's command.
 
-use tokio::sync::mpsc::{UnboundedReceiver, error::TryRecvError};
+use std::net::IpAddr;
+
+use tokio::sync::{
+    mpsc::{UnboundedReceiver, error::TryRecvError},
+    oneshot,
+};
 
 use super::{
     attached::Attached,
     clock,
     driver::{Driver, Stopping},
-    messages::{Command, Notice, RouterView, Views},
+    messages::{Command, Handover, Notice, RouterView, Views},
 };
 use crate::{
     datapath::Datapath,
     proto::{
-        Cause, Event, Router, State,
+        Cause, Event, Router, Slot, State,
         bfd::{self, Standing},
     },
+    units::Time,
 };
 
 /// How many commands are obeyed in a turn: a link that goes takes many routers with it.
@@ -40,7 +46,10 @@ impl<D: Datapath> Driver<D> {
                 self.routers.insert(slot, Attached::new(now));
                 self.reconsider(slot, now);
             }
-            Command::Start { slot, source, outlet } => {
+            Command::Start { slot, source, outlet, addresses } => {
+                if let Some(attached) = self.routers.get_mut(&slot) {
+                    attached.addresses = Some(addresses);
+                }
                 if let Some(outlet) = self.voice.set(slot, outlet) {
                     // Closing its socket leaves a group, which may wait for other users of netlink.
                     self.tell(Notice::Retired(outlet));
@@ -73,6 +82,7 @@ impl<D: Datapath> Driver<D> {
             Command::GuardLapsed(guard) => self.guard_lapsed(guard),
             Command::Unheard { id, error } => self.tell(Notice::Unheard { id, error }),
             Command::Packet { id, received } => self.hear_session(id, received),
+            Command::Resign { slot, reply } => self.resign(slot, reply),
             Command::Shutdown => {
                 // Told a second time, nobody is waited for any more.
                 let event = match self.stopping {
@@ -94,6 +104,45 @@ impl<D: Datapath> Driver<D> {
         }
     }
 
+    /// Hands a router over, if it is Active.
+    fn resign(&mut self, slot: Slot, reply: oneshot::Sender<Handover>) {
+        if self.is_active(slot)
+            && let Some(attached) = self.routers.get_mut(&slot)
+        {
+            attached.asked = Some((clock::now(), reply));
+            self.feed(slot, Event::Resign);
+        } else if let Some(handover) = self.outcome(slot, Time::ZERO) {
+            // The asker may have gone.
+            let _ = reply.send(handover);
+        }
+    }
+
+    /// Tells who asked for a handover what became of it, once it is over.
+    pub(super) fn answer(&mut self, slot: Slot) {
+        let asked = self.routers.get(&slot).and_then(|attached| attached.asked.as_ref());
+        let Some(handover) = asked.and_then(|(since, _)| self.outcome(slot, *since)) else { return };
+        if let Some((_, reply)) = self.routers.get_mut(&slot).and_then(|attached| attached.asked.take()) {
+            let _ = reply.send(handover); // as above
+        }
+    }
+
+    /// Returns what became of a handover that began at `since`; nothing yet while it goes on.
+    fn outcome(&self, slot: Slot, since: Time) -> Option<Handover> {
+        let router = self.node.get(slot)?;
+        let state = router.state();
+        let last = router.last_heard().filter(|heard| heard.priority > 0);
+        Some(match (state, last) {
+            (State::Resigning { .. }, _) => return None,
+            (State::Active { .. }, _) => Handover::Kept,
+            (State::Backup { .. }, Some(heard)) if since > Time::ZERO && heard.at >= since => {
+                Handover::Done { to: heard.from, took: heard.at.since(since) }
+            }
+            (State::Backup { .. } | State::Initialize { .. }, _) => {
+                Handover::NotActive { state, following: following(router) }
+            }
+        })
+    }
+
     fn views(&self) -> Vec<RouterView> {
         let takeover = |slot| self.routers.get(&slot).and_then(Attached::takeover);
         self.node
@@ -103,12 +152,15 @@ impl<D: Datapath> Driver<D> {
                 state: router.state(),
                 since: router.since(),
                 source: router.source(),
-                following: router
-                    .last_heard()
-                    .filter(|_| matches!(router.state(), State::Backup { .. }))
-                    .map(|heard| (heard.from, heard.priority)),
+                following: following(router),
                 takeover: takeover(slot),
             })
             .collect()
     }
+}
+
+/// Returns the Active router that one follows as Backup.
+fn following(router: &Router) -> Option<(IpAddr, u8)> {
+    let heard = router.last_heard().filter(|_| matches!(router.state(), State::Backup { .. }));
+    heard.map(|heard| (heard.from, heard.priority))
 }

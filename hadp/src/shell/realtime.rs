@@ -19,6 +19,8 @@ use crate::model::Realtime;
 pub(crate) enum Role {
     /// Hears and decides.
     Election,
+    /// Puts addresses on interfaces: never before the election.
+    Placer,
     /// Sends BFD packets. Above the election: what it does takes microseconds, and no burst of adverts may delay it.
     Heartbeat,
 }
@@ -27,6 +29,7 @@ impl Role {
     fn name(self) -> &'static str {
         match self {
             Self::Election => "election",
+            Self::Placer => "placer",
             Self::Heartbeat => "heartbeat",
         }
     }
@@ -34,6 +37,7 @@ impl Role {
     /// Returns the SCHED_FIFO priority: above ordinary threads, below the kernel's own (50 and up).
     fn priority(self) -> u8 {
         match self {
+            Self::Placer => 9,
             Self::Election => 10,
             Self::Heartbeat => 11,
         }

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     datapath::ReadError,
-    net::addr::AddressError,
+    net::addr::{AddressError, Placed},
     observe::snapshot::{self, ActiveRouter, Peer, Snapshot, mac},
     proto::{
         Next, Slot, State,
@@ -109,7 +109,19 @@ pub(super) fn notice(supervisor: &Supervisor, notice: &Notice) {
         Notice::Unheard { id, error } => warn!("({}) cannot send BFD packets: {error}", session(id).0),
         Notice::Standing { slot, standing } => debug!("({}) tracking: {standing:?}", name(slot)),
         Notice::Retired(_) => debug!("a socket is retired"),
-        Notice::AcquireVips(slot) | Notice::ReleaseVips(slot) => debug!("({}) addresses", name(slot)),
+        Notice::PutBack { slot, addresses } => {
+            for Placed { vip, .. } in addresses {
+                warn!(
+                    "({}) somebody removed a virtual address, which is put back: {} on {}",
+                    name(slot),
+                    vip.addr,
+                    vip.dev
+                );
+            }
+        }
+        Notice::AcquiredVips(slot) | Notice::ReleasedVips(slot) | Notice::AddressesFailed { slot, .. } => {
+            debug!("({}) addresses", name(slot))
+        }
         Notice::Stopped => debug!("election stopped"),
     }
 }
@@ -155,7 +167,7 @@ impl Supervisor {
             State::Backup { .. } => (None, Time::ZERO),
             State::Active { lease, .. } => (None, lease),
             State::Resigning { until, next: Next::Initialize(cause) } => (Some(cause.to_string()), until),
-            State::Resigning { until, next: Next::Backup } => (None, until),
+            State::Resigning { until, next: Next::Backup | Next::Available } => (None, until),
         };
         snapshot::Router {
             name: router.name.clone(),
@@ -176,6 +188,8 @@ impl Supervisor {
                 decided_ns: times.decided.as_nanos(),
                 stored_after_ns: nanos(times.stored, times.decided),
                 advertised_after_ns: times.advertised.map(|at| nanos(at, times.decided)),
+                placed_after_ns: times.placed.map(|at| nanos(at, times.decided)),
+                announced_after_ns: times.announced.map(|at| nanos(at, times.decided)),
             }),
             peers: self.datapath.peers(view.slot).iter().map(|peer| describe(peer, now)).collect(),
         }

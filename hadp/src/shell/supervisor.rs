@@ -7,13 +7,9 @@ use std::{
 };
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use rtnetlink::Handle;
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
-    sync::{
-        mpsc::{self, UnboundedReceiver},
-        oneshot,
-    },
+    sync::mpsc::{self, UnboundedReceiver},
     time,
 };
 use tracing::{info, warn};
@@ -35,11 +31,8 @@ use crate::{
     datapath::{PinLock, Xdp},
     dir_lock::DirLock,
     model::Config,
-    net::{
-        addr::Placed,
-        link::{Links, Monitor, Seen},
-    },
-    observe::control::{self, Answer, Asked, Request},
+    net::link::{Links, Monitor, Seen},
+    observe::control::{self, Asked},
     proto::{self, Slot},
 };
 
@@ -104,16 +97,13 @@ pub(super) struct Supervisor {
     pub(super) refused: BTreeSet<u32>,
     /// Routers that could not be started: their frames could not be built, or the datapath did not take the tables.
     pub(super) unstarted: BTreeSet<Slot>,
-    /// Routers that own addresses which could not all be put on their interfaces.
-    pub(super) incomplete: BTreeSet<Slot>,
-    /// Addresses that could not be taken off.
-    pub(super) stuck: Vec<Placed>,
+    /// Routers some of whose addresses could not be put on their interfaces, or taken off.
+    pub(super) troubled: BTreeSet<Slot>,
     /// Keeps the interfaces receiving to virtual MACs, each with its interface.
     pub(super) virtual_macs: VirtualMacs,
     pub(super) ledger: Ledger,
     /// BFD sessions, and what routers track.
     pub(super) reach: Reach,
-    pub(super) addresses: Handle,
     pub(super) threads: Threads,
     inputs: Option<Inputs>,
 }
@@ -176,12 +166,10 @@ impl Supervisor {
             attached: BTreeMap::new(),
             refused: BTreeSet::new(),
             unstarted: BTreeSet::new(),
-            incomplete: BTreeSet::new(),
-            stuck: Vec::new(),
+            troubled: BTreeSet::new(),
             virtual_macs: VirtualMacs::default(),
             ledger,
             reach,
-            addresses,
             threads,
             inputs,
         };
@@ -205,46 +193,43 @@ impl Supervisor {
                 seen = inputs.monitor.next() => match seen {
                     Seen::Message(message) => {
                         let change = self.links.apply(&message);
-                        self.changed(change).await;
+                        self.changed(change);
                     }
                     Seen::Lost => self.resync(&mut inputs.monitor).await,
                 },
                 notice = inputs.notices.recv() => match notice {
                     Some(Notice::Stopped) => break,
-                    Some(notice) => self.noticed(notice).await,
+                    Some(notice) => self.noticed(notice),
                     None => {
                         outcome = Err(StartError::ElectionEnded);
                         break;
                     }
                 },
                 Some((request, reply)) = inputs.requests.recv() => {
-                    let answer = self.answer(request).await;
-                    // The asker may have gone.
-                    drop(reply.send(answer));
+                    self.answer(request, reply).await;
                 }
                 _ = inputs.terminate.recv() => self.hand_over(),
                 _ = inputs.interrupt.recv() => self.hand_over(),
                 name = any(&mut inputs.unused) => warn!("{name} does nothing yet: restart hadp to read the configuration again"),
-                _ = retry.tick() => self.retry().await,
+                _ = retry.tick() => self.retry(),
             }
         }
         // Whatever the election ordered before it stopped.
         while let Ok(notice) = inputs.notices.try_recv() {
-            self.noticed(notice).await;
+            self.noticed(notice);
         }
         self.leave().await.and(outcome)
     }
 
     /// Tries again what was refused or failed.
-    async fn retry(&mut self) {
+    fn retry(&mut self) {
         if !self.refused.is_empty() || !self.unstarted.is_empty() || self.has_waiting_sessions() {
             self.refused.clear();
             self.replace();
         }
-        for slot in std::mem::take(&mut self.incomplete) {
-            self.hold(slot).await;
+        for slot in std::mem::take(&mut self.troubled) {
+            self.threads.placer.repair(slot);
         }
-        self.unstick().await;
     }
 
     fn hand_over(&self) {
@@ -254,12 +239,8 @@ impl Supervisor {
     }
 
     /// Removes everything from the machine.
-    async fn leave(mut self) -> Result<(), StartError> {
-        let slots: Vec<_> = self.roster.iter().map(|(slot, _)| slot).collect();
-        for slot in slots {
-            self.release(slot).await;
-        }
-        self.unstick().await;
+    async fn leave(self) -> Result<(), StartError> {
+        self.take_off().await;
         self.threads.end();
         for path in [self.paths.control(), self.paths.ledger()] {
             match std::fs::remove_file(&path) {
@@ -278,13 +259,15 @@ impl Supervisor {
         self.threads.command(command);
     }
 
-    async fn noticed(&mut self, notice: Notice) {
+    fn noticed(&mut self, notice: Notice) {
         match notice {
-            Notice::AcquireVips(slot) => self.acquire(slot).await,
-            Notice::ReleaseVips(slot) => self.release(slot).await,
+            Notice::AcquiredVips(slot) => self.ledger.acquire(slot),
+            Notice::ReleasedVips(slot) => self.ledger.release(slot),
+            Notice::AddressesFailed { slot, errors } => self.addresses_failed(slot, &errors),
             Notice::Retired(outlet) => drop(outlet),
             Notice::Standing { slot, standing } => self.bring_to(slot, standing),
             told @ (Notice::Transition { .. }
+            | Notice::PutBack { .. }
             | Notice::Conflict { .. }
             | Notice::Rejected { .. }
             | Notice::Mismatch { .. }
@@ -293,19 +276,6 @@ impl Supervisor {
             | Notice::GuardLapsed(_)
             | Notice::Unheard { .. }
             | Notice::Stopped) => report::notice(self, &told),
-        }
-    }
-
-    async fn answer(&self, request: Request) -> Answer {
-        match request {
-            Request::Status => {
-                let (reply, replied) = oneshot::channel();
-                self.command(Command::Inspect(reply));
-                match time::timeout(Duration::from_secs(1), replied).await {
-                    Ok(Ok(views)) => Answer::Status(Box::new(self.snapshot(&views))),
-                    _ => Answer::Error("the election thread does not answer".to_owned()),
-                }
-            }
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The two threads that must not be late, as the supervisor starts and ends them.
+//! The threads that must not be late, as the supervisor starts and ends them.
 
 use std::{sync::Arc, thread::JoinHandle};
 
@@ -10,13 +10,19 @@ use super::{
     heartbeat::{self, Heartbeat, News, Order},
     lateness::Lateness,
     messages::{Command, Notice},
+    placer::Placer,
     start::{StartError, failed},
     watch::Senses,
 };
-use crate::{datapath::Xdp, model::Global, proto::bfd::Followers};
+use crate::{
+    datapath::Xdp,
+    model::{Global, Realtime},
+    proto::bfd::Followers,
+};
 
-/// The election thread and the heartbeat.
+/// The election thread, the one it orders addresses from, and the heartbeat.
 pub(super) struct Threads {
+    pub(super) placer: Placer,
     pub(super) heartbeat: Heartbeat,
     /// How late the election's timer is.
     pub(super) lateness: Arc<Lateness>,
@@ -47,6 +53,14 @@ impl Threads {
             realtime: global.bfd.clone(),
         })
         .map_err(failed("start the heartbeat"))?;
+        let (progress, placed) = mpsc::unbounded_channel();
+        let placer = match Placer::spawn(below(&global.election), progress, told.clone()) {
+            Ok(placer) => placer,
+            Err(error) => {
+                stop(&heartbeat, sending);
+                return Err(failed("start the thread for addresses")(error));
+            }
+        };
         let lateness = Arc::<Lateness>::default();
         let election = driver::spawn(Parts {
             datapath: datapath.election(),
@@ -61,9 +75,11 @@ impl Threads {
                 followers,
             },
             lateness: Arc::clone(&lateness),
+            placer: placer.clone(),
+            placed,
         });
         match election {
-            Ok(election) => Ok((Self { heartbeat, lateness, commands, election, sending }, notices)),
+            Ok(election) => Ok((Self { placer, heartbeat, lateness, commands, election, sending }, notices)),
             Err(error) => {
                 stop(&heartbeat, sending);
                 Err(failed("start the election thread")(error))
@@ -87,6 +103,12 @@ impl Threads {
             error!("the election thread panicked");
         }
     }
+}
+
+/// Returns how the thread for addresses is scheduled: as the election, and never before it.
+fn below(election: &Realtime) -> Realtime {
+    let rt_priority = election.rt_priority.map(|priority| priority.saturating_sub(1).max(1));
+    Realtime { rt_priority, ..election.clone() }
 }
 
 fn stop(heartbeat: &Heartbeat, thread: JoinHandle<()>) {

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, io, net::IpAddr, ops::Range, time::Duration};
 
-use super::{announcements::Announcements, clock, orders::Due};
+use super::{announcements::Announcements, clock, orders::Due, placer::Placed};
 use crate::{
     net::{
         frames::{Message, Outlet},
@@ -160,16 +160,28 @@ impl Voice {
         self.waiting.cancel(slot);
     }
 
-    /// Sends one slice of the queued announcements; the failure is there if it is news.
-    pub(super) fn speak(&mut self) -> Option<Failure> {
-        if self.full_until.is_some_and(|until| clock::now() < until) {
-            return None;
+    /// Holds a router's announcements back until its addresses are in place, or until `opens`.
+    pub(super) fn wait_for_addresses(&mut self, slot: Slot, number: u64, total: usize, opens: Time) {
+        self.waiting.close(slot, number, total, opens);
+    }
+
+    /// Notes how far an acquisition has come.
+    pub(super) fn placed(&mut self, placed: Placed) {
+        self.waiting.placed(placed.slot, placed.number, placed.count);
+    }
+
+    /// Sends one slice of the queued announcements: whose, and how many; the failure is there if it is news.
+    pub(super) fn speak(&mut self) -> Result<Option<(Slot, usize)>, Failure> {
+        let now = clock::now();
+        self.waiting.expire(now);
+        if self.full_until.is_some_and(|until| now < until) {
+            return Ok(None);
         }
         self.full_until = None;
-        let (slot, vips) = self.waiting.front()?;
+        let Some((slot, vips)) = self.waiting.front() else { return Ok(None) };
         let Some(frames) = self.outlets.get(&slot).and_then(|outlet| outlet.announcements.get(vips)) else {
             self.waiting.cancel(slot);
-            return None;
+            return Ok(None);
         };
         let sent = self.bursts.send(frames);
         match sent.error {
@@ -181,14 +193,17 @@ impl Voice {
             Some(error) => {
                 // The interface went; its routers hear of that over netlink.
                 self.waiting.cancel(slot);
-                return self.failed(slot, "announcement", error);
+                return self.failed(slot, "announcement", error).map_or(Ok(None), Err);
             }
         }
-        None
+        Ok(Some((slot, sent.count)))
     }
 
     /// Returns when [`speak`](Self::speak) has something to do: now is [`Time::ZERO`].
     pub(super) fn next(&self) -> Option<Time> {
-        (!self.waiting.is_empty()).then(|| self.full_until.unwrap_or(Time::ZERO))
+        if self.waiting.is_empty() {
+            return self.waiting.next();
+        }
+        Some(self.full_until.unwrap_or(Time::ZERO))
     }
 }
