@@ -27,6 +27,10 @@ counters! {
     VipAdmitted = vip_admitted,
     /// Frames to an owned virtual MAC whose destination MAC was set to the interface's.
     VmacRewritten = vmac_rewritten,
+    /// Leases ended by the datapath, because it heard a router of higher rank.
+    LeaseRevoked = lease_revoked,
+    /// Frames from an owned virtual address whose source MAC, and in ARP the sender's, was set to the virtual MAC.
+    VmacSent = vmac_sent,
     /// Valid BFD packets recorded.
     BfdHeard = bfd_heard,
     /// Valid BFD packets left to the daemon, which verifies their authentication.
@@ -78,6 +82,10 @@ counters! {
     VipNotAccepted = vip_not_accepted,
     /// A frame to a virtual MAC that this node does not own.
     VmacNotOwner = vmac_not_owner,
+    /// A packet that this node would have sent from a virtual address it does not own.
+    EgressNotOwner = egress_not_owner,
+    /// An ARP message in which this node would have claimed a virtual address it does not own.
+    ArpClaimNotOwner = arp_claim_not_owner,
     /// BFD: the TTL or hop limit is below the session's least: the packet comes from too far away.
     BfdTtl = bfd_ttl,
     /// BFD: the version is not 1.

@@ -1,5 +1,6 @@
-//! The kernel half of hadp: one XDP program that hears VRRP adverts and BFD packets, answers ARP for the virtual addresses
-//! this node owns, and keeps their traffic out where it does not.
+//! The kernel half of hadp: an XDP program that hears VRRP adverts and BFD packets, answers ARP for the virtual addresses
+//! this node owns, and keeps their traffic out where it does not; and a classifier that keeps the kernel from sending from
+//! those.
 //!
 //! Whatever is not positively recognised is passed: a mistake here must never cut a machine off.
 #![no_std]
@@ -9,11 +10,13 @@ mod arp;
 mod bfd;
 mod clock;
 mod ctx;
+mod egress;
 mod event;
 mod ipv6;
 mod key;
 mod maps;
 mod neighbor;
+mod owner;
 mod parse;
 mod peer;
 mod settings;

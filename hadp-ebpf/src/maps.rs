@@ -13,7 +13,7 @@ use hadp_common::{
     event::{EVENTS_LEN, Event, LIMITS_LEN},
     key::{ADVERT_KEYS_LEN, AdvertKey, UnicastPeers},
     peer::Peers,
-    router::{MAX_ROUTERS, Router},
+    router::{MAX_GUARDS, MAX_ROUTERS, Router},
     settings::{ClockSample, Settings},
     stats::{Drops, Stats},
     vip::{VIPS_LEN, Vip},
@@ -25,6 +25,10 @@ const ROUTERS_LEN: usize = MAX_ROUTERS as usize;
 /// Slot to lease, MACs and flags.
 #[btf_map]
 pub(crate) static ROUTERS: Array<Router, ROUTERS_LEN, MMAP> = Array::new();
+
+/// Guard to the time until which the leases that name it hold.
+#[btf_map]
+pub(crate) static GUARDS: Array<u64, { MAX_GUARDS as usize }, MMAP> = Array::new();
 
 /// Slot to the senders heard.
 #[btf_map]

@@ -200,6 +200,18 @@ fn every_drop_reason_has_its_packet() {
         }
         seen.insert(reason);
     }
+    for (name, reason, packet) in [
+        ("leaving an address not owned", DropReason::EgressNotOwner, Frame::ip(&Ip::udp(VIP, PEER)).octets()),
+        (
+            "claiming an address not owned",
+            DropReason::ArpClaimNotOwner,
+            Frame::arp(&Arp::request(VIP, PEER)).octets(),
+        ),
+    ] {
+        let outcome = runner.leave(&packet).unwrap();
+        assert_eq!((outcome.action, &outcome.dropped[..]), (Action::Drop, &[reason][..]), "{name}");
+        seen.insert(reason);
+    }
     let reasons = DropReason::ALL.iter().filter(|reason| !reason.name().starts_with("bfd_"));
     assert_eq!(seen, reasons.copied().collect(), "a reason without a packet");
     for index in 0..4 {

@@ -8,6 +8,7 @@ use std::{
 use hadp_common::{peer::Peers, router::Router};
 
 use super::{
+    guards::Guards,
     mapped::MappedArray,
     open::{Maps, Xdp},
     peers::Fingerprints,
@@ -29,18 +30,24 @@ pub struct Election {
     pub(super) routers: Arc<MappedArray<Router>>,
     pub(super) peers: Arc<MappedArray<Peers>>,
     pub(super) fingerprints: Fingerprints,
+    pub(super) guards: Guards,
 }
 
 impl Election {
     pub(super) fn new(maps: &Maps) -> Self {
         let (routers, peers) = (Arc::clone(&maps.routers), Arc::clone(&maps.peers));
-        Self { routers, peers, fingerprints: Fingerprints::default() }
+        Self { routers, peers, fingerprints: Fingerprints::default(), guards: maps.guards.clone() }
     }
 
     /// Stores a lease: the one store of a takeover.
+    ///
+    /// A drain of an earlier ownership ends with it: should this one break off, nothing is admitted any more.
     pub(super) fn store_lease(&self, slot: u32, until: Time) {
         if let Some(entry) = self.routers.entry(slot) {
             entry.set_word(LEASE, until.as_nanos(), Ordering::Release);
+            if until != Time::ZERO {
+                entry.set_word(DRAIN, 0, Ordering::Release);
+            }
         }
     }
 }

@@ -6,22 +6,23 @@ use aya::{
     Ebpf, EbpfError, EbpfLoader,
     maps::Map,
     pin::PinError,
-    programs::{ProgramError, Xdp as XdpProgram},
+    programs::{ProgramError, SchedClassifier, Xdp as XdpProgram},
 };
 use hadp_common::{
     LAYOUT_VERSION,
     bfd::{BFD_INDEX_LEN, BfdKey, BfdSession, MAX_BFD_SESSIONS},
     key::{ADVERT_KEYS_LEN, AdvertKey, UnicastPeers},
     peer::Peers,
-    router::{MAX_ROUTERS, Router},
+    router::{MAX_GUARDS, MAX_ROUTERS, Router},
     settings::{ClockSample, Settings},
     vip::{VIPS_LEN, Vip},
 };
 
 use super::{
     attach::Attachment,
-    clock,
+    clock, egress,
     election::Election,
+    guards::Guards,
     mapped::MappedArray,
     object::OBJECT,
     pins::{self, PinLock},
@@ -141,6 +142,7 @@ impl Xdp {
             .map_err(|source| OpenError::Load(Box::new(source)))?;
         load_program(&mut ebpf, "hadp")?;
         load_program(&mut ebpf, "clock")?;
+        load_classifier(&mut ebpf)?;
         for (name, map) in ebpf.maps() {
             if let Some(name) = pins::MAPS.iter().find(|pinned| **pinned == name) {
                 let path = dir.join(name);
@@ -178,6 +180,14 @@ fn load_program(ebpf: &mut Ebpf, name: &'static str) -> Result<(), OpenError> {
     program.load().map_err(|source| OpenError::Program { name, source: Box::new(source) })
 }
 
+/// Loads the classifier into the kernel.
+fn load_classifier(ebpf: &mut Ebpf) -> Result<(), OpenError> {
+    let name = egress::PROGRAM;
+    let program = ebpf.program_mut(name).ok_or(OpenError::Missing(name))?;
+    let program: &mut SchedClassifier = program.try_into().map_err(|_| OpenError::Missing(name))?;
+    program.load().map_err(|source| OpenError::Program { name, source: Box::new(source) })
+}
+
 /// Returns one program.
 pub(super) fn program<'a>(ebpf: &'a Ebpf, name: &'static str) -> Result<&'a XdpProgram, OpenError> {
     let program = ebpf.program(name).ok_or(OpenError::Missing(name))?;
@@ -187,6 +197,7 @@ pub(super) fn program<'a>(ebpf: &'a Ebpf, name: &'static str) -> Result<&'a XdpP
 /// The maps that are mapped into memory.
 pub(super) struct Maps {
     pub(super) routers: Arc<MappedArray<Router>>,
+    pub(super) guards: Guards,
     pub(super) peers: Arc<MappedArray<Peers>>,
     pub(super) unicast_peers: MappedArray<UnicastPeers>,
     pub(super) advert_keys: MappedArray<AdvertKey>,
@@ -202,6 +213,7 @@ impl Maps {
     fn new(ebpf: &Ebpf) -> Result<Self, OpenError> {
         Ok(Self {
             routers: Arc::new(map(ebpf, "ROUTERS", MAX_ROUTERS)?),
+            guards: Guards::new(map(ebpf, "GUARDS", MAX_GUARDS)?),
             peers: Arc::new(map(ebpf, "PEERS", MAX_ROUTERS)?),
             unicast_peers: map(ebpf, "UNICAST_PEERS", MAX_ROUTERS)?,
             advert_keys: map(ebpf, "ADVERT_KEYS", 2 * ADVERT_KEYS_LEN)?,
