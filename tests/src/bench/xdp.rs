@@ -156,7 +156,7 @@ fn rows() -> Vec<Row> {
         row("valid advert recorded, v2 PASS", Program::Datapath, frames.v2, PASS, Some(75.0)),
         row("valid advert recorded, v3", Program::Datapath, frames.v3, PASS, Some(75.0)),
         row(EGRESS_FLOOR, Program::EmptyEgress, frames.unrelated, NEXT, None),
-        row("leaving: unrelated traffic", Program::Egress, frames.unrelated, NEXT, Some(10.0)),
+        row("leaving: unrelated traffic", Program::Egress, frames.unrelated, NEXT, Some(15.0)),
         row("leaving: traffic from an owned VIP", Program::Egress, frames.from_vip, NEXT, Some(20.0)),
     ]
 }
