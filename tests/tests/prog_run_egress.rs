@@ -1,7 +1,7 @@
 //! What may leave through the classifier, and as what.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::{net::Ipv4Addr, time::Duration};
+use std::{net::Ipv4Addr, process::Command, time::Duration};
 
 use aya::{
     Ebpf,
@@ -9,8 +9,9 @@ use aya::{
     programs::{SchedClassifier, TestRun, TestRunOptions},
 };
 use hadp::{
-    datapath::{BENCH_OBJECT, Datapath, Plan, PlannedRouter},
-    model::Family,
+    datapath::{BENCH_OBJECT, Datapath, Egress, Plan, PlannedRouter},
+    model::{Family, XdpMode},
+    net::packet::{self, PacketSocket},
     units::Time,
 };
 use hadp_common::{
@@ -280,6 +281,29 @@ fn a_tag_beside_the_frame_counts() {
     assert_eq!(runner.xdp.drops().unwrap().egress_not_owner, 3);
     assert_eq!(runner.xdp.drops().unwrap().arp_claim_not_owner, 1);
     assert_eq!(runner.leave(&udp(OWN).octets()).unwrap().action, Action::Pass);
+}
+
+/// Of a long frame from a packet socket the kernel has all but the link header in pages, where no program reads in place.
+#[test]
+fn headers_in_pages_are_read() {
+    let mut runner = runner();
+    for arguments in ["link set lo up mtu 65536", "addr flush dev lo"] {
+        assert!(Command::new("ip").args(arguments.split(' ')).status().unwrap().success());
+    }
+    assert_eq!(runner.xdp.attach(IFINDEX, "lo", XdpMode::Skb).unwrap().egress, Egress::Link);
+    let socket = PacketSocket::open().unwrap();
+    let send = |packet: Vec<u8>| {
+        let octets = [packet, vec![0; 8_000]].concat().into_boxed_slice();
+        socket.send([&packet::Frame { ifindex: IFINDEX, octets }]);
+        let drops = runner.xdp.drops().unwrap();
+        (drops.egress_not_owner, drops.arp_claim_not_owner, runner.xdp.stats().unwrap().vmac_sent)
+    };
+    assert_eq!(send(udp(OWN).octets()), (0, 0, 0));
+    assert_eq!(send(udp(NOT_OWNED).octets()), (1, 0, 0));
+    assert_eq!(send(request(NOT_OWNED).octets()), (1, 1, 0));
+    assert_eq!(send(request(NOT_OWNED).tagged(&[0, 0]).octets()), (1, 2, 0));
+    assert_eq!(send(udp(OWNED_VMAC).octets()), (1, 2, 1));
+    assert_eq!(send(request(OWNED_VMAC).octets()), (1, 2, 2));
 }
 
 /// A claim ends with the lease exactly; traffic by the tick, never late.
