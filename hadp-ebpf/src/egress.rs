@@ -28,8 +28,8 @@ use crate::{
 
 /// The verdict table of what leaves. What is not dropped goes to the programs after this one.
 ///
-/// A packet is read in place and written by the helper: a classifier with direct writes makes the kernel prepare every
-/// packet for them, as a clone TCP sends would have to be copied.
+/// A packet is read in place but written by a helper: before a classifier that writes in place, the kernel makes every
+/// clone writable, and TCP sends clones only.
 #[classifier]
 fn hadp_egress(ctx: TcContext) -> i32 {
     match verdict(&ctx) {

@@ -1,11 +1,17 @@
 //! What may leave through the classifier, and as what.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::{net::Ipv4Addr, time::Duration};
+use std::{net::Ipv4Addr, process::Command, time::Duration};
 
+use aya::{
+    Ebpf,
+    maps::{Array, ProgramArray},
+    programs::{SchedClassifier, TestRun, TestRunOptions},
+};
 use hadp::{
-    datapath::{Datapath, Plan, PlannedRouter},
-    model::Family,
+    datapath::{BENCH_OBJECT, Datapath, Egress, Plan, PlannedRouter},
+    model::{Family, XdpMode},
+    net::packet::{self, PacketSocket},
     units::Time,
 };
 use hadp_common::{
@@ -95,12 +101,12 @@ fn gratuitous_frame(mac: [u8; 6], addr: Ipv4Addr) -> Vec<u8> {
     gratuitous(mac, addr.octets()).to_vec()
 }
 
-/// Replaces the source MAC and, `sender` octets into an ARP message, the sender's.
+/// Replaces the source MAC and, in an ARP message that begins at `arp`, the sender's.
 fn from(octets: &[u8], mac: [u8; 6], arp: Option<usize>) -> Vec<u8> {
     let mut octets = octets.to_vec();
-    octets[6..12].copy_from_slice(&mac);
+    octets.splice(6..12, mac);
     if let Some(start) = arp {
-        octets[start + 8..start + 14].copy_from_slice(&mac);
+        octets.splice(start + 8..start + 14, mac);
     }
     octets
 }
@@ -241,6 +247,63 @@ fn whatever_is_not_recognised_leaves() {
     let mut not_ip = whole;
     not_ip[ETH_LEN] = 0x65;
     assert_eq!(runner.leave(&not_ip).unwrap().action, Action::Pass, "version 6 in an IPv4 frame");
+}
+
+/// A VLAN interface leaves its tag beside the frame, which the kernel puts in only later.
+#[test]
+fn a_tag_beside_the_frame_counts() {
+    let mut runner = runner();
+    let mut ebpf = Ebpf::load(BENCH_OBJECT).unwrap();
+    let tagger: &mut SchedClassifier = ebpf.program_mut("tag_egress").unwrap().try_into().unwrap();
+    tagger.load().unwrap();
+    let classifier = runner.xdp.egress_program().unwrap().fd().unwrap().try_clone().unwrap();
+    ProgramArray::try_from(ebpf.map_mut("LEAVING").unwrap()).unwrap().set(0, &classifier, 0).unwrap();
+    let priority = 0xe000;
+    let rows = [
+        ("of an untagged address", priority | 7, udp(NOT_OWNED), Action::Pass),
+        ("a priority tag", priority, udp(NOT_OWNED), Action::Drop),
+        ("of that VLAN", priority | 7, udp(TAGGED), Action::Drop),
+        ("of another VLAN", priority | 8, udp(TAGGED), Action::Pass),
+        ("ARP of that VLAN", priority | 7, request(TAGGED), Action::Drop),
+        ("a priority tag inside", priority | 7, udp(TAGGED).tagged(&[0]), Action::Drop),
+        ("another tag inside", priority | 7, udp(TAGGED).tagged(&[9]), Action::Pass),
+        ("two more inside", priority | 7, udp(TAGGED).tagged(&[7, 9]), Action::Pass),
+    ];
+    for (name, tag, packet, expected) in rows {
+        Array::<_, u16>::try_from(ebpf.map_mut("TAG").unwrap()).unwrap().set(0, tag, 0).unwrap();
+        let tagger: &SchedClassifier = ebpf.program("tag_egress").unwrap().try_into().unwrap();
+        let packet = packet.octets();
+        let options = TestRunOptions { data_in: Some(&packet), ..TestRunOptions::default() };
+        let returned = tagger.test_run(options).unwrap().return_value.cast_signed();
+        assert_eq!(returned, if expected == Action::Pass { -1 } else { 2 }, "{name}");
+    }
+    // What was dropped, the classifier dropped and not the one before it.
+    assert_eq!(runner.xdp.drops().unwrap().egress_not_owner, 3);
+    assert_eq!(runner.xdp.drops().unwrap().arp_claim_not_owner, 1);
+    assert_eq!(runner.leave(&udp(OWN).octets()).unwrap().action, Action::Pass);
+}
+
+/// Of a long frame from a packet socket the kernel has all but the link header in pages, where no program reads in place.
+#[test]
+fn headers_in_pages_are_read() {
+    let mut runner = runner();
+    for arguments in ["link set lo up mtu 65536", "addr flush dev lo"] {
+        assert!(Command::new("ip").args(arguments.split(' ')).status().unwrap().success());
+    }
+    assert_eq!(runner.xdp.attach(IFINDEX, "lo", XdpMode::Skb).unwrap().egress, Egress::Link);
+    let socket = PacketSocket::open().unwrap();
+    let send = |packet: Vec<u8>| {
+        let octets = [packet, vec![0; 8_000]].concat().into_boxed_slice();
+        socket.send([&packet::Frame { ifindex: IFINDEX, octets }]);
+        let drops = runner.xdp.drops().unwrap();
+        (drops.egress_not_owner, drops.arp_claim_not_owner, runner.xdp.stats().unwrap().vmac_sent)
+    };
+    assert_eq!(send(udp(OWN).octets()), (0, 0, 0));
+    assert_eq!(send(udp(NOT_OWNED).octets()), (1, 0, 0));
+    assert_eq!(send(request(NOT_OWNED).octets()), (1, 1, 0));
+    assert_eq!(send(request(NOT_OWNED).tagged(&[0, 0]).octets()), (1, 2, 0));
+    assert_eq!(send(udp(OWNED_VMAC).octets()), (1, 2, 1));
+    assert_eq!(send(request(OWNED_VMAC).octets()), (1, 2, 2));
 }
 
 /// A claim ends with the lease exactly; traffic by the tick, never late.

@@ -1,8 +1,9 @@
-//! What one packet costs in the XDP program.
+//! What one packet costs in the XDP program, and in the classifier of what leaves.
 //!
 //! Every run begins with the packet restored by a small program that then becomes the measured one by a tail call. The
 //! same program becoming an empty one is the floor, which is subtracted. What is measured is the program that the daemon
-//! loads, with its maps.
+//! loads, with its maps. The classifier changes no packet that is measured, so it runs by itself, and its floor is an empty
+//! one.
 
 use std::{
     fmt::Write as _,
@@ -13,7 +14,7 @@ use anyhow::{Context, Result, ensure};
 use aya::{
     Ebpf,
     maps::{Array, ProgramArray},
-    programs::{ProgramFd, TestRun, TestRunOptions, Xdp as XdpProgram},
+    programs::{ProgramFd, SchedClassifier, TestRun, TestRunOptions, Xdp as XdpProgram},
 };
 use hadp::{
     datapath::{BENCH_OBJECT, Datapath, Plan, PlannedSession},
@@ -77,6 +78,10 @@ enum Program {
     ClockRead,
     /// The datapath.
     Datapath,
+    /// A classifier that passes everything.
+    EmptyEgress,
+    /// The classifier of what leaves.
+    Egress,
 }
 
 /// One line of the table.
@@ -109,6 +114,8 @@ impl Row {
 const FRAME_LEN: usize = 88;
 const PASS: u32 = 2;
 const TX: u32 = 3;
+/// What a classifier returns for the next program to decide.
+const NEXT: u32 = u32::MAX;
 
 const CLIENT: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 9);
 const PEER: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 2);
@@ -119,6 +126,7 @@ const PASSWORD: [u8; 8] = *b"1111\0\0\0\0";
 struct Frames {
     unrelated: [u8; FRAME_LEN],
     to_vip: [u8; FRAME_LEN],
+    from_vip: [u8; FRAME_LEN],
     arp: [u8; FRAME_LEN],
     v2: [u8; FRAME_LEN],
     v3: [u8; FRAME_LEN],
@@ -140,6 +148,7 @@ fn frames() -> Frames {
     Frames {
         unrelated: padded(Frame::ip(&Ip::udp(CLIENT, Ipv4Addr::new(10, 77, 3, 7)))),
         to_vip: padded(Frame::ip(&Ip::udp(CLIENT, VIP))),
+        from_vip: padded(Frame::ip(&Ip::udp(VIP, CLIENT))),
         arp: padded(Frame::arp(&Arp::request(CLIENT, VIP))),
         v2: padded(Frame::ip(&Ip::vrrp(PEER, v2(52, 200, 1, Some(PASSWORD), &[VIP])))),
         v3: padded(Frame::ip(&Ip::vrrp(PEER, v3(PEER, 53, 200, 100, &[VIP])))),
@@ -160,6 +169,9 @@ fn sessions() -> [PlannedSession; 2] {
     [single_hop(1, PEER.into(), OWN_V4), single_hop(2, PEER_V6, OWN_V6)]
 }
 
+/// The row that those of the classifier are measured above.
+const EGRESS_FLOOR: &str = "leaving: floor";
+
 fn rows() -> Vec<Row> {
     let frames = frames();
     let row =
@@ -175,6 +187,9 @@ fn rows() -> Vec<Row> {
         row("unrelated traffic, IPv6", Program::Datapath, frames.unrelated_v6, PASS, Some(10.0)),
         row("BFD packet, nothing new, IPv4", Program::Datapath, frames.bfd_v4, PASS, Some(75.0)),
         row("BFD packet, nothing new, IPv6", Program::Datapath, frames.bfd_v6, PASS, Some(75.0)),
+        row(EGRESS_FLOOR, Program::EmptyEgress, frames.unrelated, NEXT, None),
+        row("leaving: unrelated traffic", Program::Egress, frames.unrelated, NEXT, Some(15.0)),
+        row("leaving: traffic from an owned VIP", Program::Egress, frames.from_vip, NEXT, Some(20.0)),
     ]
 }
 
@@ -201,6 +216,9 @@ impl Bench {
             let program: &mut XdpProgram = ebpf.program_mut(name).context(name)?.try_into()?;
             program.load()?;
         }
+        let empty_egress: &mut SchedClassifier =
+            ebpf.program_mut("empty_egress").context("empty_egress")?.try_into()?;
+        empty_egress.load()?;
         let mut bench = Self { runner, ebpf, options };
         bench.put(0, &bench.program("empty")?.fd()?.try_clone()?)?;
         bench.put(1, &bench.program("clock_read")?.fd()?.try_clone()?)?;
@@ -213,19 +231,17 @@ impl Bench {
         let words: [u64; FRAME_LEN / 8] = bytemuck::cast(row.frame);
         let frame = self.ebpf.map_mut("FRAME").context("FRAME")?;
         Array::<_, [u64; FRAME_LEN / 8]>::try_from(frame)?.set(0, words, 0)?;
-        let program = self.program(match row.program {
-            Program::Empty => "restore_empty",
-            Program::ClockRead => "restore_clock",
-            Program::Datapath => "restore_datapath",
-        })?;
         let context = context(FRAME_LEN, IFINDEX);
-        let options = TestRunOptions {
-            data_in: Some(&row.frame),
-            ctx_in: Some(&context),
-            repeat: self.options.repeat,
-            ..TestRunOptions::default()
+        let (data_in, repeat) = (Some(&row.frame[..]), self.options.repeat);
+        let leaving = || TestRunOptions { data_in, repeat, ..TestRunOptions::default() };
+        let coming = || TestRunOptions { ctx_in: Some(&context), ..leaving() };
+        let result = match row.program {
+            Program::Empty => self.program("restore_empty")?.test_run(coming())?,
+            Program::ClockRead => self.program("restore_clock")?.test_run(coming())?,
+            Program::Datapath => self.program("restore_datapath")?.test_run(coming())?,
+            Program::EmptyEgress => self.classifier("empty_egress")?.test_run(leaving())?,
+            Program::Egress => self.runner.xdp.egress_program()?.test_run(leaving())?,
         };
-        let result = program.test_run(options)?;
         ensure!(result.return_value == row.verdict, "{}: verdict {}", row.name, result.return_value);
         // The kernel leaves out the time in which another thread had the CPU.
         Ok(result.duration.as_nanos() as f64)
@@ -235,6 +251,10 @@ impl Bench {
     fn put(&mut self, index: u32, program: &ProgramFd) -> Result<()> {
         let measured = self.ebpf.map_mut("MEASURED").context("MEASURED")?;
         Ok(ProgramArray::try_from(measured)?.set(index, program, 0)?)
+    }
+
+    fn classifier(&self, name: &str) -> Result<&SchedClassifier> {
+        Ok(self.ebpf.program(name).with_context(|| name.to_owned())?.try_into()?)
     }
 
     fn program(&self, name: &str) -> Result<&XdpProgram> {
@@ -276,6 +296,8 @@ const MARKED_CLOCK: f64 = 31.0;
 fn table(rows: &[Row], options: &Options) -> String {
     let Some((floor, rest)) = rows.split_first() else { return String::new() };
     let clock = rest.first().map_or(f64::NAN, |row| row.median_above(&floor.nanos));
+    let (rest, leaving) =
+        rest.split_at(rest.iter().position(|row| row.name == EGRESS_FLOOR).unwrap_or(rest.len()));
     let mut table = format!(
         "Median (and least) of {} rounds of {} runs each, programs interleaved, packet restored before each run.\n\
          The floor, an empty program behind the one that restores the packet, takes {:.0} ({:.0}) ns.\n\n\
@@ -285,7 +307,9 @@ fn table(rows: &[Row], options: &Options) -> String {
         floor.median_above(&vec![0.0; floor.nanos.len()]),
         floor.least(),
     );
-    for row in rest {
+    let above = |floor, rows| std::iter::zip(std::iter::repeat(floor), rows);
+    let leaving = leaving.split_first().into_iter().flat_map(|(floor, rows)| above(floor, rows));
+    for (floor, row) in above(floor, rest).chain(leaving) {
         let (nanos, least) = (row.median_above(&floor.nanos), row.least() - floor.least());
         let reads = nanos / clock;
         let mark = row.mark.map_or("| |".to_owned(), |mark| {
