@@ -79,7 +79,7 @@ fn every_mutation_is_found() {
     for mutation in Mutation::ALL {
         match run(0..FOUND_WITHIN, Some(*mutation)) {
             Ok(total) => panic!("{mutation:?} was not noticed in {FOUND_WITHIN} runs: {total:?}"),
-            Err(violation) => println!("{mutation:?}: {violation}"),
+            Err(violation) => println!("{mutation:?}: seed {}: {}", violation.seed, violation.what),
         }
     }
 }

@@ -1,14 +1,20 @@
 //! What has to hold at every instant, and what has to have been done.
 
-use std::{fmt, time::Duration};
+use std::{
+    fmt::{self, Write as _},
+    time::Duration,
+};
 
 use hadp::{
     model::Preempt,
-    proto::{Reason, State},
+    proto::{Config, Reason, State},
     units::Time,
 };
 
-use super::{plan::address, world::World};
+use super::{
+    plan::{Plan, address},
+    world::World,
+};
 
 /// A span in which a node answered for a router's addresses, in true time.
 #[derive(Clone, Copy, Debug)]
@@ -58,11 +64,13 @@ pub struct Violation {
     pub seed: u64,
     /// What was wrong.
     pub what: String,
+    /// The whole run.
+    pub history: String,
 }
 
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "seed {}: {}", self.seed, self.what)
+        write!(f, "seed {}: {}\n{}", self.seed, self.what, self.history)
     }
 }
 
@@ -88,7 +96,32 @@ impl World {
     }
 
     fn violation(&self, what: String) -> Violation {
-        Violation { seed: self.plan.seed, what }
+        Violation { seed: self.plan.seed, what, history: self.history() }
+    }
+
+    /// Tells the run: its configuration, its faults and every change of state.
+    fn history(&self) -> String {
+        let Plan { preempt, max_delay, loss, duplicates, on_daemon_death, distinct, .. } = &self.plan;
+        let mut text = format!(
+            "  {preempt:?}, delay up to {max_delay:?}, loss {loss} per mille, duplicates {duplicates} per mille, \
+             {on_daemon_death:?}, distinct: {distinct}\n"
+        );
+        for (slot, hosts) in self.plan.routers.iter().enumerate() {
+            let of =
+                |config: &Config| (config.priority.get(), config.interval.get(), config.down_timer_adverts);
+            let _ = writeln!(text, "  router {slot}: {:?}", hosts.iter().map(of).collect::<Vec<_>>());
+        }
+        let mut lines: Vec<(Time, String)> = Vec::new();
+        for fault in &self.plan.faults {
+            lines.push((fault.at, format!("host {}: {:?}", fault.host, fault.fault)));
+            lines.push((fault.until, format!("host {}: {:?} has passed", fault.host, fault.fault)));
+        }
+        lines.extend(self.transitions.iter().map(|(at, host, what)| (*at, format!("host {host}: {what}"))));
+        lines.sort();
+        for (at, what) in lines {
+            let _ = writeln!(text, "  {:12.6} ms  {what}", at.as_nanos() as f64 / 1e6);
+        }
+        text
     }
 
     /// No two nodes answer at the same time: except while the advert of a takeover from a living owner is under way, and
@@ -124,7 +157,14 @@ impl World {
         Ok(())
     }
 
-    fn excuse(&self, one: usize, other: usize, first: &Span, second: &Span, overlap: Duration) -> Option<Excuse> {
+    fn excuse(
+        &self,
+        one: usize,
+        other: usize,
+        first: &Span,
+        second: &Span,
+        overlap: Duration,
+    ) -> Option<Excuse> {
         let patience = self.plan.longest_down() + self.plan.lateness() * 2;
         let since = second.start - patience - self.plan.max_delay;
         let until = first.end.min(second.end);
@@ -137,14 +177,19 @@ impl World {
             let bound = taken.at.max(second.start) + self.plan.interval() * 3 + patience;
             return (until <= bound).then_some(Excuse::Partitioned);
         }
-        let living = match second.reason {
-            Some(Reason::Preempted | Reason::Resigned | Reason::Owner) => true,
-            // Two Backups at once: the ranks of some runs are too close for the links.
-            Some(_) | None => {
-                !self.plan.distinct && second.start.since(first.start) <= self.plan.max_delay + self.plan.lateness()
-            }
+        // Until the first one's advert arrives, the second cannot know. In runs whose ranks are far enough apart that takes
+        // something that has upset the timers.
+        let margin = self.plan.max_delay + self.plan.lateness();
+        let upset = || {
+            let near = |at: Time| at >= since && at <= second.start;
+            let faults = self.plan.faults.iter().filter(|fault| [one, other].contains(&fault.host));
+            faults.into_iter().any(|fault| near(fault.at) || near(fault.until))
         };
-        (living && overlap <= self.plan.max_delay + self.plan.lateness()).then_some(Excuse::UnderWay)
+        let excused = match second.reason {
+            Some(Reason::Preempted | Reason::Resigned | Reason::Owner) => true,
+            Some(_) | None => second.start.since(first.start) <= margin && (!self.plan.distinct || upset()),
+        };
+        (excused && overlap <= margin).then_some(Excuse::UnderWay)
     }
 
     /// In the end one node owns the router, if there is one that can; and it is the right one.
@@ -162,7 +207,9 @@ impl World {
             .collect();
         let states = || self.hosts.iter().map(|host| host.state(slot)).collect::<Vec<_>>();
         if active.len() != able.len().min(1) {
-            return Err(self.violation(format!("router {slot}: in the end {active:?} are Active: {:?}", states())));
+            return Err(
+                self.violation(format!("router {slot}: in the end {active:?} are Active: {:?}", states()))
+            );
         }
         let rank = |host: usize| {
             let config = self.plan.routers.get(slot).and_then(|hosts| hosts.get(host));
@@ -194,7 +241,9 @@ impl World {
         }
         let unrest = self.transitions.iter().find(|(at, ..)| *at > self.settled_at);
         match unrest {
-            Some((at, host, what)) => Err(self.violation(format!("unrest at {} ns on host {host}: {what}", at.as_nanos()))),
+            Some((at, host, what)) => {
+                Err(self.violation(format!("unrest at {} ns on host {host}: {what}", at.as_nanos())))
+            }
             None => Ok(()),
         }
     }

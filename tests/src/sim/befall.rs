@@ -1,5 +1,7 @@
 //! Faults, as they come and pass.
 
+use std::time::Duration;
+
 use hadp::{
     proto::{Cause, Event},
     units::{Priority, Time},
@@ -123,19 +125,26 @@ impl World {
     /// A reload: the priority falls below all others, or comes back.
     fn set_priority(&mut self, host: usize, low: bool) {
         for slot in 0..self.plan.routers.len() {
-            let configured = self.plan.routers.get(slot).and_then(|hosts| hosts.get(host)).map(|c| c.priority);
+            let configured =
+                self.plan.routers.get(slot).and_then(|hosts| hosts.get(host)).map(|c| c.priority);
             let wanted = if low { Priority::new(20 + 30 * (slot as u8 % 2)) } else { configured };
             let (Some(wanted), Some(this)) = (wanted, self.hosts.get_mut(host)) else { continue };
-            if !this.runs() {
-                continue;
-            }
             if let Some(config) = this.configs.get_mut(slot) {
                 config.priority = wanted;
             }
+        }
+        self.reload(host);
+    }
+
+    /// The daemon, if it runs, reads its configuration again.
+    pub(super) fn reload(&mut self, host: usize) {
+        for slot in 0..self.plan.routers.len() {
+            let Some(this) = self.hosts.get_mut(host).filter(|host| host.runs()) else { return };
+            let Some(priority) = this.configs.get(slot).map(|config| config.priority) else { continue };
             if let Some(entry) = this.datapath.slots.get_mut(slot) {
-                entry.priority = wanted.get();
+                entry.priority = priority.get();
             }
-            self.tell(host, slot, Event::Priority(wanted));
+            self.tell(host, slot, Event::Priority(priority));
         }
     }
 
@@ -155,6 +164,8 @@ impl World {
         let Some(this) = self.hosts.get_mut(host) else { return };
         let backlog = std::mem::take(&mut this.backlog);
         for (slot, mut heard) in backlog {
+            // One after the other, each at a time of its own.
+            self.now = self.now + Duration::from_nanos(200);
             heard.at = self.local(host);
             self.hear(host, slot, heard);
         }
@@ -190,6 +201,7 @@ impl World {
         } else {
             self.tell_all(host, Event::Fault(Cause::LinkDown));
         }
+        self.reload(host);
         self.wake(host);
         self.set_alarm(host);
     }

@@ -65,6 +65,9 @@ impl World {
         let Some(daemon) = &mut this.daemon else { return };
         let mut out = Vec::new();
         daemon.node.handle(now, place, event, &mut out);
+        if std::env::var_os("HADP_SIM_TRACE").is_some() {
+            eprintln!("{:12.6} host {host} router {slot} {before}: {event:?} -> {out:?}", self.now.as_nanos() as f64 / 1e6);
+        }
         let mut done = Done::default();
         let mut next = 0;
         // As in the driver, what an answer orders comes behind what is under way.
@@ -81,7 +84,14 @@ impl World {
     }
 
     /// Carries an order out, and returns what the router is told of it.
-    fn perform(&mut self, host: usize, slot: usize, action: Action, now: Time, done: &mut Done) -> Option<Event> {
+    fn perform(
+        &mut self,
+        host: usize,
+        slot: usize,
+        action: Action,
+        now: Time,
+        done: &mut Done,
+    ) -> Option<Event> {
         let mutation = self.mutation;
         let interval = self.plan.interval();
         let longer = |until: Time| match mutation {
@@ -92,7 +102,8 @@ impl World {
         match action {
             Action::SetLease { until } => {
                 let until = if until == Time::ZERO { until } else { longer(until) };
-                this.datapath.slots.get_mut(slot)?.lease = until;
+                let entry = this.datapath.slots.get_mut(slot)?;
+                (entry.lease, entry.resigned) = (until, false);
                 self.note(host, slot, None);
                 None
             }
@@ -112,6 +123,9 @@ impl World {
             }
             Action::SendAdvert { priority: 0 } => {
                 done.resigned = true;
+                if mutation != Some(Mutation::ResignationUnmarked) {
+                    this.datapath.slots.get_mut(slot)?.resigned = true;
+                }
                 if mutation != Some(Mutation::ResignationForgotten) {
                     self.send(host, slot, 0);
                 } else {
@@ -132,7 +146,8 @@ impl World {
                 if !owns && now == this.clock.shows(self.now) {
                     self.broken.push(format!("router {slot}: host {host} announces what it does not own"));
                 }
-                done.announced |= vips == (0..VIPS) && rounds > 0 && mutation != Some(Mutation::AnnouncementForgotten);
+                done.announced |=
+                    vips == (0..VIPS) && rounds > 0 && mutation != Some(Mutation::AnnouncementForgotten);
                 None
             }
             Action::AcquireVips => {
@@ -148,7 +163,11 @@ impl World {
                 None
             }
             Action::Notify(transition) => {
-                self.transitions.push((self.now, host, format!("{} -> {}: {}", transition.from, transition.to, transition.reason)));
+                self.transitions.push((
+                    self.now,
+                    host,
+                    format!("router {slot}: {} -> {}: {}", transition.from, transition.to, transition.reason),
+                ));
                 if transition.to == "Active" {
                     done.active = Some(transition.reason);
                     self.note(host, slot, Some(transition.reason));
@@ -187,7 +206,12 @@ impl World {
         }
         // A successor was heard: what is under way is still for this node.
         let heard = matches!(event, Event::Advert(heard) if heard.priority > 0);
-        if heard && ["Active", "Resigning"].contains(&before) && ["Backup", "Initialize"].contains(&after) && !admits && vips {
+        if heard
+            && ["Active", "Resigning"].contains(&before)
+            && ["Backup", "Initialize"].contains(&after)
+            && !admits
+            && vips
+        {
             owed.push("a drain");
         }
         if ["Backup", "Initialize"].contains(&after) && owns && before != after {

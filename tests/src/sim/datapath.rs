@@ -29,6 +29,8 @@ pub(super) struct Datapath {
 pub(super) struct Slot {
     pub(super) lease: Time,
     pub(super) drain: Time,
+    /// The lease is marked as resigned: whoever advertises is the successor.
+    pub(super) resigned: bool,
     pub(super) priority: u8,
     pub(super) source: IpAddr,
     pub(super) yields: bool,
@@ -46,7 +48,15 @@ pub(super) struct Outcome {
 
 impl Slot {
     pub(super) fn new(priority: u8, source: IpAddr, yields: bool) -> Self {
-        Self { lease: Time::ZERO, drain: Time::ZERO, priority, source, yields, peers: BTreeMap::new() }
+        Self {
+            lease: Time::ZERO,
+            drain: Time::ZERO,
+            resigned: false,
+            priority,
+            source,
+            yields,
+            peers: BTreeMap::new(),
+        }
     }
 
     /// Tells whether the node answers ARP for the router's addresses.
@@ -73,15 +83,15 @@ impl Datapath {
         let Some(entry) = self.slots.get_mut(slot) else { return outcome };
         let last = entry.peers.insert(heard.from, heard);
         let owner = entry.owns(now);
-        let outranks = (heard.priority, heard.from) > (entry.priority, entry.source);
+        let outranks = (heard.priority, heard.from) > (entry.priority, entry.source)
+            || (entry.resigned && heard.priority > 0);
         if owner && outranks && entry.yields && mutation != Some(Mutation::DatapathNeverRevokes) {
             entry.lease = Time::ZERO;
             entry.drain = now + DRAIN;
             outcome.revoked = true;
         }
-        let changed = last.is_none_or(|last| {
-            (last.priority, last.interval) != (heard.priority, heard.interval)
-        });
+        let changed =
+            last.is_none_or(|last| (last.priority, last.interval) != (heard.priority, heard.interval));
         if owner || changed {
             if self.ring.len() < RING {
                 self.ring.push_back((slot, heard));

@@ -100,7 +100,18 @@ impl Host {
             if let Some(slot) = Slot::new(index as u32) {
                 node.insert(slot, Router::new(config.clone(), now));
             }
-            let lease = self.datapath.slots.get(index).map_or(Time::ZERO, |slot| slot.lease);
+            let kept = self.datapath.slots.get(index).filter(|slot| !slot.resigned);
+            let lease = kept.map_or(Time::ZERO, |slot| slot.lease);
+            // A lease that has been resigned is not gone on with.
+            if let Some(slot) = self.datapath.slots.get_mut(index).filter(|slot| slot.resigned) {
+                (slot.lease, slot.resigned) = (Time::ZERO, false);
+            }
+            // What a dead daemon left on the interfaces of routers that are not its own any more is swept away.
+            if let Some(vips) = self.vips.get_mut(index)
+                && lease <= now
+            {
+                *vips = false;
+            }
             events.push(if lease > now {
                 Event::Resume { source, lease }
             } else if revive_expired && lease > Time::ZERO {

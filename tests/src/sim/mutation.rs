@@ -29,6 +29,8 @@ pub enum Mutation {
     AnnouncementLate,
     /// A planned stop does not say so.
     ResignationForgotten,
+    /// A lease is not marked as resigned.
+    ResignationUnmarked,
     /// A stopped daemon goes on as if no time had passed.
     StaleClock,
     /// A restarted daemon takes a lease that has run out for one that runs.
@@ -59,6 +61,7 @@ impl Mutation {
         Self::AnnouncementForgotten,
         Self::AnnouncementLate,
         Self::ResignationForgotten,
+        Self::ResignationUnmarked,
         Self::StaleClock,
         Self::ResumeExpired,
         Self::CompanionRevives,

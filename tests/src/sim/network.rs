@@ -33,14 +33,7 @@ pub(super) struct Taken {
 
 impl Network {
     pub(super) fn new(max_delay: Duration, loss: u64, duplicates: u64) -> Self {
-        Self {
-            max_delay,
-            loss,
-            duplicates,
-            cut: BTreeMap::new(),
-            last: BTreeMap::new(),
-            taken: Vec::new(),
-        }
+        Self { max_delay, loss, duplicates, cut: BTreeMap::new(), last: BTreeMap::new(), taken: Vec::new() }
     }
 
     /// Cuts or mends the paths from the nodes of `side` to the others, and back where `both`.
@@ -83,8 +76,8 @@ impl Network {
 
     /// Tells whether a heartbeat from one node to another was taken between two times.
     pub(super) fn took(&self, from: usize, to: usize, since: Time, until: Time) -> bool {
-        self.taken.iter().any(|taken| {
-            taken.from == from && taken.to == to && taken.at >= since && taken.at <= until
-        })
+        self.taken
+            .iter()
+            .any(|taken| taken.from == from && taken.to == to && taken.at >= since && taken.at <= until)
     }
 }

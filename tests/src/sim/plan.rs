@@ -62,7 +62,8 @@ impl Plan {
                 (0..hosts)
                     .map(|host| {
                         let rank = (host + router) % hosts;
-                        let own = if distinct { 250 - 50 * rank as u8 } else { 100 + 50 * rng.below(2) as u8 };
+                        let own =
+                            if distinct { 250 - 50 * rank as u8 } else { 100 + 50 * rng.below(2) as u8 };
                         config(own, interval, version, preempt, down_timer_adverts)
                     })
                     .collect()
@@ -89,7 +90,8 @@ impl Plan {
             max_delay,
             loss,
             duplicates: rng.pick(&[0, 50], 0),
-            on_daemon_death: rng.pick(&[OnDaemonDeath::Restart, OnDaemonDeath::Failover], OnDaemonDeath::Restart),
+            on_daemon_death: rng
+                .pick(&[OnDaemonDeath::Restart, OnDaemonDeath::Failover], OnDaemonDeath::Restart),
             faults: Vec::new(),
             quiet_at: Time::ZERO,
             distinct,
@@ -118,7 +120,8 @@ impl Plan {
                 Version::V2(_) => Centis::SECOND,
                 Version::V3(_) => config.interval,
             };
-            config.interval.duration() * u32::from(config.down_timer_adverts) + base.skew(config.priority.get())
+            config.interval.duration() * u32::from(config.down_timer_adverts)
+                + base.skew(config.priority.get())
         })
         .max()
         .unwrap_or_default()

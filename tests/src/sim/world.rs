@@ -113,7 +113,9 @@ impl World {
     }
 
     fn run_until(&mut self, end: Time) {
-        while let Some(Reverse((at, sequence))) = self.queue.peek().copied().filter(|Reverse((at, _))| *at <= end) {
+        while let Some(Reverse((at, sequence))) =
+            self.queue.peek().copied().filter(|Reverse((at, _))| *at <= end)
+        {
             self.queue.pop();
             self.now = at;
             if let Some((host, happening)) = self.happenings.remove(&sequence) {
@@ -140,7 +142,8 @@ impl World {
 
     /// An advert arrives at a machine, which hears it unless it stands still.
     fn arrive(&mut self, host: usize, slot: usize, from: usize, priority: u8) {
-        let interval = self.plan.routers.get(slot).and_then(|hosts| hosts.get(from)).map(|config| config.interval);
+        let interval =
+            self.plan.routers.get(slot).and_then(|hosts| hosts.get(from)).map(|config| config.interval);
         let (Some(this), Some(interval)) = (self.hosts.get_mut(host), interval) else { return };
         let at = this.clock.shows(self.now);
         let heard = Heard { at, from: address(from), priority, interval, addresses: AddressList::Same };
@@ -207,9 +210,7 @@ impl World {
         match spans.last_mut() {
             Some(span) if span.end > self.now => {
                 span.end = end;
-                if reason.is_some() {
-                    span.reason = reason;
-                }
+                span.reason = span.reason.or(reason);
             }
             Some(_) | None if owns => spans.push(Span { start: self.now, end, reason }),
             Some(_) | None => {}
@@ -224,15 +225,25 @@ impl World {
     /// Starts a host's daemon, which adopts what an earlier one left.
     pub(super) fn spawn(&mut self, host: usize) {
         let revive = self.mutation == Some(Mutation::ResumeExpired);
+        let again = self.now + self.plan.interval();
         let Some(this) = self.hosts.get_mut(host) else { return };
+        if this.power == Power::Off {
+            return;
+        }
+        if this.power == Power::Frozen {
+            let life = this.life;
+            return self.push(again, host, Happening::Respawn { life });
+        }
         let now = this.clock.shows(self.now);
         let events = this.spawn(now, revive);
         let link = this.link;
         for (slot, event) in events.into_iter().enumerate() {
+            self.note(host, slot, None);
             if link {
                 self.tell(host, slot, event);
             }
         }
+        self.reload(host);
         self.read_events(host);
         self.set_alarm(host);
     }
@@ -283,7 +294,7 @@ impl World {
         let every = config.interval.duration();
         if this.power == Power::On {
             let now = this.clock.shows(self.now);
-            let owns = this.datapath.slots.get(slot).is_some_and(|entry| entry.owns(now));
+            let owns = this.datapath.slots.get(slot).is_some_and(|entry| entry.owns(now) && !entry.resigned);
             let revives = mutation == Some(Mutation::CompanionRevives);
             if (owns || revives) && self.send(host, slot, config.priority.get()) {
                 let until = now + every * u32::from(config.down_timer_adverts.min(3));
