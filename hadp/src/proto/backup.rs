@@ -28,6 +28,7 @@ impl Router {
         self.active_interval = self.config.interval;
         self.hearing.restart(now);
         self.unsendable = false;
+        self.retrying = false;
         self.following = None;
         self.deferring = false;
     }

@@ -39,11 +39,7 @@ impl Router {
         self.leave(now, next, Reason::HandedOver, out);
         match next {
             Next::Initialize(_) => {}
-            Next::Backup => self.advert_in_backup(heard),
-            Next::Available => {
-                self.deferring = true;
-                self.advert_in_backup(heard);
-            }
+            Next::Backup | Next::Available => self.advert_in_backup(heard),
         }
     }
 
@@ -98,6 +94,7 @@ impl Router {
         match next {
             Next::Initialize(cause) => self.enter(now, State::Initialize { cause }, reason, out),
             Next::Backup | Next::Available => {
+                self.deferring = next == Next::Available;
                 self.hearing.restart(self.since);
                 self.listen(now, reason, out);
             }

@@ -31,7 +31,6 @@ impl Router {
     pub(super) fn complete(&mut self, now: Time, out: &mut Vec<Action>) {
         let Some(reason) = self.takeover.take() else { return };
         self.unsendable = false;
-        self.retrying = false;
         out.push(Action::AcquireVips);
         self.holding = true;
         self.announcer.begin(now, &self.config, out);

@@ -128,4 +128,12 @@ fn a_router_that_was_active_follows_nobody() {
     assert_eq!(tell(&mut router, now, down(1, ms(0))), []);
     tell(&mut router, now + ms(1), Event::Revoked);
     assert_eq!(tell(&mut router, now + ms(2), down(1, ms(0))), []);
+    // Nor who would have been, had an advert left.
+    let mut router = following(config());
+    for _ in 0..2 {
+        let now = router.next_deadline().unwrap();
+        tell(&mut router, now, Event::Timeout);
+        tell(&mut router, now, Event::AdvertFailed);
+        assert_eq!(tell(&mut router, now, down(1, ms(0))), []);
+    }
 }

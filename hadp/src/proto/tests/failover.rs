@@ -38,6 +38,15 @@ fn the_successor_is_followed_whatever_its_priority() {
 }
 
 /// Columns: what ends it => whether a lower priority is preempted from then on.
+/// A lease that is revoked meanwhile does not undo the request.
+#[test]
+fn whoever_takes_over_from_a_revoked_lease_is_followed() {
+    let (mut router, _) = asked(config());
+    tell(&mut router, T0 + ms(1), Event::Revoked);
+    hear(&mut router, T0 + ms(2), 1, 50);
+    assert_eq!(deadline_ms(&router, T0 + ms(2)), Some(3_609));
+}
+
 #[test]
 fn it_preempts_again_once_the_successor_is_gone() {
     #[rustfmt::skip]

@@ -32,6 +32,7 @@ fn a_takeover_that_is_revoked_takes_nothing() {
     expected.retain(|action| *action != Action::ReleaseVips);
     assert_eq!(tell(&mut router, now, Event::Revoked), expected);
     assert_eq!(deadline_ms(&router, now), Some(3_609));
+    assert_eq!(hear(&mut router, now, 9, 200), []);
     let due = router.next_deadline().unwrap();
     step(&mut router, due, Event::Timeout);
     assert_eq!(tell(&mut router, due, Event::Revoked), revoked("Active"));

@@ -135,6 +135,13 @@ fn an_owner_that_cannot_send_is_a_backup() {
     tell(&mut router, now, Event::Fault(Cause::LinkDown));
     tell(&mut router, now, STARTUP);
     assert_eq!(fail(&mut router, now), failed);
+    // In the middle of that, too.
+    let mut router = Router::new(Config { priority: Priority::OWNER, ..config() }, T0 - ms(1));
+    for _ in 0..2 {
+        tell(&mut router, T0, STARTUP);
+        assert_eq!(tell(&mut router, T0, Event::AdvertFailed), [REVOKED]);
+        tell(&mut router, T0, Event::Fault(Cause::LinkDown));
+    }
     // As a Backup started anew, too.
     let (mut router, now) = taking_over();
     fail(&mut router, now);
