@@ -49,9 +49,7 @@ impl Router {
             return;
         }
         if heard.priority == 0 {
-            // One that was Active once, and wakes up to say so, does not speak for the one that is.
-            let speaks_for_another = self.following.is_some_and(|active| active != heard.from);
-            if !speaks_for_another && self.hearing.apply(&heard) {
+            if self.hearing.apply(&heard) {
                 if self.following == Some(heard.from) {
                     self.following = None;
                     self.deferring = false;

@@ -143,19 +143,6 @@ fn rfc9568_36_a_discarded_advert_teaches_nothing() {
     assert_eq!(step(&mut router, due, Event::Timeout), takeover(100, due, "Backup", Reason::Preempted));
 }
 
-/// Stricter than the RFC, which asks nobody who resigned: a router that wakes up after another one has taken over may
-/// still say that it goes, and the Active router may not be able to contradict.
-#[test]
-fn rfc9568_34_nobody_resigns_for_another() {
-    let mut router = started(config());
-    hear(&mut router, T0 + ms(100), 1, 200);
-    let due = router.next_deadline();
-    hear(&mut router, T0 + ms(200), 2, 0);
-    assert_eq!(router.next_deadline(), due, "another one");
-    hear(&mut router, T0 + ms(300), 1, 0);
-    assert_eq!(deadline_ms(&router, T0), Some(300 + 609), "itself");
-}
-
 #[test]
 fn rfc9568_34_a_resignation_is_the_reason_that_is_told() {
     let mut router = started(config());
