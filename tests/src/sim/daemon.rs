@@ -66,7 +66,10 @@ impl World {
         let mut out = Vec::new();
         daemon.node.handle(now, place, event, &mut out);
         if std::env::var_os("HADP_SIM_TRACE").is_some() {
-            eprintln!("{:12.6} host {host} router {slot} {before}: {event:?} -> {out:?}", self.now.as_nanos() as f64 / 1e6);
+            eprintln!(
+                "{:12.6} host {host} router {slot} {before}: {event:?} -> {out:?}",
+                self.now.as_nanos() as f64 / 1e6
+            );
         }
         let mut done = Done::default();
         let mut next = 0;
