@@ -10,3 +10,4 @@ pub mod client;
 pub mod demo;
 pub mod lab;
 pub mod prog;
+pub mod sim;

@@ -27,21 +27,6 @@
 use super::{Action, Event, Reason, Router, State};
 use crate::units::Time;
 
-/// Whether a router whose lease is gone says so, by priority 0.
-///
-/// Backups then wait for no more than Skew_Time. If one of them, or somebody else, is Active already, that router answers
-/// at once (RFC 9568 §6.4.3), and all follow it.
-///
-/// Should that answer be lost, though, a Backup takes over from a router that works: Skew_Time can be far less than the
-/// interval to the next advert. A process that did not run for a while wakes up to just that. So after a lapse priority 0
-/// is sent only as long as nobody can have taken over, and after that there is nothing to gain by it: those that wait as
-/// long as this router would have taken over by themselves.
-#[derive(Clone, Copy)]
-enum Farewell {
-    Said,
-    Unsaid,
-}
-
 impl Router {
     /// Extends the lease after an advert left at `at`: peers wait this long from there before they take over.
     ///
@@ -74,9 +59,9 @@ impl Router {
                 if self.takeover.is_some() {
                     return self.abandon(now, out);
                 }
-                let farewell =
-                    if now < lease + self.config.vacancy() { Farewell::Said } else { Farewell::Unsaid };
-                self.lose(farewell, out);
+                // No priority 0: who has waited as long as this lease takes over by itself, and is not to be made to wait
+                // anew; and who has taken over already may not be able to contradict.
+                self.break_off(out);
                 // What arrived while this process did not run still counts.
                 self.hearing.restart(lease);
                 self.listen(now, Reason::LeaseExpired, out);
@@ -92,19 +77,12 @@ impl Router {
     /// Handles the end of a lease before its time. Whoever the datapath yielded to is told, if not yet, afterwards.
     pub(super) fn revoked_in_active(&mut self, now: Time, out: &mut Vec<Action>) {
         self.takeover = None;
-        self.lose(Farewell::Said, out);
-        self.listen(now, Reason::Revoked, out);
-    }
-
-    /// Ends what is left of an ownership that the datapath has ended already.
-    fn lose(&mut self, farewell: Farewell, out: &mut Vec<Action>) {
         out.push(Action::SetLease { until: Time::ZERO });
         out.push(Action::Drain { until: Time::ZERO });
-        match farewell {
-            Farewell::Said => out.push(Action::SendAdvert { priority: 0 }),
-            Farewell::Unsaid => {}
-        }
+        // The lease would have run on: Backups are not to wait for that.
+        out.push(Action::SendAdvert { priority: 0 });
         self.let_go(out);
+        self.listen(now, Reason::Revoked, out);
     }
 
     /// Tells whether an event reports late an advert that left in time: no peer has taken over then.

@@ -17,9 +17,6 @@ const PEERS_SILENCES: u32 = 3;
 /// How far apart the rates of two nodes' clocks may be: one part in this many. NTP slews each by at most 500 ppm.
 const CLOCK_RATES: u32 = 1_000;
 
-/// The highest priority of a Backup that is configured right.
-const HIGHEST: u8 = 254;
-
 /// The shortest time from one answering advert to the next.
 const ANSWER_PAUSE: Duration = Duration::from_millis(10);
 
@@ -43,12 +40,6 @@ impl Config {
     pub(super) fn lease_span(&self) -> Duration {
         let span = self.interval.duration() * self.silences().min(PEERS_SILENCES);
         span - (span / CLOCK_RATES).saturating_sub(self.skew_base(self.interval).skew(u8::MAX))
-    }
-
-    /// Returns for how long after the end of a lease no peer that is configured alike has taken over.
-    pub(super) fn vacancy(&self) -> Duration {
-        let wait = self.interval.duration() * self.silences();
-        wait + self.skew_base(self.interval).skew(HIGHEST) - self.lease_span()
     }
 
     /// Returns how long Adver_Timer runs.

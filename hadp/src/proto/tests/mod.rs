@@ -145,7 +145,7 @@ fn drained(now: Time, from: &'static str, to: &'static str, reason: Reason) -> V
 
 /// Returns the actions that end a lease nobody renewed, heeded in time.
 fn lapsed() -> Vec<Action> {
-    vec![REVOKED, NO_DRAIN, RESIGN, Action::ReleaseVips, notify("Active", "Backup", Reason::LeaseExpired)]
+    vec![REVOKED, NO_DRAIN, Action::ReleaseVips, notify("Active", "Backup", Reason::LeaseExpired)]
 }
 
 /// Returns the next deadline in milliseconds after `now`.
