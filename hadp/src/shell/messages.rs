@@ -73,8 +73,8 @@ pub(crate) enum Notice {
     Session { id: SessionId, from: SessionState, to: SessionState, diag: Diag },
     /// What a router tracks makes something else of it.
     Standing { slot: Slot, standing: Standing },
-    /// Every Active router of a guard stepped down, since the guard had lapsed.
-    GuardLapsed(u32),
+    /// So many Active routers stepped down, since their guard had lapsed.
+    GuardLapsed(usize),
     /// The packets of a BFD session do not leave any more.
     Unheard { id: SessionId, error: io::Error },
     /// Every router is handed over.

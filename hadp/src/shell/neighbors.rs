@@ -148,7 +148,11 @@ pub(crate) fn place(instance: &BfdInstance, links: &Links) -> io::Result<Site> {
     let source = local_address(&path)?;
     let interface = match &path.interface {
         Some((name, index)) => (*index, name.clone()),
-        None => interface_of(source, links)?,
+        // The address that the kernel would choose is on the interface that leads there; a given one may be on another.
+        None => {
+            let chosen = local_address(&BfdPath { source: None, ..path.clone() })?;
+            interface_of(chosen, links)?
+        }
     };
     if links.by_index(interface.0).is_none_or(|link| link.carrier == Carrier::Down) {
         return Err(down("its interface is down"));

@@ -102,9 +102,9 @@ pub(super) fn notice(supervisor: &Supervisor, notice: &Notice) {
                 Some(why) => info!("({name}) BFD session with {neighbor} {from} -> {to}: {why}"),
             }
         }
-        Notice::GuardLapsed(guard) => warn!(
-            "BFD packets left too late to keep the neighbours waiting (guard {guard}): \
-             routers with fast_failover stepped down"
+        Notice::GuardLapsed(routers) => warn!(
+            routers,
+            "BFD packets left too late: neighbours may have given this node up, and the routers they follow step down"
         ),
         Notice::Unheard { id, error } => warn!("({}) cannot send BFD packets: {error}", session(id).0),
         Notice::Standing { slot, standing } => debug!("({}) tracking: {standing:?}", name(slot)),

@@ -214,12 +214,13 @@ impl<D: Datapath> Driver<D> {
     /// Steps every Active router of a lapsed guard down, and has the guard put in force again.
     pub(super) fn guard_lapsed(&mut self, guard: u32) {
         let slots: Vec<Slot> = self.watch.senses.followers.guards().routers(guard).collect();
-        for slot in slots {
-            if self.is_active(slot) {
-                self.feed(slot, Event::Revoked);
-            }
+        let active: Vec<Slot> = slots.into_iter().filter(|slot| self.is_active(*slot)).collect();
+        for &slot in &active {
+            self.feed(slot, Event::Revoked);
         }
-        self.tell(Notice::GuardLapsed(guard));
+        if !active.is_empty() {
+            self.tell(Notice::GuardLapsed(active.len()));
+        }
         self.watch.senses.heartbeat.order(Order::Rearm(guard));
     }
 
