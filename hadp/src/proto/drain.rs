@@ -10,9 +10,10 @@ use crate::units::Time;
 /// Its advert is all this router knows of it, and what moves the clients, the announcements, comes later: a successor
 /// such as keepalived puts its addresses on the interface in between, for a thousand of them some milliseconds. Until
 /// then clients send here, and what they sent waits in the queues of their hosts and of the switches. That is done in a
-/// few milliseconds; 20 leave room for a machine that is busy, and are soon over where a client never hears the
-/// announcement and is to try again.
-pub const DRAIN: Duration = Duration::from_millis(20);
+/// few milliseconds on a quiet machine, and took keepalived more than 20 on a busy one, where it waits for the kernel's
+/// lock on network configuration; 100 leave room for that, and are soon over where a client never hears the announcement
+/// and is to try again.
+pub const DRAIN: Duration = Duration::from_nanos(hadp_common::router::DRAIN_NS);
 
 impl Router {
     /// Ends ownership in favour of a successor: nothing is answered any more, but what is under way is still served.
