@@ -62,7 +62,8 @@ pub struct Handover {
 }
 
 impl Handover {
-    fn interval(&self) -> Duration {
+    /// Returns the adverts' interval.
+    pub fn interval(&self) -> Duration {
         Duration::from_millis(10) * u32::from(self.centis)
     }
 

@@ -21,7 +21,7 @@ fn loses_nothing(reason: Reason, successor: Software, centis: u16) -> Result<()>
     for run in 0..RUNS {
         let phase = (f64::from(run) + 0.5) / f64::from(RUNS);
         let course = Handover { reason, successor, centis }.run(phase)?;
-        println!("{reason} to {successor}, run {run}: {course}");
+        eprintln!("{reason} to {successor}, run {run}: {course}");
         ensure!(course.lost.is_empty(), "{reason} to {successor}, run {run}: {course}");
         ensure!(course.probes > 200, "{reason} to {successor}, run {run}: {course}");
     }

@@ -19,8 +19,9 @@ impl Router {
     /// Ends ownership in favour of a successor: nothing is answered any more, but what is under way is still served.
     pub(super) fn pass_on(&mut self, now: Time, out: &mut Vec<Action>) {
         let until = now + DRAIN;
-        out.push(Action::SetLease { until: Time::ZERO });
+        // First: between the two, for however long this thread does not run, packets would be refused.
         out.push(Action::Drain { until });
+        out.push(Action::SetLease { until: Time::ZERO });
         self.drain = Some(until);
     }
 
