@@ -20,7 +20,7 @@ pub const ROUTER_NO_YIELD: u32 = 1 << 3;
 
 /// How long traffic is admitted after ownership ended in a handover or by revocation, in nanoseconds: for frames that
 /// left before their senders had heard the successor.
-pub const DRAIN_NS: u64 = 20_000_000;
+pub const DRAIN_NS: u64 = 100_000_000;
 
 /// The number of entries in `GUARDS`; entry 0 is never used.
 pub const MAX_GUARDS: u32 = 64;

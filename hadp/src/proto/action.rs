@@ -8,7 +8,7 @@ use crate::units::Time;
 ///
 /// A takeover is `SetLease`, `SendAdvert`, and, once that advert has left, `RenewLease`, `AcquireVips`, `Announce`,
 /// `Notify`: a client that hears the announcement is to find the address served. A handover to a successor is
-/// `SetLease`, `Drain`, `Notify`, and `ReleaseVips` when the drain has ended. After `SendAdvert` with priority 0 nothing
+/// `Drain`, `SetLease`, `Notify`, and `ReleaseVips` when the drain has ended. After `SendAdvert` with priority 0 nothing
 /// is announced until the next takeover.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Action {

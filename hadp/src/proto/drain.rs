@@ -10,16 +10,18 @@ use crate::units::Time;
 /// Its advert is all this router knows of it, and what moves the clients, the announcements, comes later: a successor
 /// such as keepalived puts its addresses on the interface in between, for a thousand of them some milliseconds. Until
 /// then clients send here, and what they sent waits in the queues of their hosts and of the switches. That is done in a
-/// few milliseconds; 20 leave room for a machine that is busy, and are soon over where a client never hears the
-/// announcement and is to try again.
-pub const DRAIN: Duration = Duration::from_millis(20);
+/// few milliseconds on a quiet machine, and took keepalived more than 20 on a busy one, where it waits for the kernel's
+/// lock on network configuration; 100 leave room for that, and are soon over where a client never hears the announcement
+/// and is to try again.
+pub const DRAIN: Duration = Duration::from_nanos(hadp_common::router::DRAIN_NS);
 
 impl Router {
     /// Ends ownership in favour of a successor: nothing is answered any more, but what is under way is still served.
     pub(super) fn pass_on(&mut self, now: Time, out: &mut Vec<Action>) {
         let until = now + DRAIN;
-        out.push(Action::SetLease { until: Time::ZERO });
+        // First: between the two, for however long this thread does not run, packets would be refused.
         out.push(Action::Drain { until });
+        out.push(Action::SetLease { until: Time::ZERO });
         self.drain = Some(until);
     }
 

@@ -71,6 +71,11 @@ impl Announcements {
         }
     }
 
+    /// Has a router's announcements wait longer for what they wait for.
+    pub(crate) fn postpone(&mut self, slot: Slot, opens: Time) {
+        self.gates.postpone(slot, opens);
+    }
+
     /// Notes that the first `count` addresses of acquisition `number` are in place.
     pub(crate) fn placed(&mut self, slot: Slot, number: u64, count: usize) {
         let bursts = &mut self.bursts;

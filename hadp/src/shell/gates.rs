@@ -1,7 +1,7 @@
 //! Announcements of a takeover that wait until the addresses are in place.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet},
     ops::Range,
 };
 
@@ -13,8 +13,8 @@ use crate::{proto::Slot, units::Time};
 #[derive(Debug, Default)]
 pub(super) struct Gates {
     gates: BTreeMap<Slot, Gate>,
-    /// When which gate opens at the latest, the earliest first; a number that is no longer a gate's means nothing.
-    ends: VecDeque<(Time, Slot, u64)>,
+    /// When which gate opens at the latest.
+    ends: BTreeSet<(Time, Slot)>,
 }
 
 #[derive(Debug)]
@@ -25,14 +25,32 @@ struct Gate {
     total: usize,
     /// How many are in place, from the front.
     placed: usize,
+    /// When it opens at the latest.
+    opens: Time,
     held: Vec<(Range<usize>, u32)>,
 }
 
 impl Gates {
     /// Closes the gate of a router until acquisition `number` of `total` addresses is done, or until `opens`.
     pub(super) fn close(&mut self, slot: Slot, number: u64, total: usize, opens: Time) {
-        self.gates.insert(slot, Gate { number, total, placed: 0, held: Vec::new() });
-        self.ends.push_back((opens, slot, number));
+        self.take(slot);
+        self.gates.insert(slot, Gate { number, total, placed: 0, opens, held: Vec::new() });
+        self.ends.insert((opens, slot));
+    }
+
+    /// Has a closed gate open later.
+    pub(super) fn postpone(&mut self, slot: Slot, opens: Time) {
+        if let Some(gate) = self.gates.get_mut(&slot) {
+            self.ends.remove(&(gate.opens, slot));
+            gate.opens = opens;
+            self.ends.insert((opens, slot));
+        }
+    }
+
+    fn take(&mut self, slot: Slot) -> Option<Gate> {
+        let gate = self.gates.remove(&slot)?;
+        self.ends.remove(&(gate.opens, slot));
+        Some(gate)
     }
 
     /// Holds announcements back, if the router has a gate.
@@ -63,16 +81,14 @@ impl Gates {
 
     /// Opens every gate whose time has come.
     pub(super) fn expire(&mut self, now: Time, mut go: impl FnMut(Burst)) {
-        while let Some((_, slot, number)) = self.ends.pop_front_if(|(opens, _, _)| *opens <= now) {
-            if self.gates.get(&slot).is_some_and(|gate| gate.number == number) {
-                self.open(slot, &mut go);
-            }
+        while let Some((_, slot)) = self.ends.first().copied().filter(|(opens, _)| *opens <= now) {
+            self.open(slot, &mut go);
         }
     }
 
     /// Lets all that is left go: the rest of the first round, then the other rounds.
     fn open(&mut self, slot: Slot, mut go: impl FnMut(Burst)) {
-        let Some(gate) = self.gates.remove(&slot) else { return };
+        let Some(gate) = self.take(slot) else { return };
         for (vips, rounds) in gate.held {
             if let Some(burst) = Burst::begun(slot, vips, gate.placed, rounds) {
                 go(burst);
@@ -82,12 +98,12 @@ impl Gates {
 
     /// Forgets what a router that is no longer Active had to announce.
     pub(super) fn cancel(&mut self, slot: Slot) {
-        self.gates.remove(&slot);
+        self.take(slot);
     }
 
-    /// Returns when the next gate opens; one that has been opened since may still be meant.
+    /// Returns when the next gate opens.
     pub(super) fn next(&self) -> Option<Time> {
-        self.ends.front().map(|(opens, _, _)| *opens)
+        self.ends.first().map(|(opens, _)| *opens)
     }
 }
 
@@ -135,6 +151,16 @@ mod tests {
         assert_eq!(gates.next(), Some(OPENS));
         assert_eq!(bursts(|go| gates.expire(OPENS, go)), [(0..100, 32, 2)]);
         assert_eq!(gates.next(), None);
+    }
+
+    #[test]
+    fn in_a_handover_they_wait_longer() {
+        let mut gates = closed(&[(0..100, 1)]);
+        let later = Time::from_nanos(9_000_000);
+        gates.postpone(slot(), later);
+        assert_eq!(gates.next(), Some(later));
+        assert_eq!(bursts(|go| gates.expire(OPENS, go)), []);
+        assert_eq!(bursts(|go| gates.expire(later, go)), [(0..100, 0, 1)]);
     }
 
     #[test]

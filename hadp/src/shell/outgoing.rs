@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use super::{clock, driver::Driver, messages::Notice, orders::Due, placer::Placed, voice::Advertised};
 use crate::{
     datapath::Datapath,
-    proto::{Action, Event, Slot},
+    proto::{Action, DRAIN, Event, Reason, Slot},
 };
 
 /// How long the announcements of a takeover wait for the addresses. What is not in place then has its clients wait for
@@ -60,7 +60,13 @@ impl<D: Datapath> Driver<D> {
                     self.placer.release(slot);
                     self.tell(Notice::ReleasedVips(slot));
                 }
-                Action::Notify(transition) => self.tell(Notice::Transition { slot, transition }),
+                Action::Notify(transition) => {
+                    if let Reason::Resigned | Reason::Preempted = transition.reason {
+                        // The router before still serves those who have not heard of this one.
+                        self.voice.wait_longer(slot, clock::now() + DRAIN / 2);
+                    }
+                    self.tell(Notice::Transition { slot, transition });
+                }
                 Action::Announce { .. }
                 | Action::SetLease { .. }
                 | Action::RenewLease { .. }

@@ -165,6 +165,11 @@ impl Voice {
         self.waiting.close(slot, number, total, opens);
     }
 
+    /// Has announcements that wait for addresses wait until `opens` if need be.
+    pub(super) fn wait_longer(&mut self, slot: Slot, opens: Time) {
+        self.waiting.postpone(slot, opens);
+    }
+
     /// Notes how far an acquisition has come.
     pub(super) fn placed(&mut self, placed: Placed) {
         self.waiting.placed(placed.slot, placed.number, placed.count);

@@ -1,6 +1,7 @@
 //! Measurements.
 
 pub mod failover;
+pub mod handover;
 mod run;
 mod table;
 pub mod takeover;

@@ -3,7 +3,7 @@
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use hadp_tests::bench::{failover, takeover, xdp};
+use hadp_tests::bench::{failover, handover, takeover, xdp};
 
 /// Measures hadp; without a name, everything.
 #[derive(Debug, Parser)]
@@ -17,6 +17,8 @@ struct Options {
 enum Bench {
     /// The outage that a client sees when the Active node fails, beside keepalived
     Failover(failover::Options),
+    /// What that client loses when a node gives the address up on purpose
+    Handover(handover::Options),
     /// From the decision to the last of 1,000 addresses that answers ARP
     Takeover,
     /// What one packet costs in the XDP program
@@ -31,6 +33,7 @@ impl Bench {
     fn run(&self) -> Result<()> {
         match self {
             Self::Failover(options) => println!("\n{}", failover::run(options)?),
+            Self::Handover(options) => println!("\n{}", handover::run(options)?),
             Self::Takeover => println!("\n{}", takeover::run()?),
             Self::Xdp(options) => println!("\n{}", xdp::run(options)?),
         }

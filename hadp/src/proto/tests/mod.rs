@@ -140,7 +140,7 @@ fn released(from: &'static str, to: &'static str, reason: Reason) -> Vec<Action>
 
 /// Returns the actions that hand a router over to one that was heard, told at `now` as this transition.
 fn drained(now: Time, from: &'static str, to: &'static str, reason: Reason) -> Vec<Action> {
-    vec![REVOKED, Action::Drain { until: now + DRAIN }, notify(from, to, reason)]
+    vec![Action::Drain { until: now + DRAIN }, REVOKED, notify(from, to, reason)]
 }
 
 /// Returns the actions that end a lease nobody renewed, heeded in time.
