@@ -22,6 +22,10 @@ pub const ROUTER_NO_YIELD: u32 = 1 << 3;
 /// left before their senders had heard the successor.
 pub const DRAIN_NS: u64 = 100_000_000;
 
+/// The lowest bit of [`Router::lease_until_ns`], on top of the time: this node has resigned the router and only waits for a
+/// successor. Whoever advertises it, whatever the priority, ends the lease, and it is renewed no more.
+pub const LEASE_RESIGNED: u64 = 1;
+
 /// The number of entries in `GUARDS`; entry 0 is never used.
 pub const MAX_GUARDS: u32 = 64;
 

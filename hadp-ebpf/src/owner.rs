@@ -2,7 +2,7 @@
 
 use core::ptr::{read_volatile, write_volatile};
 
-use hadp_common::router::{DRAIN_NS, ROUTER_EXACT, Router};
+use hadp_common::router::{DRAIN_NS, LEASE_RESIGNED, ROUTER_EXACT, Router};
 
 use crate::{
     ctx::Mac,
@@ -81,6 +81,12 @@ impl Owner {
     fn lease(self) -> u64 {
         // SAFETY: the pointer is to a map value.
         unsafe { read_volatile(&raw const (*self.0).lease_until_ns) }
+    }
+
+    /// Returns whether this node has resigned the router, and waits for a successor.
+    #[inline(always)]
+    pub(crate) fn has_resigned(self) -> bool {
+        self.lease() & LEASE_RESIGNED != 0
     }
 
     /// Returns whether the router's guard, if it has one, lets its lease count at `now`.

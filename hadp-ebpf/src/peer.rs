@@ -74,6 +74,9 @@ pub(crate) fn record(frame: &Frame, key: &AdvertKey, heard: &Heard) {
 /// greater address. Told by the daemon alone, it would answer beside its successor until it has read the event.
 #[inline(always)]
 fn outranks(heard: &Heard, router: Owner, key: &AdvertKey) -> bool {
+    if router.has_resigned() {
+        return heard.priority > 0;
+    }
     if router.flags() & ROUTER_NO_YIELD != 0 {
         return false;
     }

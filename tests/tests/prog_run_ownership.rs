@@ -9,7 +9,7 @@ use hadp::{
     units::{Priority, Time},
 };
 use hadp_common::{
-    router::{DRAIN_NS, MAX_GUARDS, virtual_mac},
+    router::{DRAIN_NS, LEASE_RESIGNED, MAX_GUARDS, virtual_mac},
     stats::{Counter, DropReason},
 };
 use hadp_tests::prog::{
@@ -27,7 +27,7 @@ const ABOVE: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 2);
 const FAR_ABOVE: Ipv4Addr = Ipv4Addr::new(200, 1, 1, 1);
 /// Greater in its last octet and yet below, which a comparison in the wrong byte order would not see.
 const BELOW_BY_NETWORK: Ipv4Addr = Ipv4Addr::new(10, 76, 255, 255);
-const FOREVER: Time = Time::from_nanos(u64::MAX);
+const FOREVER: Time = Time::from_nanos(u64::MAX & !LEASE_RESIGNED);
 const SECOND: Duration = Duration::from_secs(1);
 const DRAIN: Duration = Duration::from_nanos(DRAIN_NS);
 
@@ -51,6 +51,11 @@ fn ask() -> Vec<u8> {
 }
 
 /// Returns whether traffic is admitted, and whether ARP is answered.
+/// Returns a time as a lease holds it, without the mark of a resignation.
+fn whole(time: Time) -> Time {
+    Time::from_nanos(time.as_nanos() & !LEASE_RESIGNED)
+}
+
 fn standing(runner: &mut Runner) -> (bool, bool) {
     let traffic = runner.run(&packet().octets()).unwrap();
     let arp = runner.run(&ask()).unwrap();
@@ -181,7 +186,7 @@ fn the_owner_gives_way_to_a_higher_rank() {
     ];
     let mut runner = runner(vec![router(0, 10, &[VIP]), router(1, 11, &[])]);
     for (name, packet, yields) in rows {
-        let lease = now() + SECOND;
+        let lease = whole(now() + SECOND);
         runner.xdp.set_drain(slot(0), Time::ZERO);
         runner.xdp.set_lease(slot(0), lease);
         let (before, outcome, after) = (now(), runner.run(&packet).unwrap(), now());
@@ -200,6 +205,30 @@ fn the_owner_gives_way_to_a_higher_rank() {
         }
     }
     assert_eq!(standing(&mut runner), (true, true), "the last row revoked nothing");
+}
+
+/// A router that has resigned makes way for whoever comes, and is not renewed.
+#[test]
+fn a_resigned_lease_ends_with_any_successor() {
+    let advert = |priority| Frame::ip(&Ip::vrrp(BELOW, v3(BELOW, 10, priority, 100, &[VIP]))).octets();
+    let mut runner = runner(vec![router(0, 10, &[VIP])]);
+    let lease = whole(now() + SECOND);
+    runner.xdp.set_lease(slot(0), lease);
+    runner.xdp.resign(slot(0));
+    assert_eq!(standing(&mut runner), (true, true), "it goes on until somebody comes");
+    assert_eq!(runner.xdp.renew_lease(slot(0), lease), Renewal::Revoked);
+    assert!(
+        !runner.run(&advert(0)).unwrap().counted.contains(&Counter::LeaseRevoked),
+        "somebody else resigns"
+    );
+    assert!(runner.run(&advert(1)).unwrap().counted.contains(&Counter::LeaseRevoked));
+    assert_eq!(standing(&mut runner), (true, false), "its traffic drains");
+    // Nobody came: taken back, it is like any other.
+    runner.xdp.set_lease(slot(0), lease);
+    assert!(!runner.run(&advert(1)).unwrap().counted.contains(&Counter::LeaseRevoked));
+    runner.xdp.set_lease(slot(0), Time::ZERO);
+    runner.xdp.resign(slot(0));
+    assert_eq!(runner.router(0).unwrap().lease_until_ns, 0, "what is gone is not resigned");
 }
 
 fn told(outcome: &Outcome) -> usize {
@@ -243,7 +272,7 @@ fn who_does_not_yield_or_own_keeps_everything() {
     assert_eq!(standing(&mut no_yield), (true, true));
 
     let mut backup = runner(vec![router(0, 10, &[VIP])]);
-    let past = now();
+    let past = whole(now());
     for lease in [Time::ZERO, past] {
         backup.xdp.set_lease(slot(0), lease);
         assert!(!backup.run(&advert).unwrap().counted.contains(&Counter::LeaseRevoked));

@@ -296,6 +296,7 @@ impl<D: Datapath> Driver<D> {
             Action::RenewLease { until } => return self.datapath.renew_lease(slot, until),
             Action::Drain { until } => self.datapath.set_drain(slot, until),
             Action::SendAdvert { priority: 0 } => {
+                self.datapath.resign(slot);
                 // An announcement behind the resignation could follow the successor's.
                 self.voice.hush(slot);
                 self.orders.change(Due { slot, priority: 0 });
