@@ -88,7 +88,11 @@ impl<'n> Frr<'n> {
         }
         let output = command.output().context("running vtysh")?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        ensure!(output.status.success(), "vtysh {lines:?}: {text}{}", String::from_utf8_lossy(&output.stderr));
+        ensure!(
+            output.status.success(),
+            "vtysh {lines:?}: {text}{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         Ok(text)
     }
 }
