@@ -63,6 +63,12 @@ impl BfdSender {
         self.port
     }
 
+    /// Sends elsewhere from now on, where a test listens.
+    #[cfg(test)]
+    pub(crate) fn redirect(&self, to: SocketAddr) -> io::Result<()> {
+        self.socket.connect(&SockAddr::from(to))
+    }
+
     /// Hands a packet to the kernel.
     ///
     /// # Errors
@@ -187,7 +193,7 @@ mod tests {
         // A port that is closed answers the first packet with an ICMP message, and the second send hears of it.
         let closed = UdpSocket::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap();
         let sender = BfdSender::open(&path(IpAddr::V4(Ipv4Addr::LOCALHOST)), None).unwrap();
-        sender.socket.connect(&SockAddr::from(closed)).unwrap();
+        sender.redirect(closed).unwrap();
         for _ in 0..4 {
             sender.send(b"packet").unwrap();
         }

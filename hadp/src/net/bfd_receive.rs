@@ -32,9 +32,10 @@ pub struct PortError {
 }
 
 fn in_use(error: &io::Error) -> &'static str {
-    match error.kind() {
-        io::ErrorKind::AddrInUse => ": another BFD daemon has it; BFD sessions wait until it stops",
-        _ => "",
+    if error.kind() == io::ErrorKind::AddrInUse {
+        ": another BFD daemon has it; BFD sessions wait until it stops"
+    } else {
+        ""
     }
 }
 

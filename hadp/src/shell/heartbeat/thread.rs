@@ -1,11 +1,11 @@
 //! The heartbeat's loop: wait, send, renew.
 
 use std::{
+    collections::BTreeMap,
     io,
     os::fd::{AsFd as _, BorrowedFd},
     sync::mpsc::TryRecvError,
     thread::{self, JoinHandle},
-    time::Duration,
 };
 
 use nix::{
@@ -97,14 +97,14 @@ pub(crate) fn spawn<G: GuardTable + 'static, H: Record + 'static>(
         realtime::enter(Role::Heartbeat, &parts.realtime);
         let thread = Thread {
             inbox,
-            beats: Vec::with_capacity(16),
+            beats: BTreeMap::new(),
             guards: Guards::default(),
             ears: Vec::new(),
             receivers: Vec::new(),
             table: parts.guards,
             heard: parts.heard,
             news: parts.news,
-            luck: clock::now().as_nanos() | 1,
+            dice: Dice(clock::now().as_nanos() | 1),
         };
         if let Err(error) = thread.run() {
             error!(%error, "the heartbeat failed; neighbours find this node dead, and guards lapse");
@@ -115,14 +115,14 @@ pub(crate) fn spawn<G: GuardTable + 'static, H: Record + 'static>(
 
 struct Thread<G, H> {
     inbox: Inbox,
-    beats: Vec<Beat>,
+    beats: BTreeMap<SessionId, Beat>,
     guards: Guards,
     ears: Vec<Ear>,
     receivers: Vec<BfdReceiver>,
     table: G,
     heard: H,
     news: Box<dyn Fn(News) + Send>,
-    luck: u64,
+    dice: Dice,
 }
 
 impl<G: GuardTable, H: Record> Thread<G, H> {
@@ -136,7 +136,7 @@ impl<G: GuardTable, H: Record> Thread<G, H> {
                     Err(TryRecvError::Empty) => break,
                 }
             }
-            let next = self.beats.iter().filter_map(Beat::next).min();
+            let next = self.beats.values().filter_map(Beat::next).min();
             if next.is_none_or(|next| clock::now() < next) {
                 self.wait(next)?;
             }
@@ -174,41 +174,25 @@ impl<G: GuardTable, H: Record> Thread<G, H> {
 
     /// Sends every packet whose time has come.
     fn send_due(&mut self) {
-        for index in 0..self.beats.len() {
-            let luck = self.luck();
-            let Some(beat) = self.beats.get_mut(index) else { return };
+        for beat in self.beats.values_mut() {
             let at = clock::now();
             let Some(due) = beat.next().filter(|due| *due <= at) else { continue };
             self.inbox.shown.lateness.record(at.since(due));
-            let outcome = beat.send_due(luck, at);
-            let (id, after) = (beat.id, beat.detected_after());
-            let promise = matches!(outcome, Outcome::Left).then_some(after);
-            self.settle(id, outcome);
-            self.renew(index, at, promise);
-        }
-    }
-
-    /// Renews the guards of a session whose packet left, which promises this much, or looks after them if none did.
-    fn renew(&mut self, index: usize, at: Time, promise: Option<Option<Duration>>) {
-        let Some(beat) = self.beats.get(index) else { return };
-        if beat.guards.is_empty() {
-            return;
-        }
-        // Behind the packet: whether it left in time is known only now.
-        let now = clock::now();
-        for &guard in &beat.guards {
-            let verdict = match promise {
-                Some(after) => self.guards.sent(guard, beat.id, at, after, now),
-                None => self.guards.look(guard, now),
-            };
-            carry_out(&self.table, &self.news, guard, verdict);
-        }
-    }
-
-    fn settle(&self, session: SessionId, outcome: Outcome) {
-        self.inbox.shown.count(session, matches!(outcome, Outcome::Left));
-        if let Outcome::Failed(error) = outcome {
-            (self.news)(News::Failing(session, error));
+            let outcome = beat.send_due(self.dice.roll(), at);
+            let left = matches!(outcome, Outcome::Left);
+            settle(&self.inbox, &self.news, beat.id, outcome);
+            if beat.guards.is_empty() {
+                continue;
+            }
+            // Behind the packet: whether it left in time is known only now.
+            let now = clock::now();
+            for &guard in &beat.guards {
+                let verdict = match left {
+                    true => self.guards.sent(guard, beat.id, at, beat.detected_after(), now),
+                    false => self.guards.look(guard, now),
+                };
+                carry_out(&self.table, &self.news, guard, verdict);
+            }
         }
     }
 
@@ -218,7 +202,7 @@ impl<G: GuardTable, H: Record> Thread<G, H> {
             Order::Socket(session, socket) => self.beat(session).socket = socket,
             Order::Guards(session, guards) => self.change_guards(session, guards, now),
             Order::Transmit(session, what) => {
-                let luck = self.luck();
+                let luck = self.dice.roll();
                 let beat = self.beat(session);
                 beat.change(what, luck, now);
                 let (guards, beside) = (beat.guards.clone(), beat.take_beside());
@@ -235,7 +219,7 @@ impl<G: GuardTable, H: Record> Thread<G, H> {
             }
             Order::SendNow(session, control) => {
                 let outcome = self.beat(session).send_now(&control, now);
-                self.settle(session, outcome);
+                settle(&self.inbox, &self.news, session, outcome);
             }
             Order::Rearm(guard) => {
                 let verdict = self.guards.rearm(guard, now);
@@ -259,7 +243,7 @@ impl<G: GuardTable, H: Record> Thread<G, H> {
     }
 
     fn authenticate(&mut self, session: SessionId, heard: Heard) {
-        let sequence = self.luck();
+        let sequence = self.dice.roll();
         self.beat(session).seal(heard.auth.clone(), sequence);
         match self.ears.iter_mut().find(|ear| ear.id == session) {
             Some(ear) => ear.change(heard),
@@ -287,22 +271,27 @@ impl<G: GuardTable, H: Record> Thread<G, H> {
 
     /// Returns the session's beat, a new one if it has none.
     fn beat(&mut self, session: SessionId) -> &mut Beat {
-        let index = match self.beats.iter().position(|beat| beat.id == session) {
-            Some(index) => index,
-            None => {
-                self.beats.push(Beat::new(session));
-                self.beats.len() - 1
-            }
-        };
-        &mut self.beats[index]
+        self.beats.entry(session).or_insert_with(|| Beat::new(session))
     }
+}
 
-    /// Returns the next random number (xorshift): jitter keeps nodes out of step, no more.
-    fn luck(&mut self) -> Luck {
-        self.luck ^= self.luck << 13;
-        self.luck ^= self.luck >> 7;
-        self.luck ^= self.luck << 17;
-        (self.luck >> 32) as Luck
+/// Random numbers (xorshift): jitter keeps nodes out of step, no more.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self) -> Luck {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 32) as Luck
+    }
+}
+
+/// Counts a packet, and tells if it is news that it did not leave.
+fn settle(inbox: &Inbox, news: &dyn Fn(News), session: SessionId, outcome: Outcome) {
+    inbox.shown.count(session, matches!(outcome, Outcome::Left));
+    if let Outcome::Failed(error) = outcome {
+        news(News::Failing(session, error));
     }
 }
 
@@ -313,3 +302,6 @@ fn carry_out<G: GuardTable>(table: &G, news: &dyn Fn(News), guard: u32, verdict:
         Verdict::Keep => {}
     }
 }
+
+#[cfg(test)]
+mod tests;
