@@ -92,6 +92,9 @@ impl World {
             self.one_owner_at_a_time(slot, &mut summary)?;
             self.converged(slot)?;
         }
+        for (at, slot, host) in &self.handovers {
+            self.no_gap(*at, *slot, *host)?;
+        }
         Ok(summary)
     }
 
@@ -140,7 +143,7 @@ impl World {
                         continue;
                     }
                     let overlap = end.since(second.start);
-                    match self.excuse(one, other, first, second, overlap) {
+                    match self.excuse(slot, (one, first), (other, second), overlap) {
                         Some(Excuse::UnderWay) => summary.under_way += 1,
                         Some(Excuse::Partitioned) => summary.partitioned += 1,
                         None => {
@@ -157,12 +160,18 @@ impl World {
         Ok(())
     }
 
+    fn outranks(&self, slot: usize, this: usize, that: usize) -> bool {
+        let rank = |host: usize| {
+            self.plan.routers.get(slot)?.get(host).map(|config| (config.priority, address(host)))
+        };
+        rank(this) > rank(that)
+    }
+
     fn excuse(
         &self,
-        one: usize,
-        other: usize,
-        first: &Span,
-        second: &Span,
+        slot: usize,
+        (one, first): (usize, &Span),
+        (other, second): (usize, &Span),
         overlap: Duration,
     ) -> Option<Excuse> {
         let patience = self.plan.longest_down() + self.plan.lateness() * 2;
@@ -181,15 +190,49 @@ impl World {
         // something that has upset the timers.
         let margin = self.plan.max_delay + self.plan.lateness();
         let upset = || {
-            let near = |at: Time| at >= since && at <= second.start;
+            // A daemon that was killed is back a while later, and waits from then on.
+            let near = |at: Time| at >= since - patience && at <= second.start;
             let faults = self.plan.faults.iter().filter(|fault| [one, other].contains(&fault.host));
             faults.into_iter().any(|fault| near(fault.at) || near(fault.until))
         };
         let excused = match second.reason {
             Some(Reason::Preempted | Reason::Resigned | Reason::Owner) => true,
+            // A late timer can stand for a preemption.
+            Some(Reason::ActiveDown)
+                if self.plan.preempt != Preempt::Never && self.outranks(slot, other, one) =>
+            {
+                true
+            }
             Some(_) | None => second.start.since(first.start) <= margin && (!self.plan.distinct || upset()),
         };
-        (excused && overlap <= margin).then_some(Excuse::UnderWay)
+        // Where a priority has just changed, the takeover's advert may be answered by one that ends it.
+        let bound = if upset() { margin * 2 } else { margin };
+        (excused && overlap <= bound).then_some(Excuse::UnderWay)
+    }
+
+    /// A handover that nothing disturbs leaves no moment without an owner.
+    fn no_gap(&self, at: Time, slot: usize, host: usize) -> Result<(), Violation> {
+        let patience = self.plan.longest_down() + self.plan.interval() * 2;
+        let (since, until) = (at - patience * 2, at + patience + Duration::from_secs(1));
+        let near = |time: Time| time >= since && time <= until && time != at;
+        let disturbed = self.plan.faults.iter().any(|fault| near(fault.at) || near(fault.until))
+            || self.plan.faults.iter().filter(|fault| fault.at == at && fault.host != host).count() > 0
+            || self.network.taken.iter().any(|taken| taken.at >= since && taken.at <= until);
+        let Some(spans) = self.spans.get(slot) else { return Ok(()) };
+        let end = spans.get(host).and_then(|own| own.iter().find(|span| span.start <= at && span.end >= at));
+        let (Some(own), false) = (end, disturbed || self.settled_at < until) else { return Ok(()) };
+        // Nobody there to take over: it was Active again, or stopped.
+        let others =
+            spans.iter().enumerate().filter(|(other, _)| *other != host).flat_map(|(_, spans)| spans);
+        let next = others.filter(|span| span.end > own.end).map(|span| span.start).min();
+        match next {
+            Some(next) if next > own.end && next < until => Err(self.violation(format!(
+                "router {slot}: host {host} handed over at {} ns, and nobody owned it for {:?}",
+                at.as_nanos(),
+                next.since(own.end)
+            ))),
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// In the end one node owns the router, if there is one that can; and it is the right one.

@@ -23,6 +23,7 @@ impl World {
         let hosts = self.hosts.len();
         match fault {
             Fault::Stop => {
+                self.stop_while_sending(host);
                 if let Some(this) = self.hosts.get_mut(host).filter(|host| host.daemon.is_some()) {
                     this.stopped.get_or_insert(now);
                 }
@@ -87,7 +88,6 @@ impl World {
             }
             Fault::Freeze => {
                 if self.hosts.get(host).is_some_and(|host| host.power == Power::Frozen) {
-                    self.set_power(host, Power::On);
                     self.thaw(host);
                 }
             }
@@ -162,6 +162,8 @@ impl World {
     /// The machine goes on: first its kernel, with what had arrived, or the daemon's timers.
     fn thaw(&mut self, host: usize) {
         let Some(this) = self.hosts.get_mut(host) else { return };
+        this.power = Power::On;
+        // What has arrived is handled before anything that comes later is answered.
         let backlog = std::mem::take(&mut this.backlog);
         for (slot, mut heard) in backlog {
             // One after the other, each at a time of its own.
@@ -169,13 +171,33 @@ impl World {
             heard.at = self.local(host);
             self.hear(host, slot, heard);
         }
+        self.set_power(host, Power::On);
         self.resume(host);
+    }
+
+    /// Lets a daemon that is about to be stopped have sent an advert just before, without having been told.
+    fn stop_while_sending(&mut self, host: usize) {
+        for slot in 0..self.plan.routers.len() {
+            let Some(this) = self.hosts.get(host).filter(|host| host.runs()) else { return };
+            let at = this.clock.shows(self.now);
+            let Some(priority) = this.configs.get(slot).map(|config| config.priority.get()) else { continue };
+            let is_active =
+                this.state(slot) == "Active" && this.datapath.slots.get(slot).is_some_and(|s| s.owns(at));
+            if is_active && self.rng.below(2) == 0 && self.send(host, slot, priority) {
+                if let Some(this) = self.hosts.get_mut(host) {
+                    this.unreported.push((slot, at));
+                }
+            }
+        }
     }
 
     /// The daemon goes on.
     fn go_on(&mut self, host: usize) {
         let Some(this) = self.hosts.get_mut(host) else { return };
         let Some(since) = this.stopped.take() else { return };
+        for (slot, at) in std::mem::take(&mut this.unreported) {
+            self.tell(host, slot, Event::AdvertSent { at });
+        }
         if self.mutation == Some(Mutation::StaleClock) {
             for slot in 0..self.plan.routers.len() {
                 self.tell_at(host, slot, Event::Timeout, since);

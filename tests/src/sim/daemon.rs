@@ -1,8 +1,11 @@
 //! What the daemon does: told, woken and obeyed as `shell::driver` does it.
 
+use std::time::Duration;
+
 use hadp::{
-    proto::{Action, Event, Reason, Slot},
-    units::Time,
+    model::Version,
+    proto::{Action, Event, Reason, Router, Slot},
+    units::{Centis, Time},
 };
 
 use super::{
@@ -28,6 +31,7 @@ impl World {
         if self.mutation == Some(Mutation::TimerNever) && self.now > self.plan.quiet_at {
             return;
         }
+        self.wake_early(host);
         for _ in 0..64 {
             let now = self.local(host);
             let Some(this) = self.hosts.get(host).filter(|host| host.runs()) else { return };
@@ -40,6 +44,41 @@ impl World {
             self.tell(host, index, Event::Timeout);
         }
         self.broken.push(format!("host {host} makes no progress"));
+    }
+
+    /// How much too early a mutation lets Active_Down_Timer fire.
+    fn earliness(&self, host: usize, slot: usize) -> Duration {
+        let config = self.hosts.get(host).and_then(|host| host.configs.get(slot));
+        match (self.mutation, config) {
+            (Some(Mutation::TimerEarly), _) => self.plan.interval(),
+            (Some(Mutation::SkewForgotten), Some(config)) => {
+                let base = match config.version {
+                    Version::V2(_) => Centis::SECOND,
+                    Version::V3(_) => config.interval,
+                };
+                base.skew(config.priority.get())
+            }
+            _ => Duration::ZERO,
+        }
+    }
+
+    /// Lets the timers of Backups fire that a mutation takes for due.
+    fn wake_early(&mut self, host: usize) {
+        for slot in 0..self.plan.routers.len() {
+            let early = self.earliness(host, slot);
+            let now = self.local(host) + early;
+            let Some(this) = self.hosts.get(host).filter(|host| host.runs() && !early.is_zero()) else {
+                return;
+            };
+            let due = this.router(slot).and_then(Router::next_deadline).is_some_and(|at| at <= now);
+            let Some(since) = this.daemon.as_ref().map(|daemon| daemon.since) else { return };
+            if due && this.state(slot) == "Backup" {
+                for heard in this.datapath.heard_since(slot, since) {
+                    self.tell(host, slot, Event::Advert(heard));
+                }
+                self.tell_at(host, slot, Event::Timeout, now);
+            }
+        }
     }
 
     /// Takes what the datapath reported.
@@ -111,7 +150,7 @@ impl World {
                 None
             }
             Action::RenewLease { until } => {
-                let renewed = this.datapath.renew(slot, longer(until), mutation);
+                let renewed = this.datapath.renew(slot, longer(until), false);
                 self.note(host, slot, None);
                 (!renewed).then_some(Event::Revoked)
             }
@@ -203,6 +242,7 @@ impl World {
         }
         if before == "Active" && matches!(event, Event::Shutdown | Event::Resign) && after == "Resigning" {
             self.summary.handovers += 1;
+            self.handovers.push((self.now, slot, host));
             if !done.resigned {
                 owed.push("priority 0");
             }
@@ -234,10 +274,8 @@ impl World {
     /// Sets the alarm for the next deadline, a little late as every timer is.
     pub(super) fn set_alarm(&mut self, host: usize) {
         let late = self.rng.below(self.plan.lateness().as_nanos() as u64);
-        let early = match self.mutation {
-            Some(Mutation::TimerEarly) => self.plan.interval(),
-            _ => std::time::Duration::ZERO,
-        };
+        let slots = 0..self.plan.routers.len();
+        let early = slots.map(|slot| self.earliness(host, slot)).max().unwrap_or_default();
         let now = self.now;
         let Some(this) = self.hosts.get_mut(host).filter(|host| host.runs()) else { return };
         let clock = this.clock;
@@ -250,7 +288,7 @@ impl World {
         daemon.alarms += 1;
         let alarm = daemon.alarms;
         if let Some(at) = deadline {
-            let at = (clock.when(at) - early).max(now) + std::time::Duration::from_nanos(late);
+            let at = (clock.when(at) - early).max(now) + Duration::from_nanos(late);
             self.push(at, host, Happening::Wake(alarm));
         }
     }

@@ -103,10 +103,10 @@ impl Datapath {
         outcome
     }
 
-    /// Extends a lease that is still there.
-    pub(super) fn renew(&mut self, slot: usize, until: Time, mutation: Option<Mutation>) -> bool {
+    /// Extends a lease that is still there; if `revives`, one that is not there any more, too.
+    pub(super) fn renew(&mut self, slot: usize, until: Time, revives: bool) -> bool {
         let Some(entry) = self.slots.get_mut(slot) else { return false };
-        if entry.lease == Time::ZERO && mutation != Some(Mutation::RenewalRevives) {
+        if entry.lease == Time::ZERO && !revives {
             return false;
         }
         entry.lease = until;

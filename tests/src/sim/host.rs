@@ -30,6 +30,8 @@ pub(super) struct Host {
     pub(super) daemon: Option<Daemon>,
     /// Whether the daemon is stopped, and since when by the node's clock.
     pub(super) stopped: Option<Time>,
+    /// Adverts that had left when the daemon was stopped, of which it was not told yet.
+    pub(super) unreported: Vec<(usize, Time)>,
     /// How many processes watch the daemon: the companion, unless it is dead.
     pub(super) companion: bool,
     /// Counts daemons and companions: what was meant for an earlier one is void.
@@ -67,6 +69,7 @@ impl Host {
             datapath: Datapath::default(),
             daemon: None,
             stopped: None,
+            unreported: Vec::new(),
             companion: true,
             life: 0,
             link: true,
@@ -100,12 +103,13 @@ impl Host {
             if let Some(slot) = Slot::new(index as u32) {
                 node.insert(slot, Router::new(config.clone(), now));
             }
-            let kept = self.datapath.slots.get(index).filter(|slot| !slot.resigned);
-            let lease = kept.map_or(Time::ZERO, |slot| slot.lease);
-            // A lease that has been resigned is not gone on with.
-            if let Some(slot) = self.datapath.slots.get_mut(index).filter(|slot| slot.resigned) {
+            // A lease that has been resigned, or whose link is gone, is not gone on with.
+            let link = self.link;
+            if let Some(slot) = self.datapath.slots.get_mut(index).filter(|slot| slot.resigned || !link) {
                 (slot.lease, slot.resigned) = (Time::ZERO, false);
             }
+            let kept = self.datapath.slots.get(index);
+            let lease = kept.map_or(Time::ZERO, |slot| slot.lease);
             // What a dead daemon left on the interfaces of routers that are not its own any more is swept away.
             if let Some(vips) = self.vips.get_mut(index)
                 && lease <= now
@@ -122,6 +126,7 @@ impl Host {
         }
         self.daemon = Some(Daemon { node, since: now, alarm: None, alarms: 0 });
         self.stopped = None;
+        self.unreported.clear();
         self.companion = true;
         self.life += 1;
         events

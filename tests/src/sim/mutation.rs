@@ -7,8 +7,6 @@ pub enum Mutation {
     LeaseTooLong,
     /// An advert that did not leave is reported as sent.
     RenewalWithoutAdvert,
-    /// A renewal replaces a lease that the datapath revoked.
-    RenewalRevives,
     /// The datapath leaves its lease alone when it hears a higher rank.
     DatapathNeverRevokes,
     /// The core is not told of adverts of a higher rank, and the datapath keeps its lease.
@@ -25,8 +23,6 @@ pub enum Mutation {
     AcquireForgotten,
     /// No announcement is sent.
     AnnouncementForgotten,
-    /// Announcements go on after ownership ended.
-    AnnouncementLate,
     /// A planned stop does not say so.
     ResignationForgotten,
     /// A lease is not marked as resigned.
@@ -50,7 +46,6 @@ impl Mutation {
     pub const ALL: &'static [Self] = &[
         Self::LeaseTooLong,
         Self::RenewalWithoutAdvert,
-        Self::RenewalRevives,
         Self::DatapathNeverRevokes,
         Self::HigherRankUnheard,
         Self::ResignationUnheard,
@@ -59,7 +54,6 @@ impl Mutation {
         Self::ReleaseForgotten,
         Self::AcquireForgotten,
         Self::AnnouncementForgotten,
-        Self::AnnouncementLate,
         Self::ResignationForgotten,
         Self::ResignationUnmarked,
         Self::StaleClock,

@@ -57,6 +57,8 @@ pub struct World {
     /// What was found wrong on the way.
     pub(super) broken: Vec<String>,
     pub(super) transitions: Vec<(Time, usize, String)>,
+    /// When which router was resigned by whom.
+    pub(super) handovers: Vec<(Time, usize, usize)>,
     /// From when on nothing may change any more.
     pub(super) settled_at: Time,
     /// Whether somebody was told to resign: who is Active then is not only a matter of rank.
@@ -85,6 +87,7 @@ impl World {
             spans: vec![vec![Vec::new(); hosts.len()]; plan.routers.len()],
             broken: Vec::new(),
             transitions: Vec::new(),
+            handovers: Vec::new(),
             settled_at: Time::from_nanos(u64::MAX),
             resigned: false,
             summary: Summary::default(),
@@ -298,9 +301,8 @@ impl World {
             let revives = mutation == Some(Mutation::CompanionRevives);
             if (owns || revives) && self.send(host, slot, config.priority.get()) {
                 let until = now + every * u32::from(config.down_timer_adverts.min(3));
-                let mutation = if revives { Some(Mutation::RenewalRevives) } else { mutation };
                 if let Some(this) = self.hosts.get_mut(host) {
-                    this.datapath.renew(slot, until, mutation);
+                    this.datapath.renew(slot, until, revives);
                 }
                 self.note(host, slot, None);
             }
