@@ -1,17 +1,25 @@
 //! Attaching the program to interfaces.
 
-use std::{fmt, io, path::PathBuf};
+use std::{
+    fmt, io,
+    os::fd::AsFd as _,
+    path::{Path, PathBuf},
+};
 
 use aya::{
     pin::PinError,
     programs::{
-        ProgramError, Xdp as XdpProgram, XdpMode as AyaMode,
-        links::{FdLink, LinkError},
+        ProgramError, XdpMode as AyaMode,
+        links::{FdLink, LinkError, PinnedLink},
         loaded_programs,
     },
 };
 
-use super::{link, open::Xdp, pins};
+use super::{
+    link::{self, Link},
+    open::{OpenError, Xdp},
+    pins, sys,
+};
 use crate::model::XdpMode;
 
 /// How the program runs on an interface.
@@ -101,15 +109,18 @@ pub enum AttachError {
         /// Why.
         source: io::Error,
     },
-    /// The object lacks the program: the build is broken.
-    #[error("the eBPF object has no program")]
+    /// The program could not be loaded.
+    #[error(transparent)]
+    Load(#[from] Box<OpenError>),
+    /// The program is not loaded.
+    #[error("the eBPF program is not loaded")]
     NoProgram,
 }
 
 /// A link that the daemon made.
 #[derive(Debug)]
 pub(super) struct Attachment {
-    path: PathBuf,
+    pub(super) path: PathBuf,
 }
 
 impl Xdp {
@@ -123,8 +134,8 @@ impl Xdp {
     /// When the interface does not exist, has another program, or takes none.
     pub fn attach(&mut self, ifindex: u32, name: &str, mode: XdpMode) -> Result<Attached, AttachError> {
         self.detach(ifindex)?;
+        self.load().map_err(Box::new)?;
         let path = pins::link_path(self.lock.dir(), name);
-        pins::remove_pin(&path).map_err(|source| AttachError::Detach { path: path.clone(), source })?;
         let link = link::query(ifindex).map_err(|source| {
             let name = name.to_owned();
             if source.kind() == io::ErrorKind::NotFound {
@@ -133,7 +144,15 @@ impl Xdp {
                 AttachError::Query { name, source }
             }
         })?;
-        if let Some(id) = link.program {
+        if let Some(attached) = self.adopt(&path, link, mode) {
+            self.attachments.insert(ifindex, Attachment { path });
+            return Ok(attached);
+        }
+        let was_pinned = path.exists();
+        pins::remove_pin(&path).map_err(|source| AttachError::Detach { path: path.clone(), source })?;
+        let holder =
+            if was_pinned { link::query(ifindex).map_or(None, |link| link.program) } else { link.program };
+        if let Some(id) = holder {
             return Err(AttachError::Foreign { name: name.to_owned(), program: program_name(id), id });
         }
         let (first, second) = match mode {
@@ -164,6 +183,28 @@ impl Xdp {
         pins::remove_pin(&path).map_err(|source| AttachError::Detach { path, source })
     }
 
+    /// Goes on with the link that another daemon pinned, if it is still attached and runs the program as wanted: the
+    /// interface has a program all the time. Another build's is replaced in place.
+    fn adopt(&self, path: &Path, found: Link, wanted: XdpMode) -> Option<Attached> {
+        let pinned = PinnedLink::from_pin(path).ok()?;
+        let attached = FdLink::from(pinned).info().ok()?.program_id();
+        let (Some(mode), true) = (found.mode, found.program == Some(attached)) else { return None };
+        match (wanted, mode) {
+            (XdpMode::Auto, _) | (XdpMode::Native, Mode::Native) | (XdpMode::Skb, Mode::Generic) => {}
+            (XdpMode::Native, Mode::Generic) | (XdpMode::Skb, Mode::Native) => return None,
+        }
+        let program = &self.programs.as_ref()?.hadp;
+        if program.info().ok()?.id() != attached {
+            let link = sys::open_pin(path).ok()?;
+            if let Err(error) = sys::update_link(link.as_fd(), program.fd().ok()?.as_fd()) {
+                tracing::warn!(path = %path.display(), %error, "cannot replace the program in place; attaching anew");
+                return None;
+            }
+            tracing::info!(path = %path.display(), "another build's program replaced in place");
+        }
+        Some(Attached { mode })
+    }
+
     /// Attaches the program in one mode.
     fn try_attach(&mut self, ifindex: u32, name: &str, mode: Mode) -> Result<FdLink, AttachError> {
         let refused = |source| AttachError::Refused { name: name.to_owned(), mode, source: Box::new(source) };
@@ -171,8 +212,7 @@ impl Xdp {
             Mode::Native => AyaMode::Driver,
             Mode::Generic => AyaMode::Skb,
         };
-        let program = self.ebpf.program_mut("hadp").ok_or(AttachError::NoProgram)?;
-        let program: &mut XdpProgram = program.try_into().map_err(|_| AttachError::NoProgram)?;
+        let program = &mut self.programs.as_mut().ok_or(AttachError::NoProgram)?.hadp;
         let id = program.attach_to_if_index(ifindex, flags).map_err(refused)?;
         let link = program.take_link(id).map_err(refused)?;
         link.try_into().map_err(|source| AttachError::NoLink { name: name.to_owned(), source })

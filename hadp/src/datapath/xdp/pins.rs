@@ -7,7 +7,7 @@ use std::{
 };
 
 use aya::maps::{Array, Map, MapData};
-use hadp_common::{LAYOUT_VERSION, settings::Settings};
+use hadp_common::settings::Settings;
 
 use super::{
     open::{OpenError, Xdp},
@@ -16,7 +16,7 @@ use super::{
 use crate::dir_lock::{DirLock, DirLockError};
 
 /// The maps that are pinned, each under its name.
-pub(super) const MAPS: [&str; 10] = [
+pub(super) const MAPS: [&str; 11] = [
     "ROUTERS",
     "PEERS",
     "UNICAST_PEERS",
@@ -27,10 +27,13 @@ pub(super) const MAPS: [&str; 10] = [
     "LIMITS",
     "STATS",
     "DROPS",
+    "CLOCK",
 ];
 
 /// What the pins of links begin with; the interface's name follows.
 const LINK_PREFIX: &str = "link_";
+/// What the pins of programs begin with; the name and what tells the build follow.
+pub(super) const PROGRAM_PREFIX: &str = "program_";
 
 /// Why pins could not be removed.
 #[derive(Debug, thiserror::Error)]
@@ -91,17 +94,12 @@ impl Xdp {
     }
 }
 
-/// Decides what becomes of the pins that a dead daemon left: they are replaced.
+/// Removes the pins that a dead daemon left, where they cannot be adopted.
 ///
 /// # Errors
 ///
-/// When they are of another layout, which is left to `hadp cleanup`, or cannot be removed.
-pub(super) fn adopt_or_replace(dir: &Path) -> Result<(), OpenError> {
-    if let Some(found) = layout(&dir.join("SETTINGS"))
-        && found != LAYOUT_VERSION
-    {
-        return Err(OpenError::Layout { dir: dir.to_owned(), found });
-    }
+/// When one cannot be removed.
+pub(super) fn clear(dir: &Path) -> Result<(), OpenError> {
     for path in pinned(dir).map_err(|source| OpenError::Directory { path: dir.to_owned(), source })? {
         remove_pin(&path).map_err(|source| OpenError::Directory { path, source })?;
     }
@@ -111,7 +109,7 @@ pub(super) fn adopt_or_replace(dir: &Path) -> Result<(), OpenError> {
 /// Returns the layout of the pinned settings; `None` if there are none or they were never written.
 ///
 /// Settings of another size are of another layout: 0.
-fn layout(path: &Path) -> Option<u32> {
+pub(super) fn layout(path: &Path) -> Option<u32> {
     let map = Map::from_map_data(MapData::from_pin(path).ok()?).ok()?;
     let Ok(settings) = Array::<_, Settings>::try_from(&map) else { return Some(0) };
     settings.get(&0, 0).ok().map(|settings| settings.layout).filter(|layout| *layout != 0)
@@ -135,18 +133,23 @@ fn remove(dir: &Path) -> Result<(), CleanupError> {
 }
 
 /// Lists hadp's pins: links first, so that no program runs on maps that are going.
-fn pinned(dir: &Path) -> io::Result<Vec<PathBuf>> {
+pub(super) fn pinned(dir: &Path) -> io::Result<Vec<PathBuf>> {
     let mut paths = Vec::new();
     for entry in fs::read_dir(dir)? {
         let entry = entry?;
         let name = entry.file_name();
-        let is_link = name.as_encoded_bytes().starts_with(LINK_PREFIX.as_bytes());
-        if is_link || MAPS.iter().any(|map| name == *map) {
-            paths.push((!is_link, entry.path()));
+        let begins = |prefix: &str| name.as_encoded_bytes().starts_with(prefix.as_bytes());
+        if begins(LINK_PREFIX) || begins(PROGRAM_PREFIX) || is_map(Path::new(&name)) {
+            paths.push((!begins(LINK_PREFIX), entry.path()));
         }
     }
     paths.sort();
     Ok(paths.into_iter().map(|(_, path)| path).collect())
+}
+
+/// Tells whether a pin is a map's.
+pub(super) fn is_map(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| MAPS.iter().any(|map| name == *map))
 }
 
 /// Removes one pin; a link is detached first, at once.
