@@ -81,6 +81,9 @@ fn table(snapshot: &Snapshot) -> String {
                 writeln!(text, "\n{}: follows {} (priority {})", router.name, active.addr, active.priority);
         }
     }
+    if snapshot.restarts > 0 {
+        let _ = writeln!(text, "\nrestarts: {} (the daemon had died)", snapshot.restarts);
+    }
     let dropped: Vec<_> = snapshot.drops.iter().filter(|(_, count)| **count > 0).collect();
     if !dropped.is_empty() {
         let list: Vec<_> = dropped.iter().map(|(name, count)| format!("{name} {count}")).collect();

@@ -13,8 +13,8 @@ pub use plan::{AdvertFilter, Plan, PlannedRouter, PlannedVip};
 pub use tables::PlanError;
 #[cfg(feature = "daemon")]
 pub use xdp::{
-    AttachError, Attached, BENCH_OBJECT, CleanupError, Election, EventRecord, Events, Inherited, Legacy,
-    Mode, OpenError, PinLock, ProgramLog, ReadError, Xdp,
+    AttachError, Attached, BENCH_OBJECT, CleanupError, Election, EventRecord, Events, Inherited, Leases,
+    Legacy, Mode, OpenError, PinLock, ProgramLog, ReadError, Xdp,
 };
 
 use crate::{

@@ -2,6 +2,7 @@
 
 pub mod addr;
 pub mod frames;
+pub mod glimpse;
 pub mod link;
 pub mod packet;
 pub mod raw;

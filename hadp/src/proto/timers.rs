@@ -33,7 +33,7 @@ impl Config {
     /// their Skew_Time, so that it has stopped before any of them takes over.
     ///
     /// Peers are taken to be configured alike, but never to wait longer than by default.
-    pub(super) fn lease_span(&self) -> Duration {
+    pub fn lease_span(&self) -> Duration {
         self.interval.duration() * self.silences().min(PEERS_SILENCES)
     }
 
@@ -41,7 +41,7 @@ impl Config {
     ///
     /// That is the interval, except that with `down_timer_adverts 1` a lease is no longer than the interval: it would
     /// lapse between any two adverts, so they go twice as often.
-    pub(super) fn advert_every(&self) -> Duration {
+    pub fn advert_every(&self) -> Duration {
         match self.silences() {
             1 => self.interval.duration() / 2,
             _ => self.interval.duration(),

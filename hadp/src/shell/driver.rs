@@ -240,10 +240,16 @@ impl<D: Datapath> Driver<D> {
 
     fn obey(&mut self, command: Command) {
         match command {
-            Command::Insert { slot, config } => {
-                let now = clock::now();
-                self.node.insert(slot, Router::new(config, now));
-                self.routers.insert(slot, Attached::new(now));
+            Command::Insert { slot, config, since } => {
+                self.node.insert(slot, Router::new(config, clock::now()));
+                self.routers.insert(slot, Attached::new(since));
+            }
+            Command::Resume { slot, source, lease, outlet } => {
+                drop(self.voice.set(slot, outlet)); // there was none
+                if let Some(attached) = self.routers.get_mut(&slot) {
+                    attached.resume(lease);
+                }
+                self.step(slot, Event::Resume { source, lease });
             }
             Command::Start { slot, source, outlet } => {
                 if let Some(outlet) = self.voice.set(slot, outlet) {
@@ -252,6 +258,7 @@ impl<D: Datapath> Driver<D> {
                 }
                 if self.stopping == Stopping::No {
                     self.step(slot, Event::Startup { source });
+                    self.catch_up(slot);
                 }
             }
             Command::Fault { slot, cause } => self.step(slot, Event::Fault(cause)),
@@ -268,6 +275,21 @@ impl<D: Datapath> Driver<D> {
             }
             // The asker may have gone.
             Command::Inspect(answer) => drop(answer.send(self.views())),
+        }
+    }
+
+    /// Tells a router that listens of the senders that were heard while no daemon ran: it knows at once whom it follows,
+    /// and waits no longer than it would have. Those that have been silent for long are history.
+    fn catch_up(&mut self, slot: Slot) {
+        let Some(since) = self.routers.get(&slot).map(Attached::since) else { return };
+        if self.node.get(slot).is_none_or(|router| !matches!(router.state(), State::Backup { .. })) {
+            return;
+        }
+        let mut heard = Vec::new();
+        self.datapath.heard_since(slot, since, &mut heard);
+        let now = clock::now();
+        for advert in heard.into_iter().filter(|advert| advert.at + 3 * advert.interval.duration() > now) {
+            self.feed(slot, advert);
         }
     }
 

@@ -38,7 +38,7 @@ impl Supervisor {
         }
         self.attach();
         changed.extend(self.roster.place(&self.links, &self.refused).into_keys());
-        if changed.is_empty() {
+        if changed.is_empty() && self.in_force {
             return;
         }
         if let Err(error) = self.datapath.apply(&self.roster.plan()) {
@@ -50,6 +50,7 @@ impl Supervisor {
             }
             return;
         }
+        self.in_force = true;
         for slot in changed {
             self.start_router(slot);
         }
@@ -92,18 +93,10 @@ impl Supervisor {
                 return;
             }
         };
-        if entry.router.virtual_mac
-            && let Err(error) = self.virtual_macs.receive(site.ifindex, site.mac)
-        {
-            let (router, dev) = (&entry.router.name, &entry.router.interface);
-            warn!(router, dev, %error, "the interface may not receive frames to the virtual MAC");
-        }
-        let by_name = |name: &str| {
-            let mut carriers = placement::vips(&entry.router).zip(&site.carriers);
-            carriers.find(|(vip, _)| vip.dev == name).map(|(_, carrier)| *carrier)
-        };
-        match Outlet::build(&entry.router, site.port(), by_name) {
+        self.virtual_macs.receive_to(&entry.router, site);
+        match Outlet::build(&entry.router, site.port(), placement::carriers(&entry.router, site)) {
             Ok(outlet) => {
+                self.will.write(slot, &entry.router, site.port(), &outlet);
                 let source = site.source.into();
                 self.command(Command::Start { slot, source, outlet: Box::new(outlet) });
             }

@@ -13,7 +13,10 @@ use crate::{
 /// From the supervisor to the election thread.
 pub(crate) enum Command {
     /// A router joins, in Initialize.
-    Insert { slot: Slot, config: Config },
+    /// Adverts count that came since then.
+    Insert { slot: Slot, config: Config, since: Time },
+    /// Another daemon left this router with a lease that still runs: go on with these frames.
+    Resume { slot: Slot, source: IpAddr, lease: Time, outlet: Box<Outlet> },
     /// A router's interface can be used: (re)start it with these frames.
     Start { slot: Slot, source: IpAddr, outlet: Box<Outlet> },
     /// A router cannot run.

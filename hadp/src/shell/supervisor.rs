@@ -10,7 +10,6 @@ use std::{
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use rtnetlink::Handle;
 use tokio::{
-    signal::unix::{Signal, SignalKind, signal},
     sync::{
         mpsc::{self, UnboundedReceiver, UnboundedSender},
         oneshot,
@@ -20,17 +19,19 @@ use tokio::{
 use tracing::{error, info, warn};
 
 use super::{
-    driver::{self, Parts},
-    holdings,
+    handover, holdings,
+    launch::Launched,
     ledger::Ledger,
     messages::{Command, Notice},
     program_log, report,
     roster::Roster,
+    signals::{Heard, Signals},
     start::{Paths, StartError, failed},
     virtual_macs::VirtualMacs,
 };
 use crate::{
-    datapath::{PinLock, Xdp},
+    companion::{Phase, Will},
+    datapath::{Legacy, PinLock, Xdp},
     dir_lock::DirLock,
     model::Config,
     net::{
@@ -38,7 +39,7 @@ use crate::{
         link::{Links, Monitor, Seen},
     },
     observe::control::{self, Answer, Asked, Request},
-    proto::{self, Slot},
+    proto::Slot,
 };
 
 /// How long after a refusal an interface is tried again.
@@ -46,12 +47,15 @@ pub(super) const RETRY: Duration = Duration::from_secs(2);
 
 /// Runs the daemon until it is told to stop, and leaves nothing behind.
 ///
+/// Where another daemon died, or this one was replaced while it ran, it goes on within the leases that it finds. `will` is
+/// what this one leaves to its companion, should it die too.
+///
 /// # Errors
 ///
-/// When it could not start, and nothing on the machine has changed then; or when the election failed.
-pub fn run(config: Config, paths: &Paths) -> Result<(), StartError> {
+/// When it could not start, and nothing on the machine has changed then, or what another daemon left is as it was; or
+/// when the election failed.
+pub fn run(config: Config, paths: &Paths, will: Will) -> Result<(), StartError> {
     let lock = PinLock::take(&paths.pins)?;
-    let roster = Roster::new(config.routers)?;
     raise_descriptor_limit();
     let _run_dir = DirLock::take(&paths.run)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -59,7 +63,7 @@ pub fn run(config: Config, paths: &Paths) -> Result<(), StartError> {
         .build()
         .map_err(failed("start the runtime"))?;
     runtime.block_on(async {
-        let supervisor = Supervisor::start(config.global, roster, lock, paths.clone()).await?;
+        let supervisor = Supervisor::start(config, lock, paths.clone(), will).await?;
         supervisor.run().await
     })
 }
@@ -70,16 +74,6 @@ fn raise_descriptor_limit() {
         .and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));
     if let Err(errno) = raised {
         warn!(%errno, "cannot raise the limit on open files");
-    }
-}
-
-/// Waits for one of several signals, and returns its name.
-async fn any(signals: &mut [(&'static str, Signal); 3]) -> &'static str {
-    let [(a, first), (b, second), (c, third)] = signals;
-    tokio::select! {
-        _ = first.recv() => a,
-        _ = second.recv() => b,
-        _ = third.recv() => c,
     }
 }
 
@@ -95,6 +89,8 @@ pub(super) struct Supervisor {
     pub(super) refused: BTreeSet<u32>,
     /// Routers that could not be started: their frames could not be built, or the datapath did not take the tables.
     pub(super) unstarted: BTreeSet<Slot>,
+    /// Whether the tables of the datapath are those of this configuration.
+    pub(super) in_force: bool,
     /// Routers that own addresses which could not all be put on their interfaces.
     pub(super) incomplete: BTreeSet<Slot>,
     /// Addresses that could not be taken off.
@@ -103,6 +99,8 @@ pub(super) struct Supervisor {
     pub(super) virtual_macs: VirtualMacs,
     pub(super) ledger: Ledger,
     pub(super) addresses: Handle,
+    /// What the companion needs to know, should this process die.
+    pub(super) will: Will,
     commands: UnboundedSender<Command>,
     election: JoinHandle<()>,
     inputs: Option<Inputs>,
@@ -113,61 +111,56 @@ struct Inputs {
     monitor: Monitor,
     notices: UnboundedReceiver<Notice>,
     requests: mpsc::Receiver<Asked>,
-    terminate: Signal,
-    interrupt: Signal,
-    /// Signals that keepalived gives a meaning, and that would end a process that does not handle them.
-    unused: [(&'static str, Signal); 3],
+    signals: Signals,
 }
 
-/// Starts the election thread on the datapath.
-fn start_election(
-    datapath: &mut Xdp,
-    commands: UnboundedReceiver<Command>,
-    notices: UnboundedSender<Notice>,
-) -> Result<JoinHandle<()>, StartError> {
-    let events = datapath.events().map_err(|error| StartError::Events(error.into()))?;
-    let events = events.ok_or_else(|| StartError::Events("it is in use already".into()))?;
-    driver::spawn(Parts { datapath: datapath.election(), events, commands, notices })
-        .map_err(failed("start the election thread"))
+/// What a start has to begin with.
+enum Ground {
+    /// The right to the pins.
+    Bare(PinLock),
+    /// An election that goes on where another daemon ended.
+    Launched(Box<Launched>),
 }
 
 impl Supervisor {
-    async fn start(
-        global: crate::model::Global,
-        roster: Roster,
-        lock: PinLock,
-        paths: Paths,
-    ) -> Result<Self, StartError> {
+    async fn start(config: Config, lock: PinLock, paths: Paths, will: Will) -> Result<Self, StartError> {
+        let Config { global, routers, .. } = config;
+        let signals = Signals::catch()?;
+        will.set_policy(global.on_daemon_death);
+        let legacy = lock.legacy();
+        let mut ground = Ground::Bare(lock);
+        if legacy == Legacy::Adoptable
+            && let Ground::Bare(lock) = ground
+        {
+            // What runs goes on first; all else can wait.
+            ground = Ground::Launched(Box::new(Launched::new(lock, routers.clone(), &will).await?));
+        }
         let (monitor, links) = Monitor::open().await.map_err(failed("follow the interfaces over netlink"))?;
         let (connection, addresses, _) =
             rtnetlink::new_connection().map_err(failed("open a netlink connection"))?;
         tokio::spawn(connection);
-        let terminate = signal(SignalKind::terminate()).map_err(failed("handle SIGTERM"))?;
-        let interrupt = signal(SignalKind::interrupt()).map_err(failed("handle SIGINT"))?;
-        let catch =
-            |name, kind| signal(kind).map(|signal| (name, signal)).map_err(failed(format!("handle {name}")));
-        let unused = [
-            catch("SIGHUP", SignalKind::hangup())?,
-            catch("SIGUSR1", SignalKind::user_defined1())?,
-            catch("SIGUSR2", SignalKind::user_defined2())?,
-        ];
         let (asked, requests) = mpsc::channel(16);
         control::serve(&paths.control(), asked)
             .map_err(failed(format!("listen on {}", paths.control().display())))?;
-        // Before a dead daemon's programs are replaced: until then they keep silent what it left on the interfaces.
-        holdings::sweep(&addresses, &links, &roster, &paths).await;
-        let (commands, obeyed) = mpsc::unbounded_channel();
-        let (told, notices) = mpsc::unbounded_channel();
-        let mut datapath = Xdp::open(lock)?;
-        program_log::follow(&mut datapath);
-        let election = match start_election(&mut datapath, obeyed, told) {
-            Ok(election) => election,
-            Err(error) => {
-                datapath.remove()?;
-                return Err(error);
+        let (launched, kept) = match ground {
+            Ground::Launched(launched) => {
+                let kept =
+                    holdings::sweep(&addresses, &links, &launched.roster, &paths, &launched.resumed).await;
+                (*launched, kept)
+            }
+            Ground::Bare(lock) => {
+                if let Legacy::Foreign { layout } = legacy {
+                    handover::hand_over(&lock, layout, &routers, &links, &paths);
+                }
+                // Before a dead daemon's programs are replaced: until then they keep silent what it left on the interfaces.
+                let roster = Roster::new(routers.clone(), &[], |_| None)?;
+                let kept = holdings::sweep(&addresses, &links, &roster, &paths, &BTreeSet::new()).await;
+                (Launched::new(lock, routers, &will).await?, kept)
             }
         };
-        let inputs = Some(Inputs { monitor, notices, requests, terminate, interrupt, unused });
+        let Launched { mut datapath, roster, commands, notices, election, resumed } = launched;
+        datapath.load()?;
+        program_log::follow(&mut datapath);
         let ledger = Ledger::new(paths.ledger());
         let mut supervisor = Self {
             global,
@@ -178,28 +171,32 @@ impl Supervisor {
             attached: BTreeMap::new(),
             refused: BTreeSet::new(),
             unstarted: BTreeSet::new(),
+            in_force: false,
             incomplete: BTreeSet::new(),
             stuck: Vec::new(),
             virtual_macs: VirtualMacs::default(),
             ledger,
             addresses,
+            will,
             commands,
             election,
-            inputs,
+            inputs: Some(Inputs { monitor, notices, requests, signals }),
         };
-        for (slot, entry) in supervisor.roster.iter() {
-            let config = proto::Config::from(&entry.router);
-            supervisor.command(Command::Insert { slot, config });
-        }
+        supervisor.keep(resumed, &kept);
         supervisor.replace();
+        if let Err(error) = supervisor.datapath.retire() {
+            warn!(%error, "something of the former daemon's datapath stays");
+        }
         Ok(supervisor)
     }
 
     async fn run(mut self) -> Result<(), StartError> {
         let Some(mut inputs) = self.inputs.take() else { return Ok(()) };
         let mut retry = time::interval(RETRY);
-        let mut outcome = Ok(());
+        let (mut outcome, mut alone) = (Ok(()), false);
+        let companion = self.will.companion();
         report::ready(self.roster.iter().count());
+        self.will.announce(Phase::Ready);
         loop {
             tokio::select! {
                 seen = inputs.monitor.next() => match seen {
@@ -222,9 +219,14 @@ impl Supervisor {
                     // The asker may have gone.
                     drop(reply.send(answer));
                 }
-                _ = inputs.terminate.recv() => self.hand_over(),
-                _ = inputs.interrupt.recv() => self.hand_over(),
-                name = any(&mut inputs.unused) => warn!("{name} does nothing yet: restart hadp to read the configuration again"),
+                heard = inputs.signals.next() => match heard {
+                    Heard::Stop => self.hand_over(),
+                    Heard::Unused(name) => warn!("{name} does nothing yet: restart hadp to read the configuration again"),
+                },
+                () = companion.ended(), if !alone => {
+                    alone = true;
+                    warn!("the companion is gone: should this daemon die, nobody starts it again");
+                }
                 _ = retry.tick() => self.retry().await,
             }
         }
@@ -237,7 +239,7 @@ impl Supervisor {
 
     /// Tries again what was refused or failed.
     async fn retry(&mut self) {
-        if !self.refused.is_empty() || !self.unstarted.is_empty() {
+        if !self.refused.is_empty() || !self.unstarted.is_empty() || !self.in_force {
             self.refused.clear();
             self.replace();
         }
@@ -250,6 +252,7 @@ impl Supervisor {
     fn hand_over(&self) {
         info!("stopping: handing over every virtual router");
         report::stopping();
+        self.will.announce(Phase::Stopping);
         self.command(Command::Shutdown);
     }
 
