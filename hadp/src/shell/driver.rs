@@ -200,7 +200,9 @@ impl<D: Datapath> Driver<D> {
                 }
             }
             Action::RenewLease { until } => {
-                let _: Renewal = self.datapath.renew_lease(slot, until);
+                if self.datapath.renew_lease(slot, until) == Renewal::Revoked {
+                    self.revoked(slot, actions);
+                }
             }
             Action::Drain { until } => self.datapath.set_drain(slot, until),
             Action::SendAdvert { priority } => self.advertise(slot, priority, actions),
@@ -208,6 +210,24 @@ impl<D: Datapath> Driver<D> {
             Action::AcquireVips => self.tell(Notice::AcquireVips(slot)),
             Action::ReleaseVips => self.tell(Notice::ReleaseVips(slot)),
             Action::Notify(transition) => self.tell(Notice::Transition { slot, transition }),
+        }
+    }
+
+    /// Tells a state machine that its lease is gone: first what the datapath heard, since who yields to a router it
+    /// knows of hands over without losing a packet.
+    fn revoked(&mut self, slot: Slot, actions: &mut Vec<(Slot, Action)>) {
+        let now = clock::now();
+        let since = self.routers.get(&slot).map_or(Time::ZERO, |attached| attached.since());
+        let mut heard = std::mem::take(&mut self.heard);
+        heard.clear();
+        self.datapath.heard_since(slot, since, &mut heard);
+        for advert in &heard {
+            self.node.handle(now, slot, Event::Advert(*advert), actions);
+        }
+        self.heard = heard;
+        let owns = |router: &Router| matches!(router.state(), State::Active { .. } | State::Resigning { .. });
+        if self.node.get(slot).is_some_and(owns) {
+            self.node.handle(now, slot, Event::Revoked, actions);
         }
     }
 
@@ -312,7 +332,7 @@ impl<D: Datapath> Driver<D> {
     }
 
     fn all_stopped(&self) -> bool {
-        self.node.iter().all(|(_, router)| matches!(router.state(), State::Initialize { .. }))
+        self.node.is_idle()
     }
 
     fn tell_failure(&self, Failure { slot, what, error }: Failure) {

@@ -100,7 +100,10 @@ impl Supervisor {
         let Some(entry) = self.roster.get(slot) else { return };
         if entry.router.priority == Priority::OWNER {
             let was_put = |placed: &Placed| {
-                kept.iter().any(|kept| (kept.ifindex, kept.vip.addr) == (placed.ifindex, placed.vip.addr))
+                self.ledger.find(placed.ifindex, placed.vip.addr).is_some()
+                    || kept
+                        .iter()
+                        .any(|kept| (kept.ifindex, kept.vip.addr) == (placed.ifindex, placed.vip.addr))
             };
             placed.retain(|placed| was_put(placed) || !self.links.has(placed.ifindex, placed.vip.addr));
         }

@@ -129,7 +129,7 @@ impl Supervisor {
             State::Backup { .. } => (None, Time::ZERO),
             State::Active { lease, .. } => (None, lease),
             State::Resigning { until, next: Next::Initialize(cause) } => (Some(cause.to_string()), until),
-            State::Resigning { until, next: Next::Backup } => (None, until),
+            State::Resigning { until, next: Next::Backup | Next::Available } => (None, until),
         };
         snapshot::Router {
             name: router.name.clone(),
