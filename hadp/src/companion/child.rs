@@ -13,7 +13,7 @@ use std::{
 
 use nix::{
     fcntl::{FcntlArg, FdFlag, fcntl},
-    sys::signal::{Signal, kill},
+    sys::signal::{SigSet, Signal, kill},
     unistd::Pid,
 };
 
@@ -62,7 +62,7 @@ impl Daemon {
         // Out of the terminal's process group: what the keyboard sends is passed on once.
         command.process_group(0);
         // SAFETY: the closure makes system calls only.
-        unsafe { command.pre_exec(move || keep_open(memory).and_then(|()| keep_open(bell))) };
+        unsafe { command.pre_exec(move || hand_on([memory, bell])) };
         let child = command.spawn()?;
         let pidfd = pidfd(Pid::from_raw(child.id().cast_signed()))?;
         Ok(Self { child, pidfd })
@@ -111,9 +111,13 @@ pub(super) fn close_on_exec(fd: impl AsFd) -> io::Result<()> {
     Ok(())
 }
 
-fn keep_open(fd: RawFd) -> io::Result<()> {
-    // SAFETY: the caller's descriptor stays open for the call.
-    fcntl(unsafe { BorrowedFd::borrow_raw(fd) }, FcntlArg::F_SETFD(FdFlag::empty()))?;
+/// Leaves descriptors open across exec, and no signal blocked.
+fn hand_on(fds: [RawFd; 2]) -> io::Result<()> {
+    for fd in fds {
+        // SAFETY: the companion's descriptor is open in its child.
+        fcntl(unsafe { BorrowedFd::borrow_raw(fd) }, FcntlArg::F_SETFD(FdFlag::empty()))?;
+    }
+    SigSet::empty().thread_set_mask()?;
     Ok(())
 }
 
