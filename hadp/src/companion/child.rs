@@ -17,6 +17,8 @@ use nix::{
     unistd::Pid,
 };
 
+use super::realtime;
+
 /// The option of `hadp run` that makes it the daemon proper.
 pub(super) const OPTION: &str = "--companion-fds";
 
@@ -111,13 +113,14 @@ pub(super) fn close_on_exec(fd: impl AsFd) -> io::Result<()> {
     Ok(())
 }
 
-/// Leaves descriptors open across exec, and no signal blocked.
+/// Leaves descriptors open across exec, no signal blocked, and the process in a hurry.
 fn hand_on(fds: [RawFd; 2]) -> io::Result<()> {
     for fd in fds {
         // SAFETY: the companion's descriptor is open in its child.
         fcntl(unsafe { BorrowedFd::borrow_raw(fd) }, FcntlArg::F_SETFD(FdFlag::empty()))?;
     }
     SigSet::empty().thread_set_mask()?;
+    realtime::urgent();
     Ok(())
 }
 

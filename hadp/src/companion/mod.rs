@@ -36,6 +36,7 @@ mod watch;
 mod will;
 
 pub use child::Inherited;
+pub(crate) use realtime::calm;
 pub use record::{Record, Speech};
 pub use testament::Phase;
 pub use watch::{CompanionError, Options, run};

@@ -30,7 +30,7 @@ use super::{
     virtual_macs::VirtualMacs,
 };
 use crate::{
-    companion::{Phase, Will},
+    companion::{self, Phase, Will},
     datapath::{Legacy, PinLock, Xdp},
     dir_lock::DirLock,
     model::Config,
@@ -135,6 +135,7 @@ impl Supervisor {
             // What runs goes on first; all else can wait.
             ground = Ground::Launched(Box::new(Launched::new(lock, routers.clone(), &will).await?));
         }
+        companion::calm();
         let (monitor, links) = Monitor::open().await.map_err(failed("follow the interfaces over netlink"))?;
         let (connection, addresses, _) =
             rtnetlink::new_connection().map_err(failed("open a netlink connection"))?;
