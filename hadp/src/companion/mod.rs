@@ -11,7 +11,8 @@
 //! ```
 //!
 //! `hadp run` is the companion: it starts the daemon proper, passes signals on, and ends with the daemon's exit code. It has
-//! one thread, no runtime and little memory, so that next to nothing can happen to it.
+//! no runtime, little memory, and one thread besides another that waits for the death of the daemon's election thread, so
+//! that next to nothing can happen to it.
 //!
 //! When the daemon dies, `on_daemon_death` decides. With `restart` it is started again at once; until it has gone on, the
 //! companion sends the adverts it left at their pace and renews the leases that still run. No second owner can come of
@@ -28,6 +29,7 @@ mod child;
 mod codec;
 mod deaths;
 mod estate;
+mod lifeline;
 mod realtime;
 mod record;
 mod testament;
@@ -36,6 +38,7 @@ mod watch;
 mod will;
 
 pub use child::Inherited;
+pub use lifeline::Lifeline;
 pub(crate) use realtime::calm;
 pub use record::{Record, Speech};
 pub use testament::Phase;

@@ -25,7 +25,7 @@ fn set(policy: libc::c_int, priority: libc::c_int) {
     unsafe { libc::sched_setscheduler(0, policy, &raw const param) };
 }
 
-/// Makes the process real-time, its children not, and keeps what memory it uses resident, where allowed. Pages are locked
+/// Makes the calling thread real-time, its children not, and keeps what memory it uses resident, where allowed. Pages are locked
 /// once they have been used: most of this program is the daemon's, and would only be in the way.
 pub(super) fn enter() {
     let param = libc::sched_param { sched_priority: PRIORITY };

@@ -67,6 +67,10 @@ const SESSION_PLACES: usize = ROUTER_PLACES + 2 * ROUTERS * ROUTER_WORDS;
 const SESSION_WORDS: usize = 1 + LAST_WORD_OCTETS / 8;
 const WORDS: usize = SESSION_PLACES + 2 * SESSIONS * SESSION_WORDS;
 
+// The mutex of the lifeline has eight words of the header to itself.
+const MUTEX: usize = 16;
+const _: () = assert!(size_of::<libc::pthread_mutex_t>() <= 64 && MUTEX + 8 <= HEADER);
+
 impl Shelf {
     /// Returns where the sequence numbers begin, where the places do, how long a place is, and how many records there are.
     const fn layout(self) -> (usize, usize, usize, usize) {
@@ -196,6 +200,11 @@ impl Testament {
         let words = self.words();
         let place = |first: usize| words.get(first..first + len);
         Some((words.get(sequences + index)?, [place(first)?, place(first + len)?]))
+    }
+
+    /// Returns where the mutex of the [lifeline](super::Lifeline) is.
+    pub(super) fn mutex(&self) -> *mut libc::pthread_mutex_t {
+        self.memory.as_mut_ptr().wrapping_add(8 * MUTEX).cast()
     }
 
     fn words(&self) -> &[AtomicU64] {

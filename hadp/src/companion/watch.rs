@@ -5,6 +5,7 @@ use std::{
     io,
     os::{fd::AsFd as _, unix::process::ExitStatusExt as _},
     process::{ExitCode, ExitStatus},
+    thread::JoinHandle,
     time::Duration,
 };
 
@@ -80,6 +81,8 @@ pub fn run(options: Options) -> Result<ExitCode, CompanionError> {
         died: 0,
         started: false,
         stopping: false,
+        remedy: None,
+        lifeline: None,
     };
     watch.run()
 }
@@ -95,6 +98,10 @@ struct Watch {
     started: bool,
     /// Whether somebody wants all of this to end.
     stopping: bool,
+    /// What was decided about the death of the present daemon.
+    remedy: Option<Remedy>,
+    /// The thread that waits for it.
+    lifeline: Option<JoinHandle<()>>,
 }
 
 impl Watch {
@@ -116,31 +123,49 @@ impl Watch {
                 }
                 return Ok(ExitCode::from(child::exit_code(end)));
             }
-            if let Some(pause) = self.mourn(end)
-                && self.pause(pause).map_err(failed("wait"))?
-            {
+            let pause = self.bury(end);
+            if !pause.is_zero() && self.pause(pause).map_err(failed("wait"))? {
                 self.clean_up();
                 return Ok(ExitCode::SUCCESS);
             }
         }
     }
 
-    /// Does what is to be done about a daemon that has died, and returns the pause before the next is started, if there is to
-    /// be one.
-    fn mourn(&mut self, end: ExitStatus) -> Option<Duration> {
+    /// Does what is urgent about a daemon that has died, or is dying.
+    fn mourn(&mut self) -> Remedy {
         let now = clock::now();
-        self.died += 1;
-        let deaths = self.died;
         match self.deaths.remedy(now, self.estate.policy()) {
             Remedy::Restart => {
                 self.caretaker.take_care(&self.estate, now);
-                warn!(%end, deaths, "the daemon died; starting it again");
-                None
+                Remedy::Restart
             }
             Remedy::FailOver { pause } => {
                 self.caretaker.give_up(&self.estate, now);
+                Remedy::FailOver { pause }
+            }
+        }
+    }
+
+    /// Does the rest once it is dead, and returns the pause before the next one is started.
+    fn bury(&mut self, end: ExitStatus) -> Duration {
+        let remedy = self.remedy.take().unwrap_or_else(|| self.mourn());
+        if end.code().is_some() {
+            // It came to its end by itself, and has removed what its routers need.
+            self.caretaker.give_up(&self.estate, clock::now());
+        }
+        if let Some(lifeline) = self.lifeline.take() {
+            drop(lifeline.join()); // it has ended with the daemon
+        }
+        self.died += 1;
+        let deaths = self.died;
+        match remedy {
+            Remedy::Restart => {
+                warn!(%end, deaths, "the daemon died; starting it again");
+                Duration::ZERO
+            }
+            Remedy::FailOver { pause } => {
                 warn!(%end, deaths, pause_s = pause.as_secs(), "the daemon died; handed over, then starting it again");
-                (!pause.is_zero()).then_some(pause)
+                pause
             }
         }
     }
@@ -169,7 +194,11 @@ impl Watch {
             let [ended, rang, told] = fds.map(|fd| fd.any() == Some(true));
             if rang {
                 self.estate.heard();
-                self.noticed(&mut prepared);
+                if self.remedy.is_none() && self.is_dying() {
+                    self.remedy = Some(self.mourn());
+                } else {
+                    self.noticed(&mut prepared);
+                }
             }
             if told {
                 self.pass_on(&daemon);
@@ -180,8 +209,18 @@ impl Watch {
         }
     }
 
+    /// Tells whether the daemon has died although nobody wanted it to, if it is still being taken apart.
+    fn is_dying(&self) -> bool {
+        let wanted = self.stopping || self.estate.phase() == Phase::Stopping;
+        self.started && !wanted && self.estate.is_bereaved(self.died + 1)
+    }
+
     /// Takes note of what the daemon has written.
     fn noticed(&mut self, prepared: &mut bool) {
+        if self.lifeline.is_none() && self.estate.phase() >= Phase::Resumed && self.remedy.is_none() {
+            let watch = self.estate.watch(self.died + 1);
+            self.lifeline = watch.inspect_err(|error| warn!(%error, "no early notice of a death")).ok();
+        }
         match self.estate.phase() {
             Phase::Starting => {}
             Phase::Resumed => self.caretaker.let_go(),

@@ -3,6 +3,7 @@
 use std::{
     future, io,
     os::fd::{AsRawFd, FromRawFd as _, OwnedFd, RawFd},
+    sync::Arc,
     time::Duration,
 };
 
@@ -13,6 +14,7 @@ use tracing::warn;
 use super::{
     child::{self, Inherited},
     codec::Encoder,
+    lifeline::Lifeline,
     record::{Record, Speech},
     testament::{Phase, Shelf, Testament, Word},
 };
@@ -32,7 +34,7 @@ pub struct Will(Option<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    testament: Testament,
+    testament: Arc<Testament>,
     /// Wakes the companion.
     bell: OwnedFd,
     parent: OwnedFd,
@@ -50,7 +52,7 @@ impl Will {
         child::close_on_exec(&memory)?;
         child::close_on_exec(&bell)?;
         let parent = child::pidfd(getppid())?;
-        Ok(Self(Some(Shared { testament: Testament::open(memory)?, bell, parent })))
+        Ok(Self(Some(Shared { testament: Arc::new(Testament::open(memory)?), bell, parent })))
     }
 
     /// Says what is to be done should this process die.
@@ -115,6 +117,11 @@ impl Will {
     /// Returns how often the companion has seen a daemon die; `None` without one.
     pub fn deaths(&self) -> Option<u64> {
         self.0.as_ref().map(|shared| shared.testament.get(Word::Deaths))
+    }
+
+    /// Returns what the election thread holds on to while it lives.
+    pub fn lifeline(&self) -> Lifeline {
+        Lifeline::new(self.0.as_ref().map(|shared| Arc::clone(&shared.testament)))
     }
 
     /// Returns what tells of the companion's end, on this thread's runtime.

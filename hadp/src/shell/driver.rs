@@ -22,6 +22,7 @@ use super::{
     voice::{Failure, Voice},
 };
 use crate::{
+    companion::Lifeline,
     datapath::{Datapath, EventRecord, Events, Renewal},
     proto::{Action, Cause, Event, Heard, Node, Router, Slot, State},
     units::Time,
@@ -40,6 +41,8 @@ pub(crate) struct Parts<D> {
     pub(crate) commands: UnboundedReceiver<Command>,
     /// What the supervisor is told.
     pub(crate) notices: UnboundedSender<Notice>,
+    /// Tells the companion of the thread's end.
+    pub(crate) lifeline: Lifeline,
 }
 
 /// Starts the election thread.
@@ -51,8 +54,9 @@ pub(crate) fn spawn<D: Datapath + Send + 'static>(parts: Parts<D>) -> io::Result
     let voice = Voice::open()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
     thread::Builder::new().name("election".to_owned()).spawn(move || {
+        let Parts { datapath, events, commands, notices, lifeline } = parts;
+        lifeline.hold();
         realtime::enter();
-        let Parts { datapath, events, commands, notices } = parts;
         let driver = Driver {
             node: Node::default(),
             routers: BTreeMap::new(),

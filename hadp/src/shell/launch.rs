@@ -14,7 +14,7 @@ use super::{
     start::{StartError, failed},
 };
 use crate::{
-    companion::Will,
+    companion::{Lifeline, Will},
     datapath::{Inherited, Legacy, PinLock, Xdp},
     model::Router,
     proto::{Config, Slot},
@@ -44,7 +44,7 @@ impl Launched {
         let mut roster = roster(routers, &inherited)?;
         let (commands, obeyed) = mpsc::unbounded_channel();
         let (told, notices) = mpsc::unbounded_channel();
-        let election = match start_election(&mut datapath, obeyed, told) {
+        let election = match start_election(&mut datapath, obeyed, told, will.lifeline()) {
             Ok(election) => election,
             // What keeps silent the addresses of a dead daemon stays.
             Err(error) if adopts => return Err(error),
@@ -88,9 +88,10 @@ fn start_election(
     datapath: &mut Xdp,
     commands: UnboundedReceiver<Command>,
     notices: UnboundedSender<Notice>,
+    lifeline: Lifeline,
 ) -> Result<JoinHandle<()>, StartError> {
     let events = datapath.events().map_err(|error| StartError::Events(error.into()))?;
     let events = events.ok_or_else(|| StartError::Events("it is in use already".into()))?;
-    driver::spawn(Parts { datapath: datapath.election(), events, commands, notices })
+    driver::spawn(Parts { datapath: datapath.election(), events, commands, notices, lifeline })
         .map_err(failed("start the election thread"))
 }
