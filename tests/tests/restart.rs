@@ -3,6 +3,7 @@
 //! What was measured is printed: `cargo test -p hadp-tests --test restart -- --nocapture`.
 
 #![expect(clippy::disallowed_methods, reason = "real daemons take real time")]
+#![expect(clippy::print_stdout, reason = "what was measured is worth a look")]
 
 use std::{
     fs,
@@ -251,6 +252,39 @@ fn pretend_other_layout(node: &Node) -> Result<()> {
     value.splice(..4, ["99", "0", "0", "0"].map(str::to_owned));
     let update = format!("bpftool map update pinned {SETTINGS} key 0 0 0 0 value {}", value.join(" "));
     node.run(["sh", "-c", &update]).map(drop)
+}
+
+#[test]
+fn routers_are_known_again_in_another_order_and_those_that_are_gone_are_given_up() -> Result<()> {
+    const OTHER: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 101);
+    let instance = |vrid: u8, vip: Ipv4Addr| {
+        format!(
+            "vrrp_instance VI_{vrid} {{ interface eth0\n version 3\n virtual_router_id {vrid}\n advert_int 1\n \
+             virtual_ipaddress {{ {vip}/16\n }}\n }}\n"
+        )
+        .replace("{ ", "{\n")
+    };
+    let lan = Lan::new(1)?;
+    let [node] = lan.nodes() else { unreachable!() };
+    let mut first = Software::Hadp.start_with(node, &(instance(55, OTHER) + &instance(56, VIP)))?;
+    wait_until("both addresses are there", 8 * SECOND, || Ok(node.holds(VIP)? && node.holds(OTHER)?))?;
+    first.log().wait_for("(VI_56) Backup -> Active", SECOND)?;
+    let (probes, start) = (Prober::start(lan.client(), VIP, MILLISECOND)?, Instant::now());
+    probes.wait_served(5 * SECOND)?;
+    first.crash()?;
+    let third = Ipv4Addr::new(10, 77, 0, 102);
+    let next = Software::Hadp.start_with(node, &(instance(57, third) + &instance(56, VIP)))?;
+    next.log().wait_for("running", 5 * SECOND)?;
+    let log = next.log().text();
+    ensure!(log.contains("not configured any more vrid=55"), "{log}");
+    ensure!(log.contains("(VI_57) Initialize -> Backup"), "{log}");
+    wait_until("the address of the router that is gone is gone", SECOND, || Ok(!node.holds(OTHER)?))?;
+    thread::sleep(SECOND);
+    ensure!(probes.stop().outage(start).is_none(), "{}", next.log().text());
+    let status = hadp_status(node)?;
+    let names = ["/routers/0/name", "/routers/1/name"].map(|path| status.pointer(path).cloned());
+    assert_eq!(names, [Some("VI_57".into()), Some("VI_56".into())], "the configuration's order");
+    Ok(())
 }
 
 #[test]

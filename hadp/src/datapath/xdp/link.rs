@@ -54,10 +54,11 @@ pub(super) fn query(ifindex: u32) -> io::Result<Link> {
 
 /// Returns the mode that an attribute tells, if it does.
 fn mode(item: &LinkXdp) -> Option<Mode> {
-    match item {
-        LinkXdp::Attached(XdpAttached::Driver) => Some(Mode::Native),
-        LinkXdp::Attached(XdpAttached::SocketBuffer) => Some(Mode::Generic),
-        _ => None,
+    let LinkXdp::Attached(attached) = item else { return None };
+    if *attached == XdpAttached::Driver {
+        Some(Mode::Native)
+    } else {
+        (*attached == XdpAttached::SocketBuffer).then_some(Mode::Generic)
     }
 }
 
