@@ -5,6 +5,8 @@ use std::{
     io,
     os::unix::fs::{DirBuilderExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
+    thread,
+    time::Duration,
 };
 
 use nix::{
@@ -46,6 +48,11 @@ pub enum DirLockError {
     },
 }
 
+/// How often a lock is tried that another process has, and the pause between: one that was killed a moment ago holds it
+/// until the kernel has taken its memory apart.
+const TRIES: u32 = 200;
+const PAUSE: Duration = Duration::from_millis(1);
+
 impl DirLock {
     /// Takes the lock on a directory, which is made with mode 0700 if it is not there.
     ///
@@ -60,11 +67,16 @@ impl DirLock {
         if mode & 0o022 != 0 {
             return Err(DirLockError::Shared { dir: dir.to_owned(), mode });
         }
-        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-            Ok(flock) => Ok(Self { dir: dir.to_owned(), _flock: flock }),
-            Err((_, Errno::EWOULDBLOCK)) => Err(DirLockError::Held(dir.to_owned())),
-            Err((_, errno)) => Err(failed(errno.into())),
+        let mut file = file;
+        for _ in 0..TRIES {
+            match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+                Ok(flock) => return Ok(Self { dir: dir.to_owned(), _flock: flock }),
+                Err((again, Errno::EWOULDBLOCK)) => file = again,
+                Err((_, errno)) => return Err(failed(errno.into())),
+            }
+            thread::sleep(PAUSE);
         }
+        Err(DirLockError::Held(dir.to_owned()))
     }
 
     /// Returns the directory.

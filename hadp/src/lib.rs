@@ -10,6 +10,8 @@ pub mod proto;
 pub mod units;
 
 #[cfg(feature = "daemon")]
+pub mod companion;
+#[cfg(feature = "daemon")]
 pub mod dir_lock;
 #[cfg(feature = "daemon")]
 pub mod net;

@@ -112,6 +112,8 @@ fn what_a_killed_daemon_left_is_removed() -> Result<()> {
     let mut second = Software::Hadp.start_with(node, &conf("eth0"))?;
     wait_owner(&lan, node, VIP, 5 * SECOND)?;
     second.crash()?;
+    // Within its lease, the next one would go on with it.
+    thread::sleep(SECOND / 4);
     let third = Software::Hadp.start_with(node, &conf("eth0"))?;
     third.log().wait_for("removing an address that was left", 5 * SECOND)?;
     wait_state(node, "Active", "")?;

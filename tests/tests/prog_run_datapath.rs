@@ -6,17 +6,22 @@ use std::{net::Ipv4Addr, os::unix::fs::PermissionsExt, path::Path, process::Comm
 use aya::{
     Ebpf,
     maps::Array,
-    programs::{SchedClassifier, TcAttachType, Xdp as XdpProgram, XdpMode as AyaMode},
+    programs::{
+        SchedClassifier, TcAttachType, Xdp as XdpProgram, XdpMode as AyaMode,
+        links::{FdLink, PinnedLink},
+    },
 };
 use hadp::{
-    datapath::{AttachError, BENCH_OBJECT, Datapath, Egress, Events, Mode, OpenError, PinLock, Plan, Xdp},
+    datapath::{
+        AttachError, BENCH_OBJECT, Datapath, Egress, Events, Legacy, Mode, OpenError, PinLock, Plan, Xdp,
+    },
     model::XdpMode,
     units::Time,
 };
-use hadp_common::settings::Settings;
+use hadp_common::{router::Router, settings::Settings};
 use hadp_tests::prog::{
     Action, Arp, Frame, Ip, Runner, Sandbox,
-    plans::{router, slot, vmac_router},
+    plans::{OWN, router, slot, vmac_router},
     v3,
 };
 
@@ -149,36 +154,61 @@ fn pins_are_private_and_readable_by_name() {
 }
 
 #[test]
-fn one_daemon_at_a_time_and_a_dead_ones_pins_are_replaced() {
+fn one_daemon_at_a_time_and_a_dead_ones_pins_are_adopted() {
     let sandbox = Sandbox::enter().unwrap();
     let pins = sandbox.pins();
-    let first = open(pins).unwrap();
+    let mut first = open(pins).unwrap();
     assert!(matches!(open(pins).err(), Some(OpenError::InUse { .. })));
     assert!(PinLock::take(pins).is_err(), "cleanup under a running daemon");
+    first.apply(&Plan { routers: vec![router(3, 55, &[vip(0)]), router(7, 56, &[])] }).unwrap();
+    let (owned, until) = (slot(7), Time::from_nanos(u64::MAX / 2));
+    first.set_lease(owned, until);
+    let (before, clock) = (id(&first), first.clock_sample().unwrap().jiffies);
     drop(first);
-    assert!(pins.join("ROUTERS").exists(), "pins outlive the daemon");
-    drop(open(pins).unwrap());
+    let mut next = open(pins).unwrap();
+    let found: Vec<_> =
+        next.inherited().iter().map(|left| (left.slot.index(), left.vrid, left.lease)).collect();
+    assert_eq!(found, [(3, 55, Time::ZERO), (7, 56, until)]);
+    assert!(next.inherited().iter().all(|left| left.source == Some(OWN.into())));
+    next.load().unwrap();
+    assert_eq!(id(&next), before, "the same build's program is not loaded again");
+    assert!(next.clock_sample().unwrap().jiffies >= clock);
+    drop(next);
+    // Half of what is needed is not adopted.
+    std::fs::remove_file(pins.join("PEERS")).unwrap();
+    assert_eq!(open(pins).unwrap().inherited(), []);
     PinLock::take(pins).unwrap().remove_pins().unwrap();
     assert!(!pins.exists());
     PinLock::take(pins).unwrap().remove_pins().unwrap();
 }
 
+/// Returns the identifier of the loaded program.
+fn id(xdp: &Xdp) -> u32 {
+    xdp.program().unwrap().info().unwrap().id()
+}
+
 #[test]
-fn pins_of_another_layout_are_left_alone() {
-    let runner = Runner::new().unwrap();
+fn pins_of_another_layout_lose_their_leases_and_are_replaced() {
+    let mut runner = Runner::new().unwrap();
     let pins = runner.pins().to_owned();
+    runner.xdp.set_lease(slot(9), Time::from_nanos(u64::MAX / 2));
     {
         let mut map = runner.pinned("SETTINGS").unwrap();
         let mut settings = Array::<_, Settings>::try_from(&mut map).unwrap();
         let now = settings.get(&0, 0).unwrap();
         settings.set(0, Settings { layout: 99, ..now }, 0).unwrap();
     }
+    let routers = runner.pinned("ROUTERS").unwrap();
     drop(runner);
-    let error = open(&pins).err().unwrap();
-    assert!(matches!(error, OpenError::Layout { found: 99, .. }), "{error}");
-    assert!(error.to_string().contains("hadp cleanup"));
-    PinLock::take(&pins).unwrap().remove_pins().unwrap();
-    assert!(open(&pins).is_ok());
+    let lock = PinLock::take(&pins).unwrap();
+    assert_eq!(lock.legacy(), Legacy::Foreign { layout: 99 });
+    assert_eq!(lock.revoke_leases(Time::from_nanos(1)).unwrap(), 1);
+    let routers = Array::<_, Router>::try_from(&routers).unwrap();
+    assert_eq!(routers.get(&9, 0).unwrap().lease_until_ns, 0);
+    let next = Xdp::open(lock).unwrap();
+    assert_eq!(next.inherited(), []);
+    drop(next);
+    assert_eq!(PinLock::take(&pins).unwrap().legacy(), Legacy::Adoptable);
 }
 
 #[test]
@@ -257,12 +287,18 @@ fn attaching_detaching_and_cleaning_up() {
     );
     PinLock::take(sandbox.pins()).unwrap().remove_pins().unwrap();
     assert_eq!((attached("veth0"), attached("veth1.7")), (None, None));
-    // And a daemon that finds the pins of a dead one attaches anew.
+    // And a daemon that finds the links of a dead one goes on with those it needs, and detaches the others.
     let mut dead = open(sandbox.pins()).unwrap();
     dead.attach(veth0, "veth0", XdpMode::Auto).unwrap();
+    dead.attach(dotted, "veth1.7", XdpMode::Auto).unwrap();
+    let link = || PinnedLink::from_pin(sandbox.pins().join("link_veth0")).map(FdLink::from).unwrap();
+    let before = link().info().unwrap().id();
     drop(dead);
     let mut next = open(sandbox.pins()).unwrap();
-    next.attach(veth0, "veth0", XdpMode::Auto).unwrap();
+    assert_eq!(next.attach(veth0, "veth0", XdpMode::Auto).unwrap().mode, Mode::Generic);
+    assert_eq!(link().info().unwrap().id(), before, "no gap");
+    next.retire().unwrap();
+    assert_eq!((attached("veth0"), attached("veth1.7")), (Some("xdpgeneric"), None));
     next.remove().unwrap();
     assert_eq!((attached("veth0"), sandbox.pins().exists()), (None, false));
 }

@@ -27,7 +27,7 @@ const ABOVE: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 2);
 const FAR_ABOVE: Ipv4Addr = Ipv4Addr::new(200, 1, 1, 1);
 /// Greater in its last octet and yet below, which a comparison in the wrong byte order would not see.
 const BELOW_BY_NETWORK: Ipv4Addr = Ipv4Addr::new(10, 76, 255, 255);
-const FOREVER: Time = Time::from_nanos(u64::MAX & !LEASE_RESIGNED);
+const FOREVER: Time = Time::from_nanos(!LEASE_RESIGNED);
 const SECOND: Duration = Duration::from_secs(1);
 const DRAIN: Duration = Duration::from_nanos(DRAIN_NS);
 

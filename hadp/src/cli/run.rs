@@ -1,6 +1,6 @@
 //! `hadp run`.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{env, path::PathBuf, process::ExitCode};
 
 use anyhow::Context as _;
 use clap::Args;
@@ -11,6 +11,7 @@ use super::{
     log::{self, Log},
 };
 use hadp::{
+    companion::{self, Will},
     config::{self, Options, Severity},
     shell::{self, Paths},
 };
@@ -35,13 +36,22 @@ pub(super) struct Run {
     /// How much is logged: error, warn, info, debug or trace, also by module (`hadp::proto=debug`).
     #[arg(long, value_name = "LEVEL", default_value = "info", env = "HADP_LOG")]
     log_level: String,
+    /// Makes this process the daemon proper, which a companion has started.
+    #[arg(long, hide = true, value_name = "FDS")]
+    companion_fds: Option<companion::Inherited>,
 }
 
 impl Run {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         log::init(self.log, &self.log_level)?;
+        let paths = Paths { pins: self.places.pin_dir, run: self.places.run_dir, config: self.file };
+        let Some(fds) = self.companion_fds else {
+            let options = companion::Options { arguments: env::args_os().skip(1).collect(), paths };
+            return companion::run(options).context("running the daemon");
+        };
+        let will = Will::inherit(fds).context("taking up what the companion left open")?;
         let options = Options { id: self.source.config_id, strict: self.source.strict, ..Options::default() };
-        let loaded = config::load(&self.file, &options);
+        let loaded = config::load(&paths.config, &options);
         for problem in loaded.report.diagnostics() {
             let line = problem.compact();
             match problem.severity {
@@ -50,11 +60,10 @@ impl Run {
             }
         }
         let Some(config) = loaded.config else {
-            error!("{}: not started", self.file.display());
+            error!("{}: not started", paths.config.display());
             return Ok(ExitCode::from(loaded.report.exit_code()));
         };
-        let paths = Paths { pins: self.places.pin_dir, run: self.places.run_dir, config: self.file };
-        shell::run(config, &paths).with_context(|| format!("running {}", paths.config.display()))?;
+        shell::run(config, &paths, will).with_context(|| format!("running {}", paths.config.display()))?;
         Ok(ExitCode::SUCCESS)
     }
 }

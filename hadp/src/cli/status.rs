@@ -82,6 +82,9 @@ fn table(snapshot: &Snapshot) -> String {
                 writeln!(text, "\n{}: follows {} (priority {})", router.name, active.addr, active.priority);
         }
     }
+    if snapshot.restarts > 0 {
+        let _ = writeln!(text, "\nrestarts: {} (the daemon had died)", snapshot.restarts);
+    }
     write_sessions(&mut text, &snapshot.bfd);
     for (thread, lateness) in snapshot.lateness.iter().filter(|(_, lateness)| !lateness.buckets.is_empty()) {
         let count: u64 = lateness.buckets.iter().map(|bucket| bucket.count).sum();

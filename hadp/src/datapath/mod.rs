@@ -13,8 +13,9 @@ pub use plan::{AdvertFilter, Plan, PlannedRouter, PlannedVip};
 pub use tables::PlanError;
 #[cfg(feature = "daemon")]
 pub use xdp::{
-    AttachError, Attached, BENCH_OBJECT, BfdPlanError, BfdSessions, CleanupError, Egress, Election,
-    EventRecord, Events, Guards, Mode, OpenError, PinLock, PlannedSession, ProgramLog, ReadError, Xdp,
+    AttachError, Attached, BENCH_OBJECT, BfdPlanError, BfdSessions, Bound, CleanupError, Egress, Election,
+    EventRecord, Events, Guards, Inherited, Leases, Legacy, Mode, OpenError, PinLock, PlannedSession,
+    ProgramLog, ReadError, Xdp,
 };
 
 use crate::{

@@ -64,6 +64,11 @@ pub enum Change {
 }
 
 impl Links {
+    /// Puts an interface in.
+    pub fn insert(&mut self, link: Link) {
+        self.links.insert(link.index, link);
+    }
+
     /// Returns the interface of this name.
     pub fn by_name(&self, name: &str) -> Option<&Link> {
         self.links.values().find(|link| link.name == name)

@@ -5,6 +5,7 @@ pub mod address_set;
 pub mod bfd;
 pub mod bfd_receive;
 pub mod frames;
+pub mod glimpse;
 pub mod link;
 pub mod packet;
 pub mod raw;

@@ -11,6 +11,9 @@ pub struct Snapshot {
     pub version: String,
     /// Its process id.
     pub pid: u32,
+    /// How often it was started again because it had died.
+    #[serde(default)]
+    pub restarts: u64,
     /// `router_id`.
     pub router_id: String,
     /// The configuration file.

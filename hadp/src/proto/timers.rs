@@ -37,7 +37,7 @@ impl Config {
     ///
     /// Peers are taken to be configured alike, but never to wait longer than by default. The module `lease` tells why
     /// that is enough; only v2's Skew_Time, which does not grow with the interval, makes long spans a little shorter.
-    pub(super) fn lease_span(&self) -> Duration {
+    pub fn lease_span(&self) -> Duration {
         let span = self.interval.duration() * self.silences().min(PEERS_SILENCES);
         span - (span / CLOCK_RATES).saturating_sub(self.skew_base(self.interval).skew(u8::MAX))
     }
@@ -46,7 +46,7 @@ impl Config {
     ///
     /// That is the interval, except that with `down_timer_adverts 1` a lease is no longer than the interval: it would
     /// lapse between any two adverts, so they go twice as often.
-    pub(super) fn advert_every(&self) -> Duration {
+    pub fn advert_every(&self) -> Duration {
         match self.silences() {
             1 => self.interval.duration() / 2,
             _ => self.interval.duration(),

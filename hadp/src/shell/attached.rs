@@ -49,6 +49,11 @@ impl Attached {
         Self { since, ..Self::default() }
     }
 
+    /// Notes the lease that another daemon left; to go on with it is no takeover.
+    pub(super) fn resume(&mut self, lease: Time) {
+        self.lease = lease;
+    }
+
     /// Returns since when adverts count.
     pub(super) fn since(&self) -> Time {
         self.since

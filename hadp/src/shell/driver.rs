@@ -39,6 +39,7 @@ use super::{
     watch::{Senses, Watch},
 };
 use crate::{
+    companion::Lifeline,
     datapath::{Datapath, EventRecord, Events, Renewal},
     model::Realtime,
     proto::{Action, Event, Heard, Node, Router, Slot, State},
@@ -71,6 +72,8 @@ pub(crate) struct Parts<D> {
     pub(crate) placer: Placer,
     /// How far it has come.
     pub(crate) placed: UnboundedReceiver<Placed>,
+    /// Tells the companion of the thread's end.
+    pub(crate) lifeline: Lifeline,
 }
 
 /// Starts the election thread.
@@ -82,7 +85,19 @@ pub(crate) fn spawn<D: Datapath + Send + 'static>(parts: Parts<D>) -> io::Result
     let voice = Voice::open()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
     thread::Builder::new().name("election".to_owned()).spawn(move || {
-        let Parts { datapath, events, commands, notices, realtime, senses, lateness, placer, placed } = parts;
+        let Parts {
+            datapath,
+            events,
+            commands,
+            notices,
+            realtime,
+            senses,
+            lateness,
+            placer,
+            placed,
+            lifeline,
+        } = parts;
+        lifeline.hold();
         realtime::enter(Role::Election, &realtime);
         let driver = Driver {
             node: Node::default(),
@@ -225,7 +240,7 @@ impl<D: Datapath> Driver<D> {
     }
 
     /// Tells a state machine of an advert; one that it knows changes nothing.
-    fn feed_advert(&mut self, slot: Slot, heard: Heard) {
+    pub(super) fn feed_advert(&mut self, slot: Slot, heard: Heard) {
         let Some(attached) = self.routers.get_mut(&slot) else { return };
         let interval = self.node.get(slot).map(|router| router.config().interval);
         if let Some(what) = attached.note_mismatch(&heard, interval) {

@@ -1,9 +1,17 @@
 //! The virtual addresses on the interfaces, as far as they may wait: noted beforehand, swept up at the start.
 
+use std::collections::BTreeSet;
+
 use rtnetlink::Handle;
 use tracing::{info, warn};
 
-use super::{ledger, placement, report, roster::Roster, start::Paths, supervisor::Supervisor};
+use super::{
+    ledger, placement, report,
+    resume::Resumed,
+    roster::{Entry, Roster},
+    start::Paths,
+    supervisor::Supervisor,
+};
 use crate::{
     model::Vip,
     net::{
@@ -14,8 +22,15 @@ use crate::{
     units::Priority,
 };
 
-/// Takes off what a killed daemon left on the interfaces, and what must not be there before an election.
-pub(super) async fn sweep(addresses: &Handle, links: &Links, roster: &Roster, paths: &Paths) {
+/// Takes off what a killed daemon left on the interfaces, and what must not be there before an election; what routers
+/// that go on as Active hold stays untouched.
+pub(super) async fn sweep(
+    addresses: &Handle,
+    links: &Links,
+    roster: &Roster,
+    paths: &Paths,
+    resumed: &Resumed,
+) {
     let mut stale = match ledger::left_behind(&paths.ledger()) {
         Ok(stale) => stale,
         Err(error) => {
@@ -24,7 +39,9 @@ pub(super) async fn sweep(addresses: &Handle, links: &Links, roster: &Roster, pa
         }
     };
     // The owner's addresses are the interface's own (RFC 9568 §1.7).
-    for (_, entry) in roster.iter().filter(|(_, entry)| entry.router.priority != Priority::OWNER) {
+    let contended =
+        |slot: &Slot, entry: &Entry| entry.router.priority != Priority::OWNER && !resumed.contains_key(slot);
+    for (_, entry) in roster.iter().filter(|(slot, entry)| contended(slot, entry)) {
         for vip in placement::vips(&entry.router) {
             let Some(link) = links.by_name(&vip.dev) else { continue };
             // As it is there, which need not be as it is configured.
@@ -37,6 +54,8 @@ pub(super) async fn sweep(addresses: &Handle, links: &Links, roster: &Roster, pa
     stale.retain(|left| links.has(left.ifindex, left.vip.addr));
     stale.sort_unstable_by_key(|left| (left.ifindex, left.vip.addr));
     stale.dedup_by_key(|left| (left.ifindex, left.vip.addr));
+    let held: BTreeSet<_> = resumed.values().flatten().map(|held| (held.ifindex, held.vip.addr)).collect();
+    stale.retain(|left| !held.contains(&(left.ifindex, left.vip.addr)));
     for left in &stale {
         info!(addr = %left.vip.addr, dev = left.vip.dev, "removing an address that was left on its interface");
     }
@@ -44,24 +63,45 @@ pub(super) async fn sweep(addresses: &Handle, links: &Links, roster: &Roster, pa
 }
 
 impl Supervisor {
+    /// Goes on with the addresses of routers that go on as Active.
+    pub(super) fn keep(&mut self, resumed: Resumed) {
+        for (slot, placed) in resumed {
+            self.ledger.prepare(slot, placed);
+            let Some(entry) = self.roster.get(slot) else { continue };
+            let Some(site) = &entry.placement.port else { continue };
+            self.virtual_macs.receive_to(&entry.router, site);
+            if self.wanted(entry, slot) != self.ledger.prepared(slot) {
+                self.unstarted.insert(slot); // the owner has addresses that it had not before
+            }
+        }
+    }
+
     /// Notes which addresses these routers may put on interfaces, where a successor finds it.
     pub(super) fn prepare<'a>(&mut self, slots: impl IntoIterator<Item = &'a Slot>) {
         for &slot in slots {
-            let Some(entry) = self.roster.get(slot) else { continue };
-            let Some(site) = &entry.placement.port else { continue };
-            let mut placed = placement::placed(&entry.router, site);
-            if entry.router.priority == Priority::OWNER {
-                // What is the interface's own stays there; what is there because this node put it there does not.
-                placed.retain(|placed| {
-                    self.ledger.prepared(slot).contains(placed)
-                        || !self.links.has(placed.ifindex, placed.vip.addr)
-                });
-            }
+            let Some(entry) = self.roster.get(slot).filter(|entry| entry.placement.port.is_some()) else {
+                continue;
+            };
+            let placed = self.wanted(entry, slot);
             self.ledger.prepare(slot, placed);
         }
         if let Err(error) = self.ledger.write() {
             warn!(%error, path = %self.paths.ledger().display(), "addresses would be left behind by a crash");
         }
+    }
+
+    /// Returns the addresses that a router puts on interfaces when it is Active.
+    fn wanted(&self, entry: &Entry, slot: Slot) -> Vec<Placed> {
+        let Some(site) = &entry.placement.port else { return Vec::new() };
+        let mut placed = placement::placed(&entry.router, site);
+        if entry.router.priority == Priority::OWNER {
+            // What is the interface's own stays there; what is there because this node put it there does not.
+            placed.retain(|placed| {
+                self.ledger.prepared(slot).contains(placed)
+                    || !self.links.has(placed.ifindex, placed.vip.addr)
+            });
+        }
+        placed
     }
 
     /// Logs what failed on addresses, to be tried again.

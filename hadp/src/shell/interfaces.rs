@@ -40,7 +40,7 @@ impl Supervisor {
         }
         self.attach();
         changed.extend(self.roster.place(&self.links, &self.refused).into_keys());
-        if changed.is_empty() {
+        if changed.is_empty() && self.in_force {
             return;
         }
         if let Err(error) = self.datapath.apply(&self.plan()) {
@@ -53,6 +53,7 @@ impl Supervisor {
             return;
         }
         self.prepare(&changed);
+        self.in_force = true;
         for slot in changed {
             self.start_router(slot);
         }
@@ -95,12 +96,7 @@ impl Supervisor {
                 return;
             }
         };
-        if entry.router.virtual_mac
-            && let Err(error) = self.virtual_macs.receive(site.ifindex, site.mac)
-        {
-            let (router, dev) = (&entry.router.name, &entry.router.interface);
-            warn!(router, dev, %error, "the interface may not receive frames to the virtual MAC");
-        }
+        self.virtual_macs.receive_to(&entry.router, site);
         match self.outlet(slot) {
             Some((source, outlet)) => {
                 let addresses = Arc::new(AddressSet::new(self.ledger.prepared(slot).to_vec()));
@@ -113,16 +109,16 @@ impl Supervisor {
         }
     }
 
-    /// Builds the frames of a router whose interfaces are there, with the address they leave from.
+    /// Builds the frames of a router whose interfaces are there, with the address they leave from, and leaves them to the
+    /// companion.
     pub(super) fn outlet(&self, slot: Slot) -> Option<(IpAddr, Box<Outlet>)> {
         let entry = self.roster.get(slot)?;
         let site = entry.placement.port.as_ref()?;
-        let by_name = |name: &str| {
-            let mut carriers = placement::vips(&entry.router).zip(&site.carriers);
-            carriers.find(|(vip, _)| vip.dev == name).map(|(_, carrier)| *carrier)
-        };
-        match Outlet::build(&entry.router, site.port(), by_name) {
-            Ok(outlet) => Some((site.source.into(), Box::new(outlet))),
+        match Outlet::build(&entry.router, site.port(), placement::carriers(&entry.router, site)) {
+            Ok(outlet) => {
+                self.will.write(slot, &entry.router, site.port(), &outlet);
+                Some((site.source.into(), Box::new(outlet)))
+            }
             Err(error) => {
                 let error = report::chain(&error);
                 error!(router = entry.router.name, error, "cannot speak for the router; it waits");

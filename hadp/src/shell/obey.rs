@@ -40,11 +40,23 @@ impl<D: Datapath> Driver<D> {
 
     pub(super) fn obey(&mut self, command: Command) {
         match command {
-            Command::Insert { slot, config } => {
+            Command::Insert { slot, config, since } => {
                 let now = clock::now();
                 self.node.insert(slot, Router::new(config, now));
-                self.routers.insert(slot, Attached::new(now));
+                self.routers.insert(slot, Attached::new(since));
                 self.reconsider(slot, now);
+            }
+            Command::Resume { slot, source, lease, outlet, addresses } => {
+                drop(self.voice.set(slot, outlet)); // there was none
+                if let Some(attached) = self.routers.get_mut(&slot) {
+                    attached.addresses = Some(addresses);
+                    attached.resume(lease);
+                }
+                self.feed(slot, Event::Resume { source, lease });
+                if self.standing(slot, clock::now()) == Some(Standing::Fault) {
+                    // A session that it tracks has yet to come up again: it hands over meanwhile, and loses nothing.
+                    self.feed(slot, Event::Fault(Cause::Tracked));
+                }
             }
             Command::Start { slot, source, outlet, addresses } => {
                 if let Some(attached) = self.routers.get_mut(&slot) {
@@ -61,6 +73,7 @@ impl<D: Datapath> Driver<D> {
                         Some(Standing::Runs(_)) | None => Event::Startup { source },
                     };
                     self.feed(slot, event);
+                    self.catch_up(slot);
                 }
             }
             Command::Fault { slot, cause } => {
@@ -101,6 +114,21 @@ impl<D: Datapath> Driver<D> {
             Command::Inspect(answer) => {
                 drop(answer.send(Views { routers: self.views(), sessions: self.watch.views(clock::now()) }))
             }
+        }
+    }
+
+    /// Tells a router that listens of the senders that were heard while no daemon ran: it knows at once whom it follows,
+    /// and waits no longer than it would have. Those that have been silent for long are history.
+    fn catch_up(&mut self, slot: Slot) {
+        let Some(since) = self.routers.get(&slot).map(Attached::since) else { return };
+        if self.node.get(slot).is_none_or(|router| !matches!(router.state(), State::Backup { .. })) {
+            return;
+        }
+        let mut heard = Vec::new();
+        self.datapath.heard_since(slot, since, &mut heard);
+        let now = clock::now();
+        for advert in heard.into_iter().filter(|advert| advert.at + 3 * advert.interval.duration() > now) {
+            self.feed_advert(slot, advert);
         }
     }
 

@@ -98,6 +98,20 @@ pub(crate) fn vips(router: &Router) -> impl Iterator<Item = &Vip> {
     router.vips.iter().chain(&router.excluded_vips)
 }
 
+/// Returns the interfaces of a router and of its addresses, by name.
+pub(crate) fn interfaces(router: &Router) -> impl Iterator<Item = &str> {
+    let devices = vips(router).map(|vip| vip.dev.as_str());
+    std::iter::once(router.interface.as_str()).chain(devices.filter(|dev| *dev != router.interface))
+}
+
+/// Returns what finds the index and MAC of the interface of a router's address by its name.
+pub(crate) fn carriers(router: &Router, site: &Site) -> impl Fn(&str) -> Option<(u32, [u8; 6])> {
+    |name| {
+        let mut carriers = vips(router).zip(&site.carriers);
+        carriers.find(|(vip, _)| vip.dev == name).map(|(_, carrier)| *carrier)
+    }
+}
+
 /// Returns a router's addresses, each with the interface it goes to.
 pub(crate) fn placed(router: &Router, site: &Site) -> Vec<Placed> {
     let carriers = site.carriers.iter().map(|&(ifindex, _)| ifindex);

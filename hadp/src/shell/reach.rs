@@ -14,7 +14,6 @@ use super::{
 };
 use crate::{
     datapath::Plan,
-    model::Tracked,
     net::{bfd::BfdSender, bfd_receive::BfdReceiver, link::Carrier},
     proto::{
         Slot,
@@ -81,13 +80,7 @@ impl Supervisor {
 
     /// Tells the election of tracked interfaces that came up or went down.
     pub(super) fn follow_tracked_links(&mut self) {
-        let objects =
-            self.roster.iter().flat_map(|(_, entry)| &entry.router.tracks).map(|track| &track.object);
-        let names = objects.filter_map(|object| match object {
-            Tracked::Interface(name) => Some(name.clone()),
-            Tracked::Bfd(_) => None,
-        });
-        for name in names.collect::<BTreeSet<_>>() {
+        for name in self.roster.tracked_interfaces() {
             let up = self.links.by_name(&name).is_some_and(|link| link.carrier == Carrier::Up);
             if self.reach.tracked_links.insert(name.clone(), up) != Some(up) {
                 self.command(Command::Link { name, up });

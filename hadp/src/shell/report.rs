@@ -135,13 +135,10 @@ impl Supervisor {
         Snapshot {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
+            restarts: self.will.deaths().unwrap_or(0),
             router_id: self.global.router_id.clone().unwrap_or_default(),
             config: self.paths.config.display().to_string(),
-            routers: views
-                .routers
-                .iter()
-                .filter_map(|view| Some(self.router(self.roster.get(view.slot)?, view, now)))
-                .collect(),
+            routers: self.routers(&views.routers, now),
             bfd: sessions::describe(self, &views.sessions, now),
             lateness: [
                 ("election".to_owned(), sessions::lateness(&self.threads.lateness)),
@@ -158,6 +155,14 @@ impl Supervisor {
                 .map(|&which| (which.name().to_owned(), drops.count(which)))
                 .collect::<BTreeMap<_, _>>(),
         }
+    }
+
+    /// Describes the routers in the configuration's order.
+    fn routers(&self, views: &[RouterView], now: Time) -> Vec<snapshot::Router> {
+        let mut entries: Vec<_> =
+            views.iter().filter_map(|view| Some((self.roster.get(view.slot)?, view))).collect();
+        entries.sort_by_key(|(entry, _)| entry.position);
+        entries.into_iter().map(|(entry, view)| self.router(entry, view, now)).collect()
     }
 
     fn router(&self, entry: &Entry, view: &RouterView, now: Time) -> snapshot::Router {

@@ -5,10 +5,12 @@ use std::{
     net::IpAddr,
 };
 
+use hadp_common::router::MAX_ROUTERS;
+
 use super::placement::{self, Placement, Site};
 use crate::{
-    datapath::Plan,
-    model::Router,
+    datapath::{Inherited, Plan},
+    model::{Router, Track, Tracked},
     net::link::Links,
     proto::{Cause, Slot},
     units::Priority,
@@ -17,6 +19,8 @@ use crate::{
 /// A router of the configuration.
 #[derive(Debug)]
 pub(crate) struct Entry {
+    /// Its place in the configuration.
+    pub(crate) position: usize,
     /// The router.
     pub(crate) router: Router,
     /// Where it can run.
@@ -45,15 +49,29 @@ pub(crate) enum Moved {
 pub struct TooManyRouters(usize);
 
 impl Roster {
-    /// Gives every router a slot, in the configuration's order.
-    pub(crate) fn new(routers: Vec<Router>) -> Result<Self, TooManyRouters> {
+    /// Gives every router a slot: the one that it had under another daemon, else, in the configuration's order, one that
+    /// was free then; `index` returns the index of an interface by its name.
+    pub(crate) fn new(
+        routers: Vec<Router>,
+        inherited: &[Inherited],
+        index: impl Fn(&str) -> Option<u32>,
+    ) -> Result<Self, TooManyRouters> {
         let count = routers.len();
         let virtual_addresses = routers.iter().flat_map(placement::vips).map(|vip| vip.addr).collect();
+        let mut slots: Vec<_> = routers.iter().map(|router| former(router, inherited, &index)).collect();
+        let kept: BTreeSet<_> = slots.iter().flatten().copied().collect();
+        let used: BTreeSet<_> = inherited.iter().map(|left| left.slot).collect();
+        let all = || (0..MAX_ROUTERS).filter_map(Slot::new).filter(|slot| !kept.contains(slot));
+        // Those of routers that left come last: what is on its way for them is not for others.
+        let mut free =
+            all().filter(|slot| !used.contains(slot)).chain(all().filter(|slot| used.contains(slot)));
+        for slot in slots.iter_mut().filter(|slot| slot.is_none()) {
+            *slot = Some(free.next().ok_or(TooManyRouters(count))?);
+        }
         let mut entries = BTreeMap::new();
-        for (index, router) in routers.into_iter().enumerate() {
-            let slot = u32::try_from(index).ok().and_then(Slot::new).ok_or(TooManyRouters(count))?;
+        for (position, (router, slot)) in routers.into_iter().zip(slots.into_iter().flatten()).enumerate() {
             let placement = Placement { port: None, obstacle: Some(Cause::NotStarted) };
-            entries.insert(slot, Entry { router, placement });
+            entries.insert(slot, Entry { position, router, placement });
         }
         Ok(Self { entries, virtual_addresses })
     }
@@ -69,7 +87,22 @@ impl Roster {
         std::mem::replace(&mut entry.router.priority, priority) != priority
     }
 
-    /// Returns all routers by slot, which is the configuration's order.
+    /// Returns the router in a slot, to be changed.
+    pub(crate) fn get_mut(&mut self, slot: Slot) -> Option<&mut Entry> {
+        self.entries.get_mut(&slot)
+    }
+
+    /// Returns the interfaces that routers track, by name.
+    pub(crate) fn tracked_interfaces(&self) -> BTreeSet<String> {
+        let tracks = self.entries.values().flat_map(|entry| &entry.router.tracks);
+        let name = |track: &Track| match &track.object {
+            Tracked::Interface(name) => Some(name.clone()),
+            Tracked::Bfd(_) => None,
+        };
+        tracks.filter_map(name).collect()
+    }
+
+    /// Returns all routers by slot.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Slot, &Entry)> {
         self.entries.iter().map(|(slot, entry)| (*slot, entry))
     }
@@ -97,6 +130,11 @@ impl Roster {
         changed
     }
 
+    /// Returns the virtual addresses of all routers.
+    pub(crate) fn virtual_addresses(&self) -> &BTreeSet<IpAddr> {
+        &self.virtual_addresses
+    }
+
     /// Tells whether an address is one of the virtual ones, which no placement depends on.
     pub(crate) fn is_virtual(&self, addr: IpAddr) -> bool {
         self.virtual_addresses.contains(&addr)
@@ -119,4 +157,16 @@ impl Roster {
             .iter()
             .filter_map(|(slot, entry)| Some((*slot, &entry.router, entry.placement.port.as_ref()?)))
     }
+}
+
+/// Returns the slot that a router had under another daemon.
+fn former(router: &Router, inherited: &[Inherited], index: impl Fn(&str) -> Option<u32>) -> Option<Slot> {
+    if inherited.is_empty() {
+        return None;
+    }
+    let ifindex = index(&router.interface)?;
+    let same = |left: &&Inherited| {
+        (left.ifindex, left.vrid, left.family) == (ifindex, router.vrid.get(), router.family as u8)
+    };
+    inherited.iter().find(same).map(|left| left.slot)
 }

@@ -8,32 +8,35 @@ use std::{
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::{
-    signal::unix::{Signal, SignalKind, signal},
     sync::mpsc::{self, UnboundedReceiver},
     time,
 };
 use tracing::{info, warn};
 
 use super::{
-    holdings,
+    handover, holdings,
+    launch::{Cargo, Launched},
     ledger::Ledger,
     messages::{Command, Notice},
     neighbors::Neighbors,
     program_log,
     reach::Reach,
     realtime, report,
+    resume::Resumed,
     roster::Roster,
+    signals::{Heard, Signals},
     start::{Paths, StartError, failed},
     threads::Threads,
     virtual_macs::VirtualMacs,
 };
 use crate::{
-    datapath::{PinLock, Xdp},
+    companion::{self, Phase, Will},
+    datapath::{Legacy, PinLock, Xdp},
     dir_lock::DirLock,
     model::Config,
     net::link::{Links, Monitor, Seen},
     observe::control::{self, Asked},
-    proto::{self, Slot},
+    proto::Slot,
 };
 
 /// How long after a refusal an interface is tried again.
@@ -41,13 +44,16 @@ pub(super) const RETRY: Duration = Duration::from_secs(2);
 
 /// Runs the daemon until it is told to stop, and leaves nothing behind.
 ///
+/// Where another daemon died, or this one was replaced while it ran, it goes on within the leases that it finds. `will` is
+/// what this one leaves to its companion, should it die too.
+///
 /// # Errors
 ///
-/// When it could not start, and nothing on the machine has changed then; or when the election failed.
-pub fn run(config: Config, paths: &Paths) -> Result<(), StartError> {
+/// When it could not start, and nothing on the machine has changed then, or what another daemon left is as it was; or
+/// when the election failed.
+pub fn run(config: Config, paths: &Paths, will: Will) -> Result<(), StartError> {
     let lock = PinLock::take(&paths.pins)?;
-    let roster = Roster::new(config.routers)?;
-    let neighbors = Neighbors::new(config.bfd)?;
+    let neighbors = Neighbors::new(config.bfd.clone())?;
     raise_descriptor_limit();
     let (election, bfd) = (&config.global.election, &config.global.bfd);
     realtime::lock_memory(election.no_swap || bfd.no_swap)
@@ -61,7 +67,7 @@ pub fn run(config: Config, paths: &Paths) -> Result<(), StartError> {
         .build()
         .map_err(failed("start the runtime"))?;
     runtime.block_on(async {
-        let supervisor = Supervisor::start(config.global, roster, neighbors, lock, paths.clone()).await?;
+        let supervisor = Supervisor::start(config, neighbors, lock, paths.clone(), will).await?;
         supervisor.run().await
     })
 }
@@ -72,16 +78,6 @@ fn raise_descriptor_limit() {
         .and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));
     if let Err(errno) = raised {
         warn!(%errno, "cannot raise the limit on open files");
-    }
-}
-
-/// Waits for one of several signals, and returns its name.
-async fn any(signals: &mut [(&'static str, Signal); 3]) -> &'static str {
-    let [(a, first), (b, second), (c, third)] = signals;
-    tokio::select! {
-        _ = first.recv() => a,
-        _ = second.recv() => b,
-        _ = third.recv() => c,
     }
 }
 
@@ -97,6 +93,8 @@ pub(super) struct Supervisor {
     pub(super) refused: BTreeSet<u32>,
     /// Routers that could not be started: their frames could not be built, or the datapath did not take the tables.
     pub(super) unstarted: BTreeSet<Slot>,
+    /// Whether the tables of the datapath are those of this configuration.
+    pub(super) in_force: bool,
     /// Routers some of whose addresses could not be put on their interfaces, or taken off.
     pub(super) troubled: BTreeSet<Slot>,
     /// Keeps the interfaces receiving to virtual MACs, each with its interface.
@@ -105,6 +103,8 @@ pub(super) struct Supervisor {
     /// BFD sessions, and what routers track.
     pub(super) reach: Reach,
     pub(super) threads: Threads,
+    /// What the companion needs to know, should this process die.
+    pub(super) will: Will,
     inputs: Option<Inputs>,
 }
 
@@ -113,49 +113,61 @@ struct Inputs {
     monitor: Monitor,
     notices: UnboundedReceiver<Notice>,
     requests: mpsc::Receiver<Asked>,
-    terminate: Signal,
-    interrupt: Signal,
-    /// Signals that keepalived gives a meaning, and that would end a process that does not handle them.
-    unused: [(&'static str, Signal); 3],
+    signals: Signals,
+}
+
+/// What a start has to begin with.
+enum Ground<'a> {
+    /// The right to the pins, and what is to run on them.
+    Bare(PinLock, Box<Cargo<'a>>),
+    /// An election that goes on where another daemon ended.
+    Launched(Box<Launched>),
 }
 
 impl Supervisor {
     async fn start(
-        global: crate::model::Global,
-        roster: Roster,
+        config: Config,
         neighbors: Neighbors,
         lock: PinLock,
         paths: Paths,
+        will: Will,
     ) -> Result<Self, StartError> {
+        let Config { global, routers, .. } = config;
+        let signals = Signals::catch()?;
+        will.set_policy(global.on_daemon_death);
+        let legacy = lock.legacy();
+        let cargo = Cargo { global: &global, routers, neighbors, paths: &paths, will: &will };
+        let ground = match legacy {
+            // What runs goes on first; all else can wait.
+            Legacy::Adoptable => Ground::Launched(Box::new(Launched::new(lock, cargo).await?)),
+            Legacy::Nothing | Legacy::Foreign { .. } => Ground::Bare(lock, Box::new(cargo)),
+        };
+        companion::calm();
         let (monitor, links) = Monitor::open().await.map_err(failed("follow the interfaces over netlink"))?;
         let (connection, addresses, _) =
             rtnetlink::new_connection().map_err(failed("open a netlink connection"))?;
         tokio::spawn(connection);
-        let terminate = signal(SignalKind::terminate()).map_err(failed("handle SIGTERM"))?;
-        let interrupt = signal(SignalKind::interrupt()).map_err(failed("handle SIGINT"))?;
-        let catch =
-            |name, kind| signal(kind).map(|signal| (name, signal)).map_err(failed(format!("handle {name}")));
-        let unused = [
-            catch("SIGHUP", SignalKind::hangup())?,
-            catch("SIGUSR1", SignalKind::user_defined1())?,
-            catch("SIGUSR2", SignalKind::user_defined2())?,
-        ];
         let (asked, requests) = mpsc::channel(16);
         control::serve(&paths.control(), asked)
             .map_err(failed(format!("listen on {}", paths.control().display())))?;
-        // Before a dead daemon's programs are replaced: until then they keep silent what it left on the interfaces.
-        holdings::sweep(&addresses, &links, &roster, &paths).await;
-        let mut datapath = Xdp::open(lock)?;
-        program_log::follow(&mut datapath);
-        let reach = Reach::new(neighbors, &roster);
-        let (threads, notices) = match Threads::start(&mut datapath, reach.followers.clone(), &global) {
-            Ok(started) => started,
-            Err(error) => {
-                datapath.remove()?;
-                return Err(error);
+        let launched = match ground {
+            Ground::Launched(launched) => {
+                holdings::sweep(&addresses, &links, &launched.roster, &paths, &launched.resumed).await;
+                *launched
+            }
+            Ground::Bare(lock, cargo) => {
+                let roster = Roster::new(cargo.routers.clone(), &[], |_| None)?;
+                if let Legacy::Foreign { layout } = legacy {
+                    handover::hand_over(&lock, layout, &cargo.routers, &links, &paths);
+                }
+                // Before a dead daemon's programs are replaced: until then they keep silent what it left on the interfaces.
+                holdings::sweep(&addresses, &links, &roster, &paths, &Resumed::new()).await;
+                Launched::new(lock, *cargo).await?
             }
         };
-        let inputs = Some(Inputs { monitor, notices, requests, terminate, interrupt, unused });
+        let Launched { mut datapath, roster, reach, threads, notices, resumed } = launched;
+        datapath.load()?;
+        program_log::follow(&mut datapath);
         let ledger = Ledger::new(paths.ledger());
         let mut supervisor = Self {
             global,
@@ -166,28 +178,31 @@ impl Supervisor {
             attached: BTreeMap::new(),
             refused: BTreeSet::new(),
             unstarted: BTreeSet::new(),
+            in_force: false,
             troubled: BTreeSet::new(),
             virtual_macs: VirtualMacs::default(),
             ledger,
             reach,
             threads,
-            inputs,
+            will,
+            inputs: Some(Inputs { monitor, notices, requests, signals }),
         };
+        supervisor.keep(resumed);
         supervisor.assign_guards();
-        supervisor.follow_tracked_links();
-        for (slot, entry) in supervisor.roster.iter() {
-            let config = proto::Config::from(&entry.router);
-            supervisor.command(Command::Insert { slot, config });
-        }
         supervisor.replace();
+        if let Err(error) = supervisor.datapath.retire() {
+            warn!(%error, "something of the former daemon's datapath stays");
+        }
         Ok(supervisor)
     }
 
     async fn run(mut self) -> Result<(), StartError> {
         let Some(mut inputs) = self.inputs.take() else { return Ok(()) };
         let mut retry = time::interval(RETRY);
-        let mut outcome = Ok(());
+        let (mut outcome, mut alone) = (Ok(()), false);
+        let companion = self.will.companion();
         report::ready(self.roster.iter().count());
+        self.will.announce(Phase::Ready);
         loop {
             tokio::select! {
                 seen = inputs.monitor.next() => match seen {
@@ -208,9 +223,14 @@ impl Supervisor {
                 Some((request, reply)) = inputs.requests.recv() => {
                     self.answer(request, reply).await;
                 }
-                _ = inputs.terminate.recv() => self.hand_over(),
-                _ = inputs.interrupt.recv() => self.hand_over(),
-                name = any(&mut inputs.unused) => warn!("{name} does nothing yet: restart hadp to read the configuration again"),
+                heard = inputs.signals.next() => match heard {
+                    Heard::Stop => self.hand_over(),
+                    Heard::Unused(name) => warn!("{name} does nothing yet: restart hadp to read the configuration again"),
+                },
+                () = companion.ended(), if !alone => {
+                    alone = true;
+                    warn!("the companion is gone: should this daemon die, nobody starts it again");
+                }
                 _ = retry.tick() => self.retry(),
             }
         }
@@ -223,7 +243,8 @@ impl Supervisor {
 
     /// Tries again what was refused or failed.
     fn retry(&mut self) {
-        if !self.refused.is_empty() || !self.unstarted.is_empty() || self.has_waiting_sessions() {
+        let waits = !self.refused.is_empty() || !self.unstarted.is_empty() || self.has_waiting_sessions();
+        if waits || !self.in_force {
             self.refused.clear();
             self.replace();
         }
@@ -235,6 +256,7 @@ impl Supervisor {
     fn hand_over(&self) {
         info!("stopping: handing over every virtual router");
         report::stopping();
+        self.will.announce(Phase::Stopping);
         self.command(Command::Shutdown);
     }
 

@@ -15,6 +15,7 @@ use super::{
     watch::Senses,
 };
 use crate::{
+    companion::Lifeline,
     datapath::Xdp,
     model::{Global, Realtime},
     proto::bfd::Followers,
@@ -41,6 +42,7 @@ impl Threads {
         datapath: &mut Xdp,
         followers: Followers,
         global: &Global,
+        lifeline: Lifeline,
     ) -> Result<(Self, UnboundedReceiver<Notice>), StartError> {
         let (commands, obeyed) = mpsc::unbounded_channel();
         let (told, notices) = mpsc::unbounded_channel();
@@ -77,6 +79,7 @@ impl Threads {
             lateness: Arc::clone(&lateness),
             placer: placer.clone(),
             placed,
+            lifeline,
         });
         match election {
             Ok(election) => Ok((Self { placer, heartbeat, lateness, commands, election, sending }, notices)),

@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeSet, io};
 
-use crate::net::packet::PacketSocket;
+use tracing::warn;
+
+use super::placement::Site;
+use crate::{model::Router, net::packet::PacketSocket};
 
 /// The virtual MACs that interfaces have been asked to receive to, for as long as this lives.
 ///
@@ -14,12 +17,22 @@ pub(super) struct VirtualMacs {
 }
 
 impl VirtualMacs {
+    /// Makes a router's interface receive to its virtual MAC, if it has one; a refusal is logged.
+    pub(super) fn receive_to(&mut self, router: &Router, site: &Site) {
+        if router.virtual_mac
+            && let Err(error) = self.receive(site.ifindex, site.mac)
+        {
+            let (router, dev) = (&router.name, &router.interface);
+            warn!(router, dev, %error, "the interface may not receive frames to the virtual MAC");
+        }
+    }
+
     /// Makes an interface receive to a MAC; once is enough for as long as the interface exists.
     ///
     /// # Errors
     ///
     /// When the interface is gone or the driver refuses.
-    pub(super) fn receive(&mut self, ifindex: u32, mac: [u8; 6]) -> io::Result<()> {
+    fn receive(&mut self, ifindex: u32, mac: [u8; 6]) -> io::Result<()> {
         if self.known.contains(&(ifindex, mac)) {
             return Ok(());
         }

@@ -53,6 +53,11 @@ const _: () = assert!(
 );
 
 impl Xdp {
+    /// Compares the adverts for a router with this plan from now on, before it is in force.
+    pub fn expect(&self, router: &PlannedRouter) {
+        self.election.fingerprints.set(router.slot, router.advert.addresses_hash);
+    }
+
     /// Returns the slots in use whose router the plan does not keep there.
     fn leaving(&self, plan: &Plan) -> Vec<u32> {
         let stays = |slot: u32, now: &Router| {

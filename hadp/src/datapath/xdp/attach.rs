@@ -1,17 +1,26 @@
 //! Attaching the programs to interfaces.
 
-use std::{fmt, io, path::PathBuf};
+use std::{
+    fmt, io,
+    os::fd::AsFd as _,
+    path::{Path, PathBuf},
+};
 
 use aya::{
     pin::PinError,
     programs::{
-        ProgramError, Xdp as XdpProgram, XdpMode as AyaMode,
-        links::{FdLink, LinkError},
+        ProgramError, XdpMode as AyaMode,
+        links::{FdLink, LinkError, PinnedLink},
         loaded_programs,
     },
 };
 
-use super::{egress::Egress, link, open::Xdp, pins};
+use super::{
+    egress::Egress,
+    link::{self, Link},
+    open::{OpenError, Xdp},
+    pins, sys,
+};
 use crate::model::XdpMode;
 
 /// How the program runs on an interface.
@@ -103,15 +112,27 @@ pub enum AttachError {
         /// Why.
         source: io::Error,
     },
-    /// The object lacks the program: the build is broken.
-    #[error("the eBPF object has no program")]
+    /// The program could not be loaded.
+    #[error(transparent)]
+    Load(#[from] Box<OpenError>),
+    /// The program is not loaded.
+    #[error("the eBPF program is not loaded")]
     NoProgram,
 }
 
 /// The XDP program's link to an interface; the classifier goes with it.
 #[derive(Debug)]
 pub(super) struct Attachment {
-    path: PathBuf,
+    pub(super) path: PathBuf,
+    /// The pin of the classifier's link, where it has one.
+    pub(super) egress: PathBuf,
+}
+
+impl Attachment {
+    /// Tells whether a pin is of this attachment.
+    pub(super) fn has(&self, path: &Path) -> bool {
+        self.path == path || self.egress == path
+    }
 }
 
 impl Xdp {
@@ -125,8 +146,8 @@ impl Xdp {
     /// When the interface does not exist, has another program, or takes none.
     pub fn attach(&mut self, ifindex: u32, name: &str, mode: XdpMode) -> Result<Attached, AttachError> {
         self.detach(ifindex)?;
+        self.load().map_err(Box::new)?;
         let path = pins::link_path(self.lock.dir(), name);
-        pins::remove_pin(&path).map_err(|source| AttachError::Detach { path: path.clone(), source })?;
         let link = link::query(ifindex).map_err(|source| {
             let name = name.to_owned();
             if source.kind() == io::ErrorKind::NotFound {
@@ -135,7 +156,30 @@ impl Xdp {
                 AttachError::Query { name, source }
             }
         })?;
-        if let Some(id) = link.program {
+        let mode = match self.adopt(&path, link, mode) {
+            Some(mode) => mode,
+            None => self.attach_anew(ifindex, name, &path, link, mode)?,
+        };
+        let egress = pins::egress_path(self.lock.dir(), name);
+        self.attachments.insert(ifindex, Attachment { path, egress: egress.clone() });
+        let egress = self.attach_egress(name, &egress)?;
+        Ok(Attached { mode, egress })
+    }
+
+    /// Attaches the XDP program, in place of what a dead daemon left, and pins the link.
+    fn attach_anew(
+        &mut self,
+        ifindex: u32,
+        name: &str,
+        path: &Path,
+        link: Link,
+        mode: XdpMode,
+    ) -> Result<Mode, AttachError> {
+        let was_pinned = path.exists();
+        pins::remove_pin(path).map_err(|source| AttachError::Detach { path: path.to_owned(), source })?;
+        let holder =
+            if was_pinned { link::query(ifindex).map_or(None, |link| link.program) } else { link.program };
+        if let Some(id) = holder {
             return Err(AttachError::Foreign { name: name.to_owned(), program: program_name(id), id });
         }
         let (first, second) = match mode {
@@ -151,10 +195,8 @@ impl Xdp {
             }
             (result, _) => (first, result?),
         };
-        link.pin(&path).map_err(|source| AttachError::Pin { path: path.clone(), source })?;
-        self.attachments.insert(ifindex, Attachment { path });
-        let egress = self.attach_egress(name, &pins::egress_path(self.lock.dir(), name))?;
-        Ok(Attached { mode, egress })
+        link.pin(path).map_err(|source| AttachError::Pin { path: path.to_owned(), source })?;
+        Ok(mode)
     }
 
     /// Detaches the programs from an interface; nothing happens if they are not attached there.
@@ -163,19 +205,40 @@ impl Xdp {
     ///
     /// When the link's pin cannot be removed.
     pub fn detach(&mut self, ifindex: u32) -> Result<(), AttachError> {
-        let Some(Attachment { path }) = self.attachments.remove(&ifindex) else { return Ok(()) };
+        let Some(Attachment { path, .. }) = self.attachments.remove(&ifindex) else { return Ok(()) };
         pins::remove_pin(&path).map_err(|source| AttachError::Detach { path, source })
     }
 
-    /// Attaches the XDP program in one mode.
+    /// Goes on with the link that another daemon pinned, if it is still attached and runs the program as wanted: the
+    /// interface has a program all the time. Another build's is replaced in place.
+    fn adopt(&self, path: &Path, found: Link, wanted: XdpMode) -> Option<Mode> {
+        let pinned = PinnedLink::from_pin(path).ok()?;
+        let attached = FdLink::from(pinned).info().ok()?.program_id();
+        let (Some(mode), true) = (found.mode, found.program == Some(attached)) else { return None };
+        match (wanted, mode) {
+            (XdpMode::Auto, _) | (XdpMode::Native, Mode::Native) | (XdpMode::Skb, Mode::Generic) => {}
+            (XdpMode::Native, Mode::Generic) | (XdpMode::Skb, Mode::Native) => return None,
+        }
+        let program = &self.programs.as_ref()?.hadp;
+        if program.info().ok()?.id() != attached {
+            let link = sys::open_pin(path).ok()?;
+            if let Err(error) = sys::update_link(link.as_fd(), program.fd().ok()?.as_fd()) {
+                tracing::warn!(path = %path.display(), %error, "cannot replace the program in place; attaching anew");
+                return None;
+            }
+            tracing::info!(path = %path.display(), "another build's program replaced in place");
+        }
+        Some(mode)
+    }
+
+    /// Attaches the program in one mode.
     fn try_attach(&mut self, ifindex: u32, name: &str, mode: Mode) -> Result<FdLink, AttachError> {
         let refused = |source| AttachError::Refused { name: name.to_owned(), mode, source: Box::new(source) };
         let flags = match mode {
             Mode::Native => AyaMode::Driver,
             Mode::Generic => AyaMode::Skb,
         };
-        let program = self.ebpf.program_mut("hadp").ok_or(AttachError::NoProgram)?;
-        let program: &mut XdpProgram = program.try_into().map_err(|_| AttachError::NoProgram)?;
+        let program = &mut self.programs.as_mut().ok_or(AttachError::NoProgram)?.hadp;
         let id = program.attach_to_if_index(ifindex, flags).map_err(refused)?;
         let link = program.take_link(id).map_err(refused)?;
         link.try_into().map_err(|source| AttachError::NoLink { name: name.to_owned(), source })

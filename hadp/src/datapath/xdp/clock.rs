@@ -8,7 +8,7 @@ use nix::time::{ClockId, clock_getres};
 
 use super::{
     mapped::MappedArray,
-    open::{OpenError, Xdp, program},
+    open::{OpenError, Xdp},
 };
 
 /// What [`Settings`](hadp_common::settings::Settings) says of the clocks.
@@ -76,7 +76,8 @@ impl Xdp {
     ///
     /// When the kernel refuses to run the program that reads them.
     pub fn clock_sample(&self) -> Result<ClockSample, OpenError> {
-        sample(program(&self.ebpf, "clock")?, &self.maps.clock).map_err(OpenError::Clock)
+        let programs = self.programs.as_ref().ok_or(OpenError::Missing("clock"))?;
+        sample(&programs.clock, &self.maps.clock).map_err(OpenError::Clock)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Attaching the classifier that watches over what leaves.
 
-use std::{fmt, io, path::Path};
+use std::{fmt, io, os::fd::AsFd as _, path::Path};
 
 use aya::programs::{
     LinkOrder, ProgramError, SchedClassifier, TcAttachType,
@@ -8,7 +8,11 @@ use aya::programs::{
     tc::{self, NlOptions, TcAttachOptions, TcError},
 };
 
-use super::{attach::AttachError, open::Xdp, pins};
+use super::{
+    attach::AttachError,
+    open::{OpenError, Xdp},
+    pins, sys,
+};
 
 /// The classifier's name, in the object and where it is attached as a filter.
 pub(super) const PROGRAM: &str = "hadp_egress";
@@ -35,15 +39,24 @@ impl fmt::Display for Egress {
 }
 
 impl Xdp {
-    /// Attaches the classifier to an interface, and pins its link where it has one. Where the kernel takes it in no way the
-    /// rest of the datapath goes on without, and the log says what that means.
+    /// Attaches the classifier to an interface, and pins its link where it has one; a link that another daemon pinned is
+    /// gone on with, and its program replaced in place. Where the kernel takes it in no way the rest of the datapath goes on
+    /// without, and the log says what that means.
     ///
     /// # Errors
     ///
     /// When the link cannot be pinned, or the object lacks the program.
     pub(super) fn attach_egress(&mut self, name: &str, path: &Path) -> Result<Egress, AttachError> {
-        let program = self.ebpf.program_mut(PROGRAM).ok_or(AttachError::NoProgram)?;
-        let program: &mut SchedClassifier = program.try_into().map_err(|_| AttachError::NoProgram)?;
+        let program = &mut self.programs.as_mut().ok_or(AttachError::NoProgram)?.egress;
+        if path.exists() {
+            match adopt(program, path) {
+                Ok(()) => return Ok(Egress::Link),
+                Err(error) => {
+                    tracing::debug!(path = %path.display(), %error, "the classifier is attached anew")
+                }
+            }
+            pins::remove_pin(path).map_err(|source| AttachError::Detach { path: path.to_owned(), source })?;
+        }
         let refusal = match attach_link(program, name) {
             Ok(link) => {
                 link.pin(path).map_err(|source| AttachError::Pin { path: path.to_owned(), source })?;
@@ -70,11 +83,21 @@ impl Xdp {
     ///
     /// # Errors
     ///
-    /// When the object lacks it.
-    pub fn egress_program(&self) -> Result<&SchedClassifier, super::OpenError> {
-        let program = self.ebpf.program(PROGRAM).ok_or(super::OpenError::Missing(PROGRAM))?;
-        program.try_into().map_err(|_| super::OpenError::Missing(PROGRAM))
+    /// When it is not loaded yet, which it always is after a start on empty pins.
+    pub fn egress_program(&self) -> Result<&SchedClassifier, OpenError> {
+        self.programs.as_ref().map(|programs| &programs.egress).ok_or(OpenError::Missing(PROGRAM))
     }
+}
+
+/// Puts the program into a pinned link, which changes nothing if it is there already.
+///
+/// # Errors
+///
+/// What the kernel says, ENOLINK if the interface went.
+fn adopt(program: &SchedClassifier, path: &Path) -> io::Result<()> {
+    let link = sys::open_pin(path)?;
+    let program = program.fd().map_err(io::Error::other)?;
+    sys::update_link(link.as_fd(), program.as_fd())
 }
 
 /// Attaches by a link, before all others: one that ends the chain must not keep a claim from being seen.

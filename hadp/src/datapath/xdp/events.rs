@@ -5,7 +5,7 @@ use std::{
     os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd},
 };
 
-use aya::maps::{MapData, MapError, RingBuf};
+use aya::maps::{Map, MapData, MapError, RingBuf};
 use hadp_common::{
     bfd::BfdSession,
     event::{Event, EventKind, NO_SLOT},
@@ -91,7 +91,11 @@ impl Xdp {
     ///
     /// When it cannot be mapped into memory.
     pub fn events(&mut self) -> Result<Option<Events>, MapError> {
-        let Some(map) = self.ebpf.take_map("EVENTS") else { return Ok(None) };
+        if std::mem::replace(&mut self.events_taken, true) {
+            return Ok(None);
+        }
+        let map = MapData::from_pin(self.lock.dir().join("EVENTS")).and_then(Map::from_map_data)?;
+        // Where a former daemon stopped reading is in the map: what came since is read now.
         let ring = RingBuf::try_from(map)?;
         Ok(Some(Events { ring, fingerprints: self.election.fingerprints.clone(), unknown: 0 }))
     }

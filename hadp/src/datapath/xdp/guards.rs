@@ -17,11 +17,14 @@ impl Guards {
     /// What a guard holds while no session of it is up: the leases count alone.
     pub const OPEN: Time = Time::from_nanos(GUARD_OPEN);
 
-    /// Takes the map, and opens every guard: no session is up yet.
+    /// Takes the map as it is.
     pub(super) fn new(map: MappedArray<u64>) -> Self {
-        let guards = Self(Arc::new(map));
-        (0..MAX_GUARDS).for_each(|index| guards.renew(index, Self::OPEN));
-        guards
+        Self(Arc::new(map))
+    }
+
+    /// Opens every guard.
+    pub(super) fn open_all(&self) {
+        (0..MAX_GUARDS).for_each(|index| self.renew(index, Self::OPEN));
     }
 
     /// Returns when a guard lapses; [`Time::ZERO`] for one that does not exist, whose routers own nothing.
@@ -48,5 +51,11 @@ impl Xdp {
     /// Returns the guards, for the thread that renews them.
     pub fn guards(&self) -> Guards {
         self.election.guards.clone()
+    }
+
+    /// Opens the guards that another daemon left, once no lease is left that one of them limits: the sessions that they
+    /// stood for are gone, and those of this daemon are not up yet.
+    pub fn open_guards(&self) {
+        self.election.guards.open_all();
     }
 }

@@ -2,11 +2,12 @@
 
 use std::{io, os::fd::AsRawFd};
 
+use super::attach::Mode;
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, recv, send, socket};
 use rtnetlink::packet_core::{NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload};
 use rtnetlink::packet_route::{
     RouteNetlinkMessage,
-    link::{InfoKind, LinkAttribute, LinkInfo, LinkMessage, LinkXdp},
+    link::{InfoKind, LinkAttribute, LinkInfo, LinkMessage, LinkXdp, XdpAttached},
 };
 
 /// The part of a link's description that attaching needs.
@@ -16,6 +17,8 @@ pub(super) struct Link {
     pub(super) is_veth: bool,
     /// The XDP program that is attached to it, by identifier.
     pub(super) program: Option<u32>,
+    /// How that program runs.
+    pub(super) mode: Option<Mode>,
 }
 
 /// Asks for one interface in the network namespace of this thread.
@@ -49,6 +52,16 @@ pub(super) fn query(ifindex: u32) -> io::Result<Link> {
     }
 }
 
+/// Returns the mode that an attribute tells, if it does.
+fn mode(item: &LinkXdp) -> Option<Mode> {
+    let LinkXdp::Attached(attached) = item else { return None };
+    if *attached == XdpAttached::Driver {
+        Some(Mode::Native)
+    } else {
+        (*attached == XdpAttached::SocketBuffer).then_some(Mode::Generic)
+    }
+}
+
 /// Picks what is needed out of the attributes.
 fn describe(message: &LinkMessage) -> Link {
     let mut link = Link::default();
@@ -59,6 +72,7 @@ fn describe(message: &LinkMessage) -> Link {
         if let LinkAttribute::Xdp(xdp) = attribute {
             let id = |item: &LinkXdp| if let LinkXdp::ProgId(id) = item { Some(*id) } else { None };
             link.program = xdp.iter().find_map(id).filter(|id| *id != 0);
+            link.mode = xdp.iter().find_map(mode);
         }
     }
     link

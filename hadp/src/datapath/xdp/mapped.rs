@@ -17,22 +17,31 @@ use memmap2::{MmapOptions, MmapRaw};
 pub(super) struct MappedArray<T> {
     memory: MmapRaw,
     len: u32,
+    /// How many words an entry takes.
+    words: usize,
     value: PhantomData<fn() -> T>,
 }
 
 impl<T: Pod> MappedArray<T> {
-    /// How many words an entry takes: the kernel rounds values up to 8 octets.
-    const WORDS: usize = size_of::<T>().div_ceil(8);
-
     /// Maps an array of `len` entries, which was created with BPF_F_MMAPABLE.
     ///
     /// # Errors
     ///
     /// What mmap says.
     pub(super) fn new(fd: BorrowedFd<'_>, len: u32) -> io::Result<Self> {
-        let size = usize::try_from(len).unwrap_or(usize::MAX).saturating_mul(8 * Self::WORDS);
+        // The kernel rounds values up to 8 octets.
+        Self::with_words(fd, len, size_of::<T>().div_ceil(8))
+    }
+
+    /// Maps an array whose entries take so many words, of which `T` is the beginning.
+    ///
+    /// # Errors
+    ///
+    /// What mmap says.
+    pub(super) fn with_words(fd: BorrowedFd<'_>, len: u32, words: usize) -> io::Result<Self> {
+        let size = usize::try_from(len).unwrap_or(usize::MAX).saturating_mul(8).saturating_mul(words);
         let memory = MmapOptions::new().len(size).map_raw(fd.as_raw_fd())?;
-        Ok(Self { memory, len, value: PhantomData })
+        Ok(Self { memory, len, words, value: PhantomData })
     }
 
     /// Returns the entry of this index, or `None` beyond the end.
@@ -40,11 +49,11 @@ impl<T: Pod> MappedArray<T> {
         if index >= self.len {
             return None;
         }
-        let first = usize::try_from(index).ok()? * Self::WORDS;
+        let first = usize::try_from(index).ok()? * self.words;
         let start = self.memory.as_mut_ptr().cast::<AtomicU64>();
-        // SAFETY: the mapping is page-aligned and holds `len * WORDS` words, of which these are the last at most; it
+        // SAFETY: the mapping is page-aligned and holds `len * words` words, of which these are the last at most; it
         // lives as long as `self`, and all access to it is atomic.
-        Some(Entry(unsafe { std::slice::from_raw_parts(start.add(first), Self::WORDS) }))
+        Some(Entry(unsafe { std::slice::from_raw_parts(start.add(first), self.words) }))
     }
 
     /// Returns the value of this index.

@@ -1,12 +1,18 @@
-//! Loading the object, pinning and mapping its maps.
+//! Opening the datapath: on what another daemon pinned, or anew.
 
-use std::{collections::BTreeMap, io, os::fd::AsFd, path::PathBuf, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    io,
+    os::fd::AsFd as _,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use aya::{
-    Ebpf, EbpfError, EbpfLoader,
-    maps::Map,
+    EbpfError,
+    maps::{Array, Map, MapData, MapError},
     pin::PinError,
-    programs::{ProgramError, SchedClassifier, Xdp as XdpProgram},
+    programs::{ProgramError, Xdp as XdpProgram},
 };
 use hadp_common::{
     LAYOUT_VERSION,
@@ -20,13 +26,13 @@ use hadp_common::{
 
 use super::{
     attach::Attachment,
-    clock, egress,
+    clock,
     election::Election,
     guards::Guards,
+    legacy::Legacy,
     mapped::MappedArray,
-    object::OBJECT,
     pins::{self, PinLock},
-    program_log,
+    programs::Programs,
 };
 use crate::dir_lock::DirLockError;
 
@@ -69,17 +75,6 @@ pub enum OpenError {
     /// The directory for the pins could not be locked.
     #[error(transparent)]
     Lock(DirLockError),
-    /// Another version of hadp left its pins.
-    #[error(
-        "{dir} holds maps of layout {found}, this hadp has {LAYOUT_VERSION}: run `hadp cleanup`",
-        dir = dir.display()
-    )]
-    Layout {
-        /// The directory.
-        dir: PathBuf,
-        /// The layout found.
-        found: u32,
-    },
     /// The object could not be loaded.
     #[error("cannot load the eBPF maps")]
     Load(#[source] Box<EbpfError>),
@@ -102,6 +97,14 @@ pub enum OpenError {
         /// Why.
         source: PinError,
     },
+    /// A pinned map could not be opened.
+    #[error("cannot open the pinned map {name}")]
+    Map {
+        /// Its name.
+        name: &'static str,
+        /// Why.
+        source: Box<MapError>,
+    },
     /// A map could not be mapped into memory.
     #[error("cannot map {name} into memory")]
     Mmap {
@@ -117,84 +120,65 @@ pub enum OpenError {
 
 /// The XDP datapath, loaded and pinned, attached to any number of interfaces.
 pub struct Xdp {
-    pub(super) ebpf: Ebpf,
+    /// `None` after an adoption until [`load`](Self::load).
+    pub(super) programs: Option<Programs>,
     pub(super) maps: Maps,
     pub(super) attachments: BTreeMap<u32, Attachment>,
     pub(super) election: Election,
     /// Held for as long as the daemon uses the pins.
     pub(super) lock: PinLock,
+    pub(super) events_taken: bool,
 }
 
 impl Xdp {
-    /// Loads the datapath and pins its maps in the directory that `lock` is for.
+    /// Opens the datapath on the pins in the directory that `lock` is for.
     ///
-    /// Nothing is attached yet, and no router is known.
+    /// Maps of this layout that another daemon left there are adopted as they are: with its leases, its senders, its
+    /// tables and what is in its ring buffer. Nothing slow is done then: the programs that it attached run on, and are
+    /// looked at by [`load`](Self::load) and [`attach`](Self::attach). All else is replaced: nothing is attached then, and
+    /// no router is known.
     ///
     /// # Errors
     ///
     /// When this machine cannot run it.
     pub fn open(lock: PinLock) -> Result<Self, OpenError> {
-        let dir = lock.dir();
-        pins::adopt_or_replace(dir)?;
-        let mut ebpf = EbpfLoader::new()
-            .override_global(aya_log::LEVEL, &program_log::level(), true)
-            .load(OBJECT)
-            .map_err(|source| OpenError::Load(Box::new(source)))?;
-        load_program(&mut ebpf, "hadp")?;
-        load_program(&mut ebpf, "clock")?;
-        load_classifier(&mut ebpf)?;
-        for (name, map) in ebpf.maps() {
-            if let Some(name) = pins::MAPS.iter().find(|pinned| **pinned == name) {
-                let path = dir.join(name);
-                map.pin(&path).map_err(|source| OpenError::Pin { path, source })?;
+        if lock.legacy() == Legacy::Adoptable {
+            match Maps::open(lock.dir()) {
+                Ok(maps) => return Ok(Self::with(lock, maps, None)),
+                Err(error) => tracing::warn!(%error, "what a former daemon left cannot be used"),
             }
         }
-        let maps = Maps::new(&ebpf)?;
-        let calibration =
-            clock::calibrate(program(&ebpf, "clock")?, &maps.clock).map_err(OpenError::Clock)?;
+        pins::clear(lock.dir())?;
+        let programs = Programs::open_or_load(lock.dir())?;
+        let maps = Maps::open(lock.dir())?;
+        let calibration = clock::calibrate(&programs.clock, &maps.clock).map_err(OpenError::Clock)?;
         let settings = Settings {
             layout: LAYOUT_VERSION,
             tick_ns: calibration.tick_ns,
             tick_offset_ns: calibration.offset_ns,
             ..Settings::default()
         };
+        maps.guards.open_all(); // no session is up yet
         maps.settings.store(0, &settings);
+        Ok(Self::with(lock, maps, Some(programs)))
+    }
+
+    fn with(lock: PinLock, maps: Maps, programs: Option<Programs>) -> Self {
         let election = Election::new(&maps);
-        Ok(Self { ebpf, maps, attachments: BTreeMap::new(), election, lock })
+        Self { programs, maps, attachments: BTreeMap::new(), election, lock, events_taken: false }
     }
 
     /// Returns the loaded program, for BPF_PROG_TEST_RUN.
     ///
     /// # Errors
     ///
-    /// When the object lacks it.
+    /// When it is not loaded yet, which it always is after a start on empty pins.
     pub fn program(&self) -> Result<&XdpProgram, OpenError> {
-        program(&self.ebpf, "hadp")
+        self.programs.as_ref().map(|programs| &programs.hadp).ok_or(OpenError::Missing("hadp"))
     }
 }
 
-/// Loads one program into the kernel.
-fn load_program(ebpf: &mut Ebpf, name: &'static str) -> Result<(), OpenError> {
-    let program = ebpf.program_mut(name).ok_or(OpenError::Missing(name))?;
-    let program: &mut XdpProgram = program.try_into().map_err(|_| OpenError::Missing(name))?;
-    program.load().map_err(|source| OpenError::Program { name, source: Box::new(source) })
-}
-
-/// Loads the classifier into the kernel.
-fn load_classifier(ebpf: &mut Ebpf) -> Result<(), OpenError> {
-    let name = egress::PROGRAM;
-    let program = ebpf.program_mut(name).ok_or(OpenError::Missing(name))?;
-    let program: &mut SchedClassifier = program.try_into().map_err(|_| OpenError::Missing(name))?;
-    program.load().map_err(|source| OpenError::Program { name, source: Box::new(source) })
-}
-
-/// Returns one program.
-pub(super) fn program<'a>(ebpf: &'a Ebpf, name: &'static str) -> Result<&'a XdpProgram, OpenError> {
-    let program = ebpf.program(name).ok_or(OpenError::Missing(name))?;
-    program.try_into().map_err(|_| OpenError::Missing(name))
-}
-
-/// The maps that are mapped into memory.
+/// The maps, opened by their pins; most are mapped into memory.
 pub(super) struct Maps {
     pub(super) routers: Arc<MappedArray<Router>>,
     pub(super) guards: Guards,
@@ -207,28 +191,44 @@ pub(super) struct Maps {
     pub(super) bfd_keys: MappedArray<BfdKey>,
     pub(super) bfd_index: MappedArray<u64>,
     pub(super) bfd_sessions: Arc<MappedArray<BfdSession>>,
+    pub(super) stats: Map,
+    pub(super) drops: Map,
 }
 
 impl Maps {
-    fn new(ebpf: &Ebpf) -> Result<Self, OpenError> {
+    fn open(dir: &Path) -> Result<Self, OpenError> {
         Ok(Self {
-            routers: Arc::new(map(ebpf, "ROUTERS", MAX_ROUTERS)?),
-            guards: Guards::new(map(ebpf, "GUARDS", MAX_GUARDS)?),
-            peers: Arc::new(map(ebpf, "PEERS", MAX_ROUTERS)?),
-            unicast_peers: map(ebpf, "UNICAST_PEERS", MAX_ROUTERS)?,
-            advert_keys: map(ebpf, "ADVERT_KEYS", 2 * ADVERT_KEYS_LEN)?,
-            vips: map(ebpf, "VIPS", 2 * VIPS_LEN)?,
-            settings: map(ebpf, "SETTINGS", 1)?,
-            clock: map(ebpf, "CLOCK", 1)?,
-            bfd_keys: map(ebpf, "BFD_KEYS", MAX_BFD_SESSIONS)?,
-            bfd_index: map(ebpf, "BFD_INDEX", 1 + 2 * BFD_INDEX_LEN)?,
-            bfd_sessions: Arc::new(map(ebpf, "BFD_SESSIONS", MAX_BFD_SESSIONS)?),
+            routers: Arc::new(mapped(dir, "ROUTERS", MAX_ROUTERS)?),
+            guards: Guards::new(mapped(dir, "GUARDS", MAX_GUARDS)?),
+            peers: Arc::new(mapped(dir, "PEERS", MAX_ROUTERS)?),
+            unicast_peers: mapped(dir, "UNICAST_PEERS", MAX_ROUTERS)?,
+            advert_keys: mapped(dir, "ADVERT_KEYS", 2 * ADVERT_KEYS_LEN)?,
+            vips: mapped(dir, "VIPS", 2 * VIPS_LEN)?,
+            settings: mapped(dir, "SETTINGS", 1)?,
+            clock: mapped(dir, "CLOCK", 1)?,
+            bfd_keys: mapped(dir, "BFD_KEYS", MAX_BFD_SESSIONS)?,
+            bfd_index: mapped(dir, "BFD_INDEX", 1 + 2 * BFD_INDEX_LEN)?,
+            bfd_sessions: Arc::new(mapped(dir, "BFD_SESSIONS", MAX_BFD_SESSIONS)?),
+            stats: map(dir, "STATS")?,
+            drops: map(dir, "DROPS")?,
         })
     }
 }
 
-/// Maps one array map into memory.
-fn map<T: bytemuck::Pod>(ebpf: &Ebpf, name: &'static str, len: u32) -> Result<MappedArray<T>, OpenError> {
-    let Some(Map::Array(data)) = ebpf.map(name) else { return Err(OpenError::Missing(name)) };
+/// Opens one map by its pin.
+pub(super) fn map(dir: &Path, name: &'static str) -> Result<Map, OpenError> {
+    let opened = MapData::from_pin(dir.join(name)).and_then(Map::from_map_data);
+    opened.map_err(|source| OpenError::Map { name, source: Box::new(source) })
+}
+
+/// Opens one array map and maps it into memory; its entries have the size of a `T`, or it is refused.
+pub(super) fn mapped<T: aya::Pod + bytemuck::Pod>(
+    dir: &Path,
+    name: &'static str,
+    len: u32,
+) -> Result<MappedArray<T>, OpenError> {
+    let map = map(dir, name)?;
+    Array::<_, T>::try_from(&map).map_err(|source| OpenError::Map { name, source: Box::new(source) })?;
+    let Map::Array(data) = &map else { return Err(OpenError::Missing(name)) };
     MappedArray::new(data.fd().as_fd(), len).map_err(|source| OpenError::Mmap { name, source })
 }

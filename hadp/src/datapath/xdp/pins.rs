@@ -8,7 +8,7 @@ use std::{
 };
 
 use aya::maps::{Array, Map, MapData};
-use hadp_common::{LAYOUT_VERSION, settings::Settings};
+use hadp_common::settings::Settings;
 
 use super::{
     egress,
@@ -18,7 +18,7 @@ use super::{
 use crate::dir_lock::{DirLock, DirLockError};
 
 /// The maps that are pinned, each under its name.
-pub(super) const MAPS: [&str; 14] = [
+pub(super) const MAPS: [&str; 15] = [
     "ROUTERS",
     "GUARDS",
     "PEERS",
@@ -33,12 +33,15 @@ pub(super) const MAPS: [&str; 14] = [
     "BFD_KEYS",
     "BFD_INDEX",
     "BFD_SESSIONS",
+    "CLOCK",
 ];
 
 /// What the pins of links begin with; the interface's name follows.
 const LINK_PREFIX: &str = "link_";
 /// The same for the links of the classifier.
 const EGRESS_PREFIX: &str = "egress_";
+/// What the pins of programs begin with; the name and what tells the build follow.
+pub(super) const PROGRAM_PREFIX: &str = "program_";
 
 /// Why pins could not be removed.
 #[derive(Debug, thiserror::Error)]
@@ -99,17 +102,12 @@ impl Xdp {
     }
 }
 
-/// Decides what becomes of the pins that a dead daemon left: they are replaced.
+/// Removes the pins that a dead daemon left, where they cannot be adopted.
 ///
 /// # Errors
 ///
-/// When they are of another layout, which is left to `hadp cleanup`, or cannot be removed.
-pub(super) fn adopt_or_replace(dir: &Path) -> Result<(), OpenError> {
-    if let Some(found) = layout(&dir.join("SETTINGS"))
-        && found != LAYOUT_VERSION
-    {
-        return Err(OpenError::Layout { dir: dir.to_owned(), found });
-    }
+/// When one cannot be removed.
+pub(super) fn clear(dir: &Path) -> Result<(), OpenError> {
     for path in pinned(dir).map_err(|source| OpenError::Directory { path: dir.to_owned(), source })? {
         remove_pin(&path).map_err(|source| OpenError::Directory { path, source })?;
     }
@@ -119,7 +117,7 @@ pub(super) fn adopt_or_replace(dir: &Path) -> Result<(), OpenError> {
 /// Returns the layout of the pinned settings; `None` if there are none or they were never written.
 ///
 /// Settings of another size are of another layout: 0.
-fn layout(path: &Path) -> Option<u32> {
+pub(super) fn layout(path: &Path) -> Option<u32> {
     let map = Map::from_map_data(MapData::from_pin(path).ok()?).ok()?;
     let Ok(settings) = Array::<_, Settings>::try_from(&map) else { return Some(0) };
     settings.get(&0, 0).ok().map(|settings| settings.layout).filter(|layout| *layout != 0)
@@ -143,14 +141,13 @@ fn remove(dir: &Path) -> Result<(), CleanupError> {
 }
 
 /// Lists hadp's pins: links first, so that no program runs on maps that are going.
-fn pinned(dir: &Path) -> io::Result<Vec<PathBuf>> {
+pub(super) fn pinned(dir: &Path) -> io::Result<Vec<PathBuf>> {
     let mut paths = Vec::new();
     for entry in fs::read_dir(dir)? {
         let entry = entry?;
         let name = entry.file_name();
-        let is_link = is_link(&name);
-        if is_link || MAPS.iter().any(|map| name == *map) {
-            paths.push((!is_link, entry.path()));
+        if is_link(&name) || begins(&name, PROGRAM_PREFIX) || is_map(Path::new(&name)) {
+            paths.push((!is_link(&name), entry.path()));
         }
     }
     paths.sort();
@@ -159,7 +156,16 @@ fn pinned(dir: &Path) -> io::Result<Vec<PathBuf>> {
 
 /// Tells by its name whether a pin is a link's.
 fn is_link(name: &OsStr) -> bool {
-    [LINK_PREFIX, EGRESS_PREFIX].iter().any(|prefix| name.as_encoded_bytes().starts_with(prefix.as_bytes()))
+    [LINK_PREFIX, EGRESS_PREFIX].iter().any(|prefix| begins(name, prefix))
+}
+
+fn begins(name: &OsStr, prefix: &str) -> bool {
+    name.as_encoded_bytes().starts_with(prefix.as_bytes())
+}
+
+/// Tells whether a pin is a map's.
+pub(super) fn is_map(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| MAPS.iter().any(|map| name == *map))
 }
 
 /// Removes one pin; a link is detached first, at once, and with the XDP program's goes the classifier.

@@ -20,7 +20,7 @@ pub(super) fn level() -> u8 {
 pub struct ProgramLog(EbpfLogger<Bridge>);
 
 impl Xdp {
-    /// Takes the reading end of the program's log; `None` if it logs nothing.
+    /// Takes the reading end of the program's log; `None` if it logs nothing, or is not loaded yet.
     ///
     /// # Errors
     ///
@@ -29,7 +29,10 @@ impl Xdp {
         if !is_wanted() {
             return Ok(None);
         }
-        EbpfLogger::init_with_logger(&mut self.ebpf, Bridge).map(|logger| Some(ProgramLog(logger)))
+        let Some(programs) = &self.programs else { return Ok(None) };
+        // By the program, which may be one that another daemon loaded: its ring buffer has no pin.
+        let program = programs.hadp.info().map_err(|_| Error::ProgramNotFound)?;
+        EbpfLogger::init_from_id_with_logger(program.id(), Bridge).map(|logger| Some(ProgramLog(logger)))
     }
 }
 

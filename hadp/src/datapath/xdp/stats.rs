@@ -1,6 +1,6 @@
 //! The counters, summed over the CPUs.
 
-use aya::maps::{MapError, PerCpuArray};
+use aya::maps::{Map, MapError, PerCpuArray};
 use hadp_common::stats::{Drops, Stats};
 
 use super::open::Xdp;
@@ -10,7 +10,7 @@ use super::open::Xdp;
 #[error("cannot read the map {name}")]
 pub struct ReadError {
     name: &'static str,
-    source: Option<MapError>,
+    source: MapError,
 }
 
 impl Xdp {
@@ -20,7 +20,7 @@ impl Xdp {
     ///
     /// When the kernel refuses.
     pub fn stats(&self) -> Result<Stats, ReadError> {
-        self.sum("STATS", Stats::add)
+        sum(&self.maps.stats, "STATS", Stats::add)
     }
 
     /// Returns what the datapath dropped.
@@ -29,21 +29,20 @@ impl Xdp {
     ///
     /// When the kernel refuses.
     pub fn drops(&self) -> Result<Drops, ReadError> {
-        self.sum("DROPS", Drops::add)
+        sum(&self.maps.drops, "DROPS", Drops::add)
     }
+}
 
-    /// Sums the only entry of a per-CPU array.
-    fn sum<T: aya::Pod + Default>(
-        &self,
-        name: &'static str,
-        add: impl Fn(&mut T, &T),
-    ) -> Result<T, ReadError> {
-        let failed = |source| ReadError { name, source };
-        let map = self.ebpf.map(name).ok_or(failed(None))?;
-        let array = PerCpuArray::<_, T>::try_from(map).map_err(|source| failed(Some(source)))?;
-        let counts = array.get(&0, 0).map_err(|source| failed(Some(source)))?;
-        let mut total = T::default();
-        counts.iter().for_each(|count| add(&mut total, count));
-        Ok(total)
-    }
+/// Sums the only entry of a per-CPU array.
+fn sum<T: aya::Pod + Default>(
+    map: &Map,
+    name: &'static str,
+    add: impl Fn(&mut T, &T),
+) -> Result<T, ReadError> {
+    let failed = |source| ReadError { name, source };
+    let array = PerCpuArray::<_, T>::try_from(map).map_err(failed)?;
+    let counts = array.get(&0, 0).map_err(failed)?;
+    let mut total = T::default();
+    counts.iter().for_each(|count| add(&mut total, count));
+    Ok(total)
 }

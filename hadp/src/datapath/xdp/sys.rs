@@ -4,13 +4,14 @@ use std::{
     ffi::CString,
     io,
     os::{
-        fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd},
+        fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd},
         unix::ffi::OsStrExt,
     },
     path::Path,
 };
 
 const BPF_OBJ_GET: libc::c_long = 7;
+const BPF_LINK_UPDATE: libc::c_long = 29;
 const BPF_LINK_DETACH: libc::c_long = 34;
 /// A command that no kernel has.
 const NO_COMMAND: libc::c_long = 0xffff;
@@ -36,11 +37,26 @@ pub(super) fn open_pin(path: &Path) -> io::Result<OwnedFd> {
 /// What bpf(2) says.
 pub(super) fn detach_link(link: BorrowedFd<'_>) -> io::Result<()> {
     // `bpf_attr` for this command: the descriptor, in the first four octets.
+    bpf(BPF_LINK_DETACH, &[pair(link.as_raw_fd(), 0), 0, 0]).map(drop)
+}
+
+/// Replaces the program of a link, with no packet in between that finds none.
+///
+/// # Errors
+///
+/// What bpf(2) says.
+pub(super) fn update_link(link: BorrowedFd<'_>, program: BorrowedFd<'_>) -> io::Result<()> {
+    // `bpf_attr` for this command: link and program in four octets each, then flags and an old program that are 0.
+    bpf(BPF_LINK_UPDATE, &[pair(link.as_raw_fd(), program.as_raw_fd()), 0, 0]).map(drop)
+}
+
+/// Lays out two descriptors in a word as in memory.
+fn pair(first: RawFd, second: RawFd) -> u64 {
     let mut word = [0; 8];
-    for (to, from) in word.iter_mut().zip(link.as_raw_fd().to_ne_bytes()) {
+    for (to, from) in word.iter_mut().zip(first.to_ne_bytes().into_iter().chain(second.to_ne_bytes())) {
         *to = from;
     }
-    bpf(BPF_LINK_DETACH, &[u64::from_ne_bytes(word), 0, 0]).map(drop)
+    u64::from_ne_bytes(word)
 }
 
 /// Returns whether the kernel has bpf(2) at all.
