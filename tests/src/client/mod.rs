@@ -2,6 +2,7 @@
 
 mod arp_prober;
 mod capture;
+mod claims;
 mod frame;
 mod mac;
 mod prober;
@@ -10,6 +11,7 @@ mod socket;
 mod worker;
 
 pub use arp_prober::{Answer, ArpProber};
+pub use claims::{AddressClaim, Claims};
 pub use capture::{Capture, SeenAdvert};
 pub use mac::Mac;
 pub use prober::Prober;
