@@ -15,8 +15,9 @@ pub enum EventKind {
     Conflict = 2,
     /// A malformed, forged or looped-back advert was dropped; at most one event a second and reason.
     Rejected = 3,
-    /// A BFD packet changed something of its session, or asks for an answer (Poll, Final); `slot` is the session's
-    /// index, and the packet is in `BFD_SESSIONS`.
+    /// A BFD packet changed something of its session, or carries Poll or Final; `slot` is the session's index. The event
+    /// carries the packet, since the next one may already have replaced it in `BFD_SESSIONS`:
+    /// [`BfdSession::from_event`](crate::bfd::BfdSession::from_event).
     Bfd = 4,
 }
 
@@ -56,9 +57,10 @@ map_types! {
         pub slot: u32,
         /// The interface the packet arrived on.
         pub ifindex: u32,
-        /// The sender of an advert; the contested address of a conflict.
+        /// The sender of an advert; the contested address of a conflict. A BFD packet's discriminators (My, Your) and
+        /// intervals (Desired Min TX, Required Min RX), as the words of an address.
         pub addr: Address,
-        /// The fingerprint of the advert's address list.
+        /// The fingerprint of the advert's address list. A BFD packet's first three octets.
         pub addresses_hash: u32,
         /// The advert's interval, in centiseconds.
         pub interval_cs: u16,

@@ -7,7 +7,8 @@ pub const MAX_ROUTERS: u32 = 2048;
 
 /// [`Router::flags`]: the router answers with its virtual MAC, not with the interface's own.
 pub const ROUTER_VMAC: u32 = 1 << 0;
-/// [`Router::flags`]: admit traffic by the exact clock instead of the tick, for leases shorter than some ticks.
+/// [`Router::flags`]: admit traffic by the exact clock instead of the tick, for leases shorter than some ticks; routers
+/// with a guard always do.
 pub const ROUTER_EXACT: u32 = 1 << 1;
 /// [`Router::flags`]: the owner, too, drops packets to the virtual addresses (RFC 9568 §6.1, Accept_Mode false); ARP is
 /// answered all the same.
@@ -16,6 +17,14 @@ pub const ROUTER_NO_ACCEPT: u32 = 1 << 2;
 /// [`Router::flags`]: the owner never yields to an advert (priority 255, RFC 9568 §6.1): the datapath leaves its lease
 /// alone whatever it hears.
 pub const ROUTER_NO_YIELD: u32 = 1 << 3;
+
+/// How long traffic is admitted after ownership ended in a handover or by revocation, in nanoseconds: for frames that
+/// left before their senders had heard the successor.
+pub const DRAIN_NS: u64 = 100_000_000;
+
+/// The lowest bit of [`Router::lease_until_ns`], on top of the time: this node has resigned the router and only waits for a
+/// successor. Whoever advertises it, whatever the priority, ends the lease, and it is renewed no more.
+pub const LEASE_RESIGNED: u64 = 1;
 
 /// The number of entries in `GUARDS`; entry 0 is never used.
 pub const MAX_GUARDS: u32 = 64;

@@ -27,6 +27,16 @@ counters! {
     VipAdmitted = vip_admitted,
     /// Frames to an owned virtual MAC whose destination MAC was set to the interface's.
     VmacRewritten = vmac_rewritten,
+    /// Leases ended by the datapath, because it heard a router of higher rank.
+    LeaseRevoked = lease_revoked,
+    /// Frames from an owned virtual address whose source MAC, and in ARP the sender's, was set to the virtual MAC.
+    VmacSent = vmac_sent,
+    /// Valid BFD packets recorded.
+    BfdHeard = bfd_heard,
+    /// Valid BFD packets left to the daemon, which verifies their authentication.
+    BfdAuthenticated = bfd_authenticated,
+    /// BFD packets of no session that is configured here; passed on.
+    BfdUnknown = bfd_unknown,
 }
 
 counters! {
@@ -72,6 +82,26 @@ counters! {
     VipNotAccepted = vip_not_accepted,
     /// A frame to a virtual MAC that this node does not own.
     VmacNotOwner = vmac_not_owner,
+    /// A packet that this node would have sent from a virtual address it does not own.
+    EgressNotOwner = egress_not_owner,
+    /// An ARP message in which this node would have claimed a virtual address it does not own.
+    ArpClaimNotOwner = arp_claim_not_owner,
+    /// BFD: the TTL or hop limit is below the session's least: the packet comes from too far away.
+    BfdTtl = bfd_ttl,
+    /// BFD: the version is not 1.
+    BfdVersion = bfd_version,
+    /// BFD: the packet says it is shorter than a packet can be, or longer than the datagram is.
+    BfdLength = bfd_length,
+    /// BFD: Detect Mult is 0.
+    BfdMultiplier = bfd_multiplier,
+    /// BFD: the packet is marked Multipoint.
+    BfdMultipoint = bfd_multipoint,
+    /// BFD: My Discriminator is 0.
+    BfdMyDiscriminator = bfd_my_discriminator,
+    /// BFD: Your Discriminator is 0 although the sender's state says that it knows this node.
+    BfdYourDiscriminator = bfd_your_discriminator,
+    /// BFD: the packet is authenticated and the session is not, or the reverse.
+    BfdAuth = bfd_auth,
 }
 
 #[cfg(test)]

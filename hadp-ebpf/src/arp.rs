@@ -9,10 +9,11 @@ use crate::{
     Verdict,
     ctx::{Mac, Window},
     event,
+    owner::Owner,
     parse::Frame,
     settings::InForce,
     stats::count,
-    vip::{self, Owner},
+    vip,
 };
 
 /// Decides on an ARP message: the owner of the address asked for answers, another node keeps silent.
@@ -27,6 +28,8 @@ pub(crate) fn verdict(frame: &Frame, settings: InForce) -> Result<Verdict, DropR
         return Ok(Verdict::Pass);
     }
     claim(frame, &arp, settings);
+    // What this node's kernel asked with the virtual MAC is answered there.
+    vip::to_virtual_mac(frame, settings)?;
     Ok(Verdict::Pass)
 }
 
@@ -62,18 +65,18 @@ fn claim(frame: &Frame, arp: &Message, settings: InForce) {
 }
 
 /// An ARP message for IPv4 over Ethernet; all fields as loaded.
-struct Message {
+pub(crate) struct Message {
     window: Window<ARP_LEN>,
     operation: u16,
-    sender_mac: Mac,
-    sender: u32,
+    pub(crate) sender_mac: Mac,
+    pub(crate) sender: u32,
     target: u32,
 }
 
 impl Message {
     /// Parses the message, or returns `None` if it is not one.
     #[inline(always)]
-    fn parse(frame: &Frame) -> Option<Self> {
+    pub(crate) fn parse(frame: &Frame) -> Option<Self> {
         let window = frame.packet.window::<ARP_LEN>(frame.payload)?;
         let prefix = Mac::new(ARP_PREFIX);
         if window.u32::<0>() != prefix.high || window.u16::<4>() != prefix.low {

@@ -1,18 +1,19 @@
-//! Programs that measure the datapath: BPF_PROG_TEST_RUN repeats a program on one packet without restoring it, so one
-//! that answers in place would be measured on its own answer.
+//! Programs that measure and test the datapath: BPF_PROG_TEST_RUN repeats a program on one packet without restoring it, so
+//! one that answers in place would be measured on its own answer; and it gives no packet a VLAN tag.
 #![no_std]
 #![no_main]
 
 use aya_ebpf::{
-    bindings::xdp_action,
+    bindings::{TC_ACT_SHOT, TC_ACT_UNSPEC, xdp_action},
     btf_maps::{Array, ProgramArray},
-    helpers::generated::bpf_ktime_get_ns,
-    macros::{btf_map, xdp},
-    programs::XdpContext,
+    helpers::generated::{bpf_ktime_get_ns, bpf_skb_vlan_push},
+    macros::{btf_map, classifier, xdp},
+    programs::{TcContext, XdpContext},
 };
+use hadp_common::wire::ether::ETHERTYPE_VLAN;
 
 /// The length of every measured frame, in words of 8 octets.
-const WORDS: usize = 8;
+const WORDS: usize = 11;
 
 /// One entry: the frame as it comes in.
 #[btf_map]
@@ -76,6 +77,33 @@ fn empty(_ctx: XdpContext) -> u32 {
 fn clock_read(_ctx: XdpContext) -> u32 {
     // SAFETY: the helper takes nothing and only reads.
     if unsafe { bpf_ktime_get_ns() } == 0 { xdp_action::XDP_ABORTED } else { xdp_action::XDP_PASS }
+}
+
+/// The floor of what leaves: a classifier that passes everything.
+#[classifier]
+fn empty_egress(_ctx: TcContext) -> i32 {
+    TC_ACT_UNSPEC
+}
+
+/// One entry: the classifier that a tagged packet goes to.
+#[btf_map]
+static LEAVING: ProgramArray<1> = ProgramArray::new();
+
+/// One entry: the control information of the tag.
+#[btf_map]
+static TAG: Array<u16, 1> = Array::new();
+
+/// Puts a VLAN tag beside the packet, as a VLAN interface does, then becomes the classifier.
+#[classifier]
+fn tag_egress(ctx: TcContext) -> i32 {
+    let Some(tag) = TAG.get(0) else { return TC_ACT_SHOT };
+    // SAFETY: the context is the running program's own.
+    if unsafe { bpf_skb_vlan_push(ctx.skb.skb, ETHERTYPE_VLAN.to_be(), *tag) } != 0 {
+        return TC_ACT_SHOT;
+    }
+    // SAFETY: the map holds classifiers only.
+    unsafe { LEAVING.tail_call(&ctx, 0) };
+    TC_ACT_SHOT
 }
 
 #[cfg(not(test))]

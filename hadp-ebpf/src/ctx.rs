@@ -2,16 +2,16 @@
 
 use core::hint::black_box;
 
-use aya_ebpf::programs::XdpContext;
+use aya_ebpf::programs::{TcContext, XdpContext};
 
-/// A received frame, from its first octet on, and where it came in.
+/// A frame, from its first octet on, and the interface it came in on or leaves by.
 ///
 /// The context is read once: after a store to the packet the compiler would have to read it again.
 #[derive(Clone, Copy)]
 pub(crate) struct Packet {
     data: usize,
     end: usize,
-    /// The interface the frame came in on.
+    /// The interface.
     pub(crate) ifindex: u32,
 }
 
@@ -20,6 +20,20 @@ impl Packet {
     #[inline(always)]
     pub(crate) fn new(ctx: &XdpContext) -> Self {
         Self { data: ctx.data(), end: ctx.data_end(), ifindex: ctx.ingress_ifindex() as u32 }
+    }
+
+    /// Returns the part of a leaving frame that can be read in place; what is paged out behind it is left out.
+    #[inline(always)]
+    pub(crate) fn leaving(ctx: &TcContext) -> Self {
+        // SAFETY: the context is the running program's own.
+        let ifindex = unsafe { (*ctx.skb.skb).ifindex };
+        Self { data: ctx.data(), end: ctx.data_end(), ifindex }
+    }
+
+    /// Returns how many octets can be read.
+    #[inline(always)]
+    pub(crate) fn len(self) -> usize {
+        self.end - self.data
     }
 
     /// Returns the `LEN` octets at `offset`, or `None` if the packet ends first.

@@ -9,10 +9,11 @@ use aya_ebpf::{
     macros::btf_map,
 };
 use hadp_common::{
+    bfd::{BFD_INDEX_LEN, BfdKey, BfdSession, MAX_BFD_SESSIONS},
     event::{EVENTS_LEN, Event, LIMITS_LEN},
     key::{ADVERT_KEYS_LEN, AdvertKey, UnicastPeers},
     peer::Peers,
-    router::{MAX_ROUTERS, Router},
+    router::{MAX_GUARDS, MAX_ROUTERS, Router},
     settings::{ClockSample, Settings},
     stats::{Drops, Stats},
     vip::{VIPS_LEN, Vip},
@@ -24,6 +25,10 @@ const ROUTERS_LEN: usize = MAX_ROUTERS as usize;
 /// Slot to lease, MACs and flags.
 #[btf_map]
 pub(crate) static ROUTERS: Array<Router, ROUTERS_LEN, MMAP> = Array::new();
+
+/// Guard to the time until which the leases that name it hold.
+#[btf_map]
+pub(crate) static GUARDS: Array<u64, { MAX_GUARDS as usize }, MMAP> = Array::new();
 
 /// Slot to the senders heard.
 #[btf_map]
@@ -64,3 +69,15 @@ pub(crate) static DROPS: PerCpuArray<Drops, 1> = PerCpuArray::new();
 /// One entry: what the `clock` program read.
 #[btf_map]
 pub(crate) static CLOCK: Array<ClockSample, 1, MMAP> = Array::new();
+
+/// Session to what its packets must carry.
+#[btf_map]
+pub(crate) static BFD_KEYS: Array<BfdKey, { MAX_BFD_SESSIONS as usize }, MMAP> = Array::new();
+
+/// Which half is in force, then two halves: the hash of a neighbour to its session.
+#[btf_map]
+pub(crate) static BFD_INDEX: Array<u64, { 1 + 2 * BFD_INDEX_LEN as usize }, MMAP> = Array::new();
+
+/// Session to the neighbour's last packet.
+#[btf_map]
+pub(crate) static BFD_SESSIONS: Array<BfdSession, { MAX_BFD_SESSIONS as usize }, MMAP> = Array::new();

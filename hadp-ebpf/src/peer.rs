@@ -5,11 +5,13 @@ use core::ptr::{read_volatile, write_volatile};
 use hadp_common::{
     addr::Address,
     event::{Event, EventKind},
+    key::AdvertKey,
     peer::{PEERS_PER_ROUTER, Peer, Peers},
+    router::ROUTER_NO_YIELD,
     stats::Counter,
 };
 
-use crate::{ctx::Mac, event, maps::PEERS, parse::Frame, settings::now_ns, stats::count, vip::Owner};
+use crate::{ctx::Mac, event, maps::PEERS, owner::Owner, parse::Frame, settings::now_ns, stats::count};
 
 /// What a valid advert says.
 pub(crate) struct Heard {
@@ -24,10 +26,11 @@ pub(crate) struct Heard {
 }
 
 /// Records a valid advert, and reports it when it may change the election: the first of a sender, one that differs from
-/// its last, a resignation, or any while this node is Active.
+/// its last, a resignation, or any while this node is Active. An Active router of lower rank than the sender ends here.
 #[inline(always)]
-pub(crate) fn record(frame: &Frame, slot: u32, vrid: u8, heard: &Heard) {
+pub(crate) fn record(frame: &Frame, key: &AdvertKey, heard: &Heard) {
     count(Counter::AdvertHeard);
+    let (slot, vrid) = (key.slot, key.vrid);
     let Some(peers) = PEERS.get_ptr_mut(slot) else { return };
     let now = now_ns();
     let advert = Record {
@@ -43,7 +46,14 @@ pub(crate) fn record(frame: &Frame, slot: u32, vrid: u8, heard: &Heard) {
             true
         }
     };
-    if is_news || heard.priority == 0 || Owner::of(slot).is_some_and(|router| router.owns_at(now)) {
+    let active = Owner::of(slot).filter(|router| router.is_leased_at(now));
+    if let Some(router) = active
+        && outranks(heard, router, key)
+    {
+        router.revoke(now);
+        count(Counter::LeaseRevoked);
+    }
+    if is_news || heard.priority == 0 || active.is_some() {
         event::send(&Event {
             at_ns: now,
             slot,
@@ -58,6 +68,21 @@ pub(crate) fn record(frame: &Frame, slot: u32, vrid: u8, heard: &Heard) {
             ..Event::default()
         });
     }
+}
+
+/// Returns whether this node, Active, must give way to the sender (RFC 9568 §6.4.3): a higher priority, or the same from a
+/// greater address. Told by the daemon alone, it would answer beside its successor until it has read the event.
+#[inline(always)]
+fn outranks(heard: &Heard, router: Owner, key: &AdvertKey) -> bool {
+    if router.has_resigned() {
+        return heard.priority > 0;
+    }
+    if router.flags() & ROUTER_NO_YIELD != 0 {
+        return false;
+    }
+    let (theirs, ours) = (u32::from_be(heard.source), u32::from_be(key.source.words()[3]));
+    let priority = router.priority();
+    heard.priority > priority || (heard.priority == priority && theirs > ours)
 }
 
 /// An advert as the words of a [`Peer`].

@@ -51,7 +51,7 @@ pub(crate) fn verdict(frame: &Frame, ip: Ipv4, settings: InForce) -> Result<Verd
     let message = Message { frame, ip, start, len, header };
     match message.check(key) {
         Ok(heard) => {
-            peer::record(frame, key.slot, vrid, &heard);
+            peer::record(frame, key, &heard);
             Ok(Verdict::Pass)
         }
         Err(reason) => reject(frame, ip, key.slot, vrid, reason, settings),

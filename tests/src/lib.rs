@@ -8,5 +8,7 @@ pub mod bench;
 pub mod checks;
 pub mod client;
 pub mod demo;
+pub mod handover;
 pub mod lab;
 pub mod prog;
+pub mod sim;

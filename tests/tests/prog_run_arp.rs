@@ -221,6 +221,27 @@ fn requests_claims_and_probes() {
     }
 }
 
+/// A kernel that asked with the virtual MAC is answered there, and takes only what is to its interface's own.
+#[test]
+fn answers_to_the_virtual_mac_are_let_in() {
+    let mut runner = runner();
+    let reply = Arp {
+        operation: ARP_REPLY,
+        sender: CLIENT,
+        target: OWNED_VMAC,
+        target_mac: VMAC,
+        ..Arp::request(CLIENT, OWNED_VMAC)
+    };
+    let packet = Frame::arp(&reply);
+    let outcome = runner.run(&packet.octets()).unwrap();
+    assert_eq!((outcome.action, &outcome.counted[..]), (Action::Pass, &[Counter::VmacRewritten][..]));
+    assert_eq!(outcome.packet, packet.clone().to(OWN_MAC).octets());
+    runner.xdp.set_lease(slot(1), Time::ZERO);
+    assert_eq!(runner.run(&packet.octets()).unwrap().dropped, [DropReason::VmacNotOwner]);
+    runner.xdp.set_drain(slot(1), Time::from_nanos(u64::MAX));
+    assert_eq!(runner.run(&packet.octets()).unwrap().action, Action::Pass, "asked before the drain");
+}
+
 /// The exact clock decides: an answer even 1 ns after the lease is one too many.
 #[test]
 fn the_lease_ends_exactly() {

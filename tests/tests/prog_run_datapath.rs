@@ -6,10 +6,10 @@ use std::{net::Ipv4Addr, os::unix::fs::PermissionsExt, path::Path, process::Comm
 use aya::{
     Ebpf,
     maps::Array,
-    programs::{Xdp as XdpProgram, XdpMode as AyaMode},
+    programs::{SchedClassifier, TcAttachType, Xdp as XdpProgram, XdpMode as AyaMode},
 };
 use hadp::{
-    datapath::{AttachError, BENCH_OBJECT, Datapath, Events, Mode, OpenError, PinLock, Plan, Xdp},
+    datapath::{AttachError, BENCH_OBJECT, Datapath, Egress, Events, Mode, OpenError, PinLock, Plan, Xdp},
     model::XdpMode,
     units::Time,
 };
@@ -33,7 +33,7 @@ fn answers(runner: &mut Runner, addr: Ipv4Addr) -> Action {
 }
 
 fn hear(runner: &mut Runner, vrid: u8) -> usize {
-    let advert = Ip::vrrp(PEER, v3(PEER, vrid, 100, 100, &[vip(0)]));
+    let advert = Ip::vrrp(PEER, v3(PEER, vrid, 90, 100, &[vip(0)])); // of lower rank: no owner gives way
     runner.run(&Frame::ip(&advert).octets()).unwrap().events.len()
 }
 
@@ -124,10 +124,13 @@ fn pins_are_private_and_readable_by_name() {
     for (map, fields) in [
         ("ROUTERS", &["lease_until_ns", "generation", "flags", "ifindex", "link_mac", "vrid"][..]),
         ("PEERS", &["last_seen_ns", "first_seen_ns", "adverts", "priority", "interval_cs"]),
+        ("GUARDS", &["value"]),
         ("VIPS", &["addr", "ifindex", "vlans", "slot", "service"]),
         ("ADVERT_KEYS", &["slot", "min_ttl", "auth_data", "group"]),
         ("SETTINGS", &["layout", "half", "seed", "tick_ns", "tick_offset_ns"]),
         ("STATS", &["advert_heard", "arp_answered", "vip_admitted"]),
+        ("BFD_KEYS", &["discriminator", "ifindex", "remote", "local", "min_ttl", "flags"]),
+        ("BFD_SESSIONS", &["last_seen_ns", "packets", "state_flags", "multiplier", "your_discriminator"]),
         ("DROPS", &["truncated", "bad_checksum", "vmac_not_owner"]),
     ] {
         let path = runner.pins().join(map);
@@ -298,6 +301,71 @@ fn an_interface_that_is_gone_is_named_and_detached_without_complaint() {
     assert_eq!(attached("veth0"), Some("xdpgeneric"));
 }
 
+/// Returns the classifiers that watch over what leaves an interface, by tcx and as filters.
+fn classifiers(name: &str) -> (usize, usize) {
+    let (_, links) = SchedClassifier::query_tcx(name, TcAttachType::Egress).unwrap();
+    let ours = links.iter().filter(|program| program.name_as_str() == Some("hadp_egress")).count();
+    let output = Command::new("tc").args(["filter", "show", "dev", name, "egress"]).output().unwrap();
+    let filters = String::from_utf8(output.stdout).unwrap();
+    (ours, filters.lines().filter(|line| line.contains("hadp_egress")).count())
+}
+
+#[test]
+fn the_classifier_comes_and_goes_with_the_program() {
+    let sandbox = Sandbox::enter().unwrap();
+    let mut xdp = open(sandbox.pins()).unwrap();
+    let (veth0, dotted) = (veth("veth0"), veth("veth1.7"));
+    for _ in 0..2 {
+        assert_eq!(xdp.attach(veth0, "veth0", XdpMode::Auto).unwrap().egress, Egress::Link);
+        assert_eq!(classifiers("veth0"), (1, 0));
+    }
+    xdp.attach(dotted, "veth1.7", XdpMode::Auto).unwrap();
+    assert!(sandbox.pins().join("egress_veth0").exists() && sandbox.pins().join("egress_veth1%2e7").exists());
+    xdp.detach(veth0).unwrap();
+    assert_eq!((classifiers("veth0"), classifiers("veth1.7")), ((0, 0), (1, 0)));
+    xdp.attach(veth0, "veth0", XdpMode::Auto).unwrap();
+    drop(xdp);
+    assert_eq!((classifiers("veth0"), classifiers("veth1.7")), ((1, 0), (1, 0)), "links outlive it");
+    PinLock::take(sandbox.pins()).unwrap().remove_pins().unwrap();
+    assert_eq!((classifiers("veth0"), classifiers("veth1.7")), ((0, 0), (0, 0)));
+    assert!(!sandbox.pins().exists());
+}
+
+/// A kernel without tcx is played by an interface whose places for links, some 60, are all taken.
+#[test]
+fn without_tcx_the_classifier_is_a_filter() {
+    let sandbox = Sandbox::enter().unwrap();
+    let veth0 = veth("veth0");
+    let mut others = Vec::new();
+    loop {
+        let mut ebpf = Ebpf::load(BENCH_OBJECT).unwrap();
+        let other: &mut SchedClassifier = ebpf.program_mut("empty_egress").unwrap().try_into().unwrap();
+        other.load().unwrap();
+        if other.attach("veth0", TcAttachType::Egress).is_err() {
+            break;
+        }
+        others.push(ebpf);
+        assert!(others.len() <= 64, "there is always another place");
+    }
+    let mut xdp = open(sandbox.pins()).unwrap();
+    for _ in 0..2 {
+        assert_eq!(xdp.attach(veth0, "veth0", XdpMode::Auto).unwrap().egress, Egress::Filter);
+        assert_eq!(classifiers("veth0"), (0, 1));
+    }
+    xdp.detach(veth0).unwrap();
+    assert_eq!(classifiers("veth0"), (0, 0));
+    xdp.attach(veth0, "veth0", XdpMode::Auto).unwrap();
+    drop(xdp);
+    assert_eq!(classifiers("veth0"), (0, 1), "it outlives the daemon");
+    // A daemon that finds it replaces it.
+    let mut xdp = open(sandbox.pins()).unwrap();
+    assert_eq!(classifiers("veth0"), (0, 0));
+    xdp.attach(veth0, "veth0", XdpMode::Auto).unwrap();
+    drop(xdp);
+    PinLock::take(sandbox.pins()).unwrap().remove_pins().unwrap();
+    assert_eq!(classifiers("veth0"), (0, 0));
+}
+
 #[test]
 fn the_datapath_and_its_events_can_cross_to_other_threads() {
     fn is_send<T: Send>() {}
@@ -311,8 +379,11 @@ fn the_datapath_and_its_events_can_cross_to_other_threads() {
 #[test]
 fn the_verifier_has_little_to_do() {
     let runner = Runner::new().unwrap();
-    let info = runner.xdp.program().unwrap().info().unwrap();
-    let instructions = info.verified_instruction_count().unwrap();
-    println!("the verifier looked at {instructions} instructions");
-    assert!(instructions < 100_000, "{instructions} of at most 1,000,000");
+    let xdp = runner.xdp.program().unwrap().info().unwrap();
+    let egress = runner.xdp.egress_program().unwrap().info().unwrap();
+    for (name, info) in [("hadp", xdp), ("hadp_egress", egress)] {
+        let instructions = info.verified_instruction_count().unwrap();
+        println!("{name}: the verifier looked at {instructions} instructions");
+        assert!(instructions < 100_000, "{name}: {instructions} of at most 1,000,000");
+    }
 }

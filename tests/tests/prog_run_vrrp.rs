@@ -200,7 +200,20 @@ fn every_drop_reason_has_its_packet() {
         }
         seen.insert(reason);
     }
-    assert_eq!(seen, DropReason::ALL.iter().copied().collect(), "a reason without a packet");
+    for (name, reason, packet) in [
+        ("leaving an address not owned", DropReason::EgressNotOwner, Frame::ip(&Ip::udp(VIP, PEER)).octets()),
+        (
+            "claiming an address not owned",
+            DropReason::ArpClaimNotOwner,
+            Frame::arp(&Arp::request(VIP, PEER)).octets(),
+        ),
+    ] {
+        let outcome = runner.leave(&packet).unwrap();
+        assert_eq!((outcome.action, &outcome.dropped[..]), (Action::Drop, &[reason][..]), "{name}");
+        seen.insert(reason);
+    }
+    let reasons = DropReason::ALL.iter().filter(|reason| !reason.name().starts_with("bfd_"));
+    assert_eq!(seen, reasons.copied().collect(), "a reason without a packet");
     for index in 0..4 {
         assert_eq!(runner.xdp.peers(slot(index)), [], "slot {index} recorded a dropped advert");
     }

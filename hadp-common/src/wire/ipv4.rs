@@ -6,6 +6,8 @@ use super::checksum;
 pub const IPV4_LEN: usize = 20;
 /// IP protocol number of VRRP.
 pub const IPPROTO_VRRP: u8 = 112;
+/// IP protocol number of UDP.
+pub const IPPROTO_UDP: u8 = 17;
 /// DSCP CS6 (internetwork control) as TOS octet, which routing protocols use.
 pub const TOS_CONTROL: u8 = 0xc0;
 

@@ -2,6 +2,7 @@
 
 mod check;
 mod cleanup;
+mod failover;
 mod log;
 mod run;
 mod status;
@@ -26,6 +27,9 @@ enum Command {
     Check(check::Check),
     /// Shows the state of the running daemon.
     Status(status::Status),
+    /// Hands a virtual router over to another node; exits with 0 (handed over), 1 (nobody took over), 2 (no such
+    /// router) or 3 (this node is not Active).
+    Failover(failover::Failover),
     /// Removes the programs, maps and addresses that a killed daemon left.
     Cleanup(cleanup::Cleanup),
 }
@@ -63,6 +67,7 @@ impl Cli {
             Command::Run(run) => run.run(),
             Command::Check(check) => check.run(),
             Command::Status(status) => status.run(),
+            Command::Failover(failover) => failover.run(),
             Command::Cleanup(cleanup) => cleanup.run(),
         }
     }

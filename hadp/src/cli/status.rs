@@ -11,7 +11,7 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use hadp::observe::{
     control::{self, Answer, Request},
-    snapshot::Snapshot,
+    snapshot::{Bucket, Session, Snapshot},
 };
 
 #[derive(Args, Debug)]
@@ -27,11 +27,12 @@ pub(super) struct Status {
 impl Status {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let path = self.run_dir.join("control");
-        let answer = control::ask(&path, Request::Status)
+        let answer = control::ask(&path, &Request::Status)
             .with_context(|| format!("asking the daemon at {}; is hadp running?", path.display()))?;
         let snapshot = match answer {
             Answer::Status(snapshot) => snapshot,
             Answer::Error(reason) => bail!("the daemon answers: {reason}"),
+            Answer::Failover(_) => bail!("the daemon answers another question"),
         };
         let text = if self.json { serde_json::to_string_pretty(&snapshot)? + "\n" } else { table(&snapshot) };
         io::stdout().write_all(text.as_bytes())?;
@@ -81,6 +82,16 @@ fn table(snapshot: &Snapshot) -> String {
                 writeln!(text, "\n{}: follows {} (priority {})", router.name, active.addr, active.priority);
         }
     }
+    write_sessions(&mut text, &snapshot.bfd);
+    for (thread, lateness) in snapshot.lateness.iter().filter(|(_, lateness)| !lateness.buckets.is_empty()) {
+        let count: u64 = lateness.buckets.iter().map(|bucket| bucket.count).sum();
+        let (half, most) = (within(&lateness.buckets, count, 50), within(&lateness.buckets, count, 99));
+        let _ = writeln!(
+            text,
+            "\n{thread}: {count} wake-ups, half less than {half} us late, 99 % less than {most} us, the latest {} us",
+            lateness.longest_us
+        );
+    }
     let dropped: Vec<_> = snapshot.drops.iter().filter(|(_, count)| **count > 0).collect();
     if !dropped.is_empty() {
         let list: Vec<_> = dropped.iter().map(|(name, count)| format!("{name} {count}")).collect();
@@ -89,8 +100,59 @@ fn table(snapshot: &Snapshot) -> String {
     text
 }
 
-fn write_rows(text: &mut String, rows: &[[String; 8]]) {
-    let mut widths = [0; 8];
+/// Lays the BFD sessions out, if there are any.
+fn write_sessions(text: &mut String, sessions: &[Session]) {
+    if sessions.is_empty() {
+        return;
+    }
+    let heading = ["BFD", "STATE", "FOR", "NEIGHBOUR", "IS", "SENDS", "DETECTS", "HEARD", "UPS"];
+    let mut rows = vec![heading.map(str::to_owned)];
+    let every = |micros: u64| if micros > 0 { short(micros) } else { "-".to_owned() };
+    for session in sessions {
+        rows.push([
+            session.name.clone(),
+            if session.damped { format!("{} (damped)", session.state) } else { session.state.clone() },
+            span(session.since_ms),
+            session.neighbor.to_string(),
+            session.remote.as_ref().map_or_else(|| "-".to_owned(), |remote| remote.state.clone()),
+            every(session.transmit_us),
+            every(session.detection_us),
+            session
+                .last_packet_us
+                .map_or_else(|| "never".to_owned(), |micros| format!("{} ago", short(micros))),
+            session.ups.to_string(),
+        ]);
+    }
+    text.push('\n');
+    write_rows(text, &rows);
+    for session in sessions {
+        if let Some(reason) = &session.reason {
+            let _ = writeln!(text, "\n{}: {reason}", session.name);
+        }
+    }
+}
+
+/// Returns a bound that this share of all wake-ups keeps, in microseconds.
+fn within(buckets: &[Bucket], count: u64, percent: u64) -> u64 {
+    let mut seen = 0;
+    let reached = buckets.iter().find(|bucket| {
+        seen += bucket.count;
+        seen * 100 >= count * percent
+    });
+    reached.map_or(0, |bucket| bucket.below_us)
+}
+
+/// Writes microseconds in the unit that suits them.
+fn short(micros: u64) -> String {
+    match micros {
+        0..10_000 => format!("{micros} us"),
+        10_000..10_000_000 => format!("{} ms", micros / 1000),
+        _ => span(micros / 1000),
+    }
+}
+
+fn write_rows<const N: usize>(text: &mut String, rows: &[[String; N]]) {
+    let mut widths = [0; N];
     for row in rows {
         for (width, cell) in widths.iter_mut().zip(row) {
             *width = (*width).max(cell.len());
@@ -119,6 +181,13 @@ fn span(millis: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_bound_is_that_of_the_bucket_where_the_share_is_reached() {
+        let buckets = [(2, 50), (4, 48), (1024, 2)].map(|(below_us, count)| Bucket { below_us, count });
+        assert_eq!([50, 51, 98, 99].map(|percent| within(&buckets, 100, percent)), [2, 4, 4, 1024]);
+        assert_eq!(within(&[], 0, 99), 0);
+    }
 
     #[test]
     fn spans_read_well() {

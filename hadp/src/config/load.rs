@@ -5,7 +5,7 @@ use std::path::Path;
 use super::{
     check,
     diag::{Problems, Report},
-    lower,
+    lower, secret,
     source::{Disk, Kind, Source},
     text::Reader,
     vocab,
@@ -60,7 +60,8 @@ pub fn load_from(source: &dyn Source, path: &Path, options: &Options) -> Loaded 
     let (files, ast) = reader.finish();
     check::check(&ast, &vocab::TOP, false, &mut problems);
     let config = lower::lower(&ast, &mut problems);
-    let report = Report::new(problems, &files);
+    let secrets = secret::find(&ast).into_iter().map(|word| (word.span, word.text.as_str()));
+    let report = Report::new(problems, &files.hiding(secrets));
     Loaded { config: (!report.has_errors()).then_some(config), report }
 }
 

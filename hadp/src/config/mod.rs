@@ -14,6 +14,7 @@ mod diag;
 mod load;
 mod lower;
 mod parser;
+mod secret;
 mod source;
 mod suggest;
 mod text;

@@ -1,7 +1,9 @@
 //! Tests of the whole way from text to model.
 
 mod bad_input;
+mod bfd;
 mod meaning;
+mod realtime;
 mod robust;
 mod scenarios;
 mod size;

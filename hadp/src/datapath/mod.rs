@@ -13,8 +13,8 @@ pub use plan::{AdvertFilter, Plan, PlannedRouter, PlannedVip};
 pub use tables::PlanError;
 #[cfg(feature = "daemon")]
 pub use xdp::{
-    AttachError, Attached, BENCH_OBJECT, CleanupError, Election, EventRecord, Events, Mode, OpenError,
-    PinLock, ProgramLog, ReadError, Xdp,
+    AttachError, Attached, BENCH_OBJECT, BfdPlanError, BfdSessions, CleanupError, Egress, Election,
+    EventRecord, Events, Guards, Mode, OpenError, PinLock, PlannedSession, ProgramLog, ReadError, Xdp,
 };
 
 use crate::{
@@ -29,6 +29,9 @@ pub trait Datapath {
 
     /// Extends a lease, unless the datapath has revoked it in the meantime: then it stays revoked.
     fn renew_lease(&mut self, slot: Slot, until: Time) -> Renewal;
+
+    /// Marks a lease as resigned: any successor's advert ends it, even if this process does not run any more by then.
+    fn resign(&mut self, slot: Slot);
 
     /// Stores until when traffic is admitted after ownership has ended.
     fn set_drain(&mut self, slot: Slot, until: Time);

@@ -94,7 +94,7 @@ impl Tables {
 const SEEDS: u32 = 256;
 
 /// Returns the first element that equals the one after it.
-fn first_repeated<T: PartialEq>(sorted: &[T]) -> Option<&T> {
+pub(super) fn first_repeated<T: PartialEq>(sorted: &[T]) -> Option<&T> {
     sorted.windows(2).find_map(|pair| match pair {
         [a, b] if a == b => Some(a),
         _ => None,

@@ -7,7 +7,7 @@ use std::{net::IpAddr, time::Duration};
 pub struct BfdInstance {
     /// The instance's name, unique in a configuration.
     pub name: String,
-    /// `neighbor_ip`: unique in a configuration, for sessions of the same hops and source.
+    /// `neighbor_ip`: unique in a configuration, but for sessions of different hops, sources or interfaces.
     pub neighbor: IpAddr,
     /// `source_ip`: else the kernel chooses by its routes.
     pub source: Option<IpAddr>,
@@ -25,7 +25,8 @@ pub struct BfdInstance {
     pub passive: bool,
     /// `ttl` / `hoplimit`: of sent packets; 255 by default.
     pub ttl: u8,
-    /// The smallest TTL accepted: 255 - `max_hops` on one hop (RFC 5881 §5: 255), as configured over several.
+    /// The smallest TTL accepted: `ttl` - `max_hops`, which is 255 unless either is given (RFC 5881 §5); 0, which accepts
+    /// any, over several hops without `max_hops`.
     pub min_ttl: u8,
     /// `multihop`: port 4784 (RFC 5883) instead of 3784.
     pub multihop: bool,

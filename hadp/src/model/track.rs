@@ -7,7 +7,7 @@ pub struct Track {
     pub object: Tracked,
     /// What its state does.
     pub effect: Effect,
-    /// `reverse`: it counts as failed while it is up.
+    /// `reverse`: with weight 0, it counts as failed while it is up; with any other, what would be added is subtracted.
     pub reverse: bool,
 }
 

@@ -1,12 +1,10 @@
-//! Putting virtual addresses on interfaces, and taking them off.
+//! Virtual addresses on interfaces, and taking off those that were left there.
 
 use std::net::IpAddr;
 
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
 use rtnetlink::Handle;
-use rtnetlink::packet_core::{
-    NLM_F_ACK, NLM_F_CREATE, NLM_F_REPLACE, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload,
-};
+use rtnetlink::packet_core::{NLM_F_ACK, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload};
 use rtnetlink::packet_route::{
     AddressFamily, RouteNetlinkMessage,
     address::{AddressAttribute, AddressMessage, AddressScope},
@@ -39,46 +37,28 @@ pub struct AddressError {
     pub reason: String,
 }
 
-/// Adds addresses in one pipelined batch; one that is there already is no error.
-pub async fn add(handle: &Handle, placed: &[Placed]) -> Vec<AddressError> {
-    batch(handle, placed, "add", &[libc::EEXIST], |message| {
-        let mut request = NetlinkMessage::from(RouteNetlinkMessage::NewAddress(message));
-        request.header.flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE;
-        request
-    })
-    .await
+impl AddressError {
+    pub(super) fn new(what: &'static str, placed: &Placed, reason: String) -> Self {
+        let Vip { addr, prefix, ref dev, .. } = placed.vip;
+        Self { what, addr, prefix, dev: dev.clone(), reason }
+    }
 }
 
 /// Removes addresses in one pipelined batch; one that is gone already is no error.
 pub async fn remove(handle: &Handle, placed: &[Placed]) -> Vec<AddressError> {
-    batch(handle, placed, "remove", &[libc::EADDRNOTAVAIL, libc::ENODEV], |message| {
-        let mut request = NetlinkMessage::from(RouteNetlinkMessage::DelAddress(message));
-        request.header.flags = NLM_F_REQUEST | NLM_F_ACK;
-        request
-    })
-    .await
-}
-
-async fn batch(
-    handle: &Handle,
-    placed: &[Placed],
-    what: &'static str,
-    done_already: &[i32],
-    request: impl Fn(AddressMessage) -> NetlinkMessage<RouteNetlinkMessage>,
-) -> Vec<AddressError> {
+    const GONE: [i32; 2] = [libc::EADDRNOTAVAIL, libc::ENODEV];
     let answers = FuturesUnordered::new();
     let mut errors = Vec::new();
     for entry in placed {
-        let failed = |reason: String| {
-            let Vip { addr, prefix, ref dev, .. } = entry.vip;
-            AddressError { what, addr, prefix, dev: dev.clone(), reason }
-        };
-        match handle.clone().request(request(message(entry))) {
+        let failed = |reason| AddressError::new("remove", entry, reason);
+        let mut request = NetlinkMessage::from(RouteNetlinkMessage::DelAddress(message(entry)));
+        request.header.flags = NLM_F_REQUEST | NLM_F_ACK;
+        match handle.clone().request(request) {
             Ok(mut replies) => answers.push(async move {
                 while let Some(reply) = replies.next().await {
                     if let NetlinkPayload::Error(error) = reply.payload
                         && let Some(code) = error.code
-                        && !done_already.contains(&-code.get())
+                        && !GONE.contains(&-code.get())
                     {
                         return Some(failed(error.to_io().to_string()));
                     }
@@ -92,7 +72,8 @@ async fn batch(
     errors
 }
 
-fn message(placed: &Placed) -> AddressMessage {
+/// Describes an address to the kernel.
+pub(super) fn message(placed: &Placed) -> AddressMessage {
     let vip = &placed.vip;
     let mut message = AddressMessage::default();
     message.header.family = if vip.addr.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };

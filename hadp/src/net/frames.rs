@@ -115,6 +115,11 @@ impl Outlet {
             socket,
         })
     }
+
+    /// Returns the advert with this priority: 0, or the router's.
+    pub fn message(&self, priority: u8) -> &Message {
+        if priority == 0 { &self.resign } else { &self.advert }
+    }
 }
 
 fn failed(what: &'static str) -> impl FnOnce(io::Error) -> FrameError {

@@ -3,6 +3,7 @@
 use std::{
     fs,
     io::{self, BufRead as _, BufReader, Write as _},
+    net::IpAddr,
     os::unix::{fs::PermissionsExt as _, net::UnixStream as Client},
     path::Path,
     time::Duration,
@@ -17,19 +18,36 @@ use tokio::{
 };
 use tracing::{debug, warn};
 
-use super::snapshot::Snapshot;
+use super::snapshot::{ActiveRouter, Snapshot};
 
 /// The longest request line accepted, in octets.
 const MAX_REQUEST: u64 = 4096;
 /// How long a client may take over a request or an answer.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// The longest interval of adverts, in whole seconds, that v2 can carry.
+const LONGEST_INTERVAL: Duration = Duration::from_secs(255);
 
 /// What a client may ask.
-#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "command")]
 pub enum Request {
     /// The state of the node.
     Status,
+    /// That another node takes a virtual router over.
+    Failover {
+        /// The router's name.
+        instance: String,
+    },
+}
+
+impl Request {
+    /// Returns how long to wait for the answer: a successor may wait out its Skew_Time, which is an interval at most.
+    fn patience(&self) -> Duration {
+        match self {
+            Self::Status => PATIENCE,
+            Self::Failover { .. } => LONGEST_INTERVAL + PATIENCE,
+        }
+    }
 }
 
 /// What it is answered.
@@ -38,8 +56,37 @@ pub enum Request {
 pub enum Answer {
     /// The state of the node.
     Status(Box<Snapshot>),
+    /// What became of a failover.
+    Failover(Failover),
     /// Why there is no better answer.
     Error(String),
+}
+
+/// What became of a failover that was asked for.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Failover {
+    /// Another node is Active.
+    HandedOver {
+        /// Its address.
+        to: IpAddr,
+        /// How long it took from the request to its first advert, in microseconds.
+        took_us: u64,
+    },
+    /// Nobody took over, and this node is Active as before.
+    Kept,
+    /// This node was not Active, or something else ended that first.
+    NotActive {
+        /// The state it is in.
+        state: String,
+        /// The Active router it follows, if it knows one.
+        active: Option<ActiveRouter>,
+    },
+    /// There is no such router.
+    Unknown {
+        /// Those there are.
+        instances: Vec<String>,
+    },
 }
 
 /// A request with the place for its answer.
@@ -108,11 +155,11 @@ async fn converse(stream: UnixStream, asked: mpsc::Sender<Asked>) -> io::Result<
 /// # Errors
 ///
 /// When none listens, or it does not answer in time.
-pub fn ask(path: &Path, request: Request) -> io::Result<Answer> {
+pub fn ask(path: &Path, request: &Request) -> io::Result<Answer> {
     let mut stream = Client::connect(path)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_read_timeout(Some(request.patience()))?;
     stream.set_write_timeout(Some(PATIENCE))?;
-    let mut text = serde_json::to_vec(&request)?;
+    let mut text = serde_json::to_vec(request)?;
     text.push(b'\n');
     stream.write_all(&text)?;
     let mut line = String::new();
@@ -145,8 +192,9 @@ mod tests {
             assert!(answer.contains(fragment) || sent.len() > 4096, "{answer}");
         }
         assert!(requests.try_recv().is_err());
-        let client = tokio::task::spawn_blocking(move || ask(&path, Request::Status));
-        let (Request::Status, reply) = requests.recv().await.unwrap();
+        let client = tokio::task::spawn_blocking(move || ask(&path, &Request::Status));
+        let (request, reply) = requests.recv().await.unwrap();
+        assert!(matches!(request, Request::Status));
         reply.send(Answer::Error("busy".to_owned())).unwrap();
         assert!(matches!(client.await.unwrap().unwrap(), Answer::Error(reason) if reason == "busy"));
     }

@@ -6,8 +6,10 @@ use crate::units::Time;
 
 /// An order to the shell, to be carried out in the order given.
 ///
-/// A takeover is `SetLease`, `SendAdvert`, and, once that advert has left, `Announce`, `AcquireVips`, `Notify`: what
-/// the client waits for comes first. After `SendAdvert` with priority 0 nothing is announced until the next takeover.
+/// A takeover is `SetLease`, `SendAdvert`, and, once that advert has left, `RenewLease`, `AcquireVips`, `Announce`,
+/// `Notify`: a client that hears the announcement is to find the address served. A handover to a successor is
+/// `Drain`, `SetLease`, `Notify`, and `ReleaseVips` when the drain has ended. After `SendAdvert` with priority 0 nothing
+/// is announced until the next takeover.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Action {
     /// Store when this node's ownership ends; [`Time::ZERO`] revokes it.
@@ -20,7 +22,7 @@ pub enum Action {
         /// The new end of the lease.
         until: Time,
     },
-    /// Store until when traffic is still admitted after ownership ended; [`Time::ZERO`] ends that.
+    /// Store until when traffic is still admitted although ownership has ended; [`Time::ZERO`] ends that.
     Drain {
         /// The end.
         until: Time,
@@ -69,6 +71,9 @@ pub enum Reason {
     /// No advert was heard for Active_Down_Interval.
     #[error("no advert from an Active router in time")]
     ActiveDown,
+    /// BFD found the Active router dead.
+    #[error("BFD: the Active router is dead")]
+    BfdDown,
     /// The Active router resigned, and Skew_Time passed.
     #[error("the Active router resigned")]
     Resigned,
@@ -89,6 +94,15 @@ pub enum Reason {
     /// The daemon stops, or the router left the configuration.
     #[error("shutting down")]
     Shutdown,
+    /// The operator wants another router to be Active.
+    #[error("handing over on request")]
+    Requested,
+    /// Nobody took over from a router that resigned on request.
+    #[error("nobody took over")]
+    Unclaimed,
+    /// Another daemon of this node left its lease, which still runs.
+    #[error("going on with the lease of the daemon before")]
+    Resumed,
     /// A successor was heard, or the lease that was left ran out.
     #[error("handed over")]
     HandedOver,
@@ -98,4 +112,7 @@ pub enum Reason {
     /// The lease ran out: no advert left in time, or the process did not run.
     #[error("lease expired: no advert could be sent in time")]
     LeaseExpired,
+    /// The datapath or the guard ended the lease before its time.
+    #[error("lease revoked")]
+    Revoked,
 }

@@ -2,8 +2,19 @@
 
 use std::{cmp::Ordering, net::IpAddr};
 
+use enum_map::Enum;
+
 use super::{Action, Heard, Reason, Router, State, timers::next_tick};
 use crate::{model::LowerPriority, units::Time};
+
+/// An advert that an Active router answers.
+#[derive(Clone, Copy, Debug, Enum)]
+pub(super) enum Provoking {
+    /// Priority 0.
+    Resignation,
+    /// A lower priority, or the same and a lower address.
+    LowerPriority,
+}
 
 impl Router {
     /// Advertises and announces once more: the source address, the frames or the MAC clients know are new.
@@ -43,7 +54,7 @@ impl Router {
             return;
         }
         if heard.priority == 0 {
-            return self.answer(now, due, lease, out);
+            return self.answer(now, due, lease, Provoking::Resignation, out);
         }
         match self.rank(&heard) {
             Ordering::Less => self.assert(now, due, lease, out),
@@ -61,7 +72,7 @@ impl Router {
     /// Asserts this router against one of lower rank: new in RFC 9568, and what keepalived has always done.
     fn assert(&mut self, now: Time, due: Time, lease: Time, out: &mut Vec<Action>) {
         match self.config.lower_priority {
-            LowerPriority::Advertise => self.answer(now, due, lease, out),
+            LowerPriority::Advertise => self.answer(now, due, lease, Provoking::LowerPriority, out),
             LowerPriority::Discard => {}
         }
         self.announcer.lower_priority(now, &self.config, out);
@@ -70,24 +81,27 @@ impl Router {
     /// Answers an advert with one of its own, at once; but no flood with a flood: a second answer, which is for all that
     /// came after the first, waits for a moment. It is not left out, because who hears priority 0 waits for less than an
     /// interval.
-    fn answer(&mut self, now: Time, due: Time, lease: Time, out: &mut Vec<Action>) {
-        let next_advert = if now >= self.answer_at {
-            self.answer_at = now + self.config.answer_pause();
+    ///
+    /// No answer to a lower priority puts one to a resignation off: two routers that were Active together, one of which
+    /// ends that by priority 0, would make a third take over.
+    fn answer(&mut self, now: Time, due: Time, lease: Time, what: Provoking, out: &mut Vec<Action>) {
+        let answer_at = self.answer_at[what];
+        let next_advert = if now >= answer_at {
+            self.answer_at[what] = now + self.config.answer_pause();
             self.advertise(now, out)
         } else {
-            due.min(self.answer_at)
+            due.min(answer_at)
         };
         self.state = State::Active { next_advert, lease };
     }
 
     /// Becomes Backup of a router of higher rank, whatever Preempt_Mode says.
     fn yield_to(&mut self, now: Time, heard: &Heard, out: &mut Vec<Action>) {
-        out.push(Action::SetLease { until: Time::ZERO });
+        self.pass_on(now, out);
         if self.config.advert_on_yield {
             // The other one hears a lower priority, and announces the addresses once more.
             out.push(Action::SendAdvert { priority: self.config.priority.get() });
         }
-        out.push(Action::ReleaseVips);
         self.hearing.restart(heard.at);
         self.listen(now, Reason::Yielded { from: heard.from, priority: heard.priority }, out);
         self.follow(heard);

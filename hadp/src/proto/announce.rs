@@ -50,6 +50,13 @@ impl Announcer {
         self.burst(now, schedule.repeat, config, out);
     }
 
+    /// Builds the schedule of a router that goes on as Active: nothing is owed but the next refresh.
+    pub(super) fn resumed(now: Time, config: &Config) -> Self {
+        let mut announcer = Self::default();
+        announcer.timers[Timer::Refresh] = after(now, config.announce.refresh);
+        announcer
+    }
+
     /// Announces once more, outside any schedule.
     pub(super) fn again(&mut self, now: Time, config: &Config, out: &mut Vec<Action>) {
         self.burst(now, config.announce.repeat, config, out);

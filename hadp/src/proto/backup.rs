@@ -1,6 +1,6 @@
 //! Initialize and Backup (RFC 9568 §6.4.1, §6.4.2).
 
-use std::net::IpAddr;
+use std::{net::IpAddr, time::Duration};
 
 use super::{Action, Cause, Heard, Reason, Router, State};
 use crate::{
@@ -11,10 +11,7 @@ use crate::{
 impl Router {
     /// Starts the protocol: the address owner takes over, any other router listens first.
     pub(super) fn start(&mut self, now: Time, source: IpAddr, out: &mut Vec<Action>) {
-        self.source = Some(source);
-        self.active_interval = self.config.interval;
-        self.hearing.restart(now);
-        self.unsendable = false;
+        self.set_out(now, source);
         if self.config.priority == Priority::OWNER {
             return self.take_over(now, Reason::Owner, out);
         }
@@ -25,10 +22,23 @@ impl Router {
         };
     }
 
+    /// Forgets what was before a start.
+    pub(super) fn set_out(&mut self, now: Time, source: IpAddr) {
+        self.source = Some(source);
+        self.active_interval = self.config.interval;
+        self.hearing.restart(now);
+        self.unsendable = false;
+        self.retrying = false;
+        self.following = None;
+        self.deferring = false;
+    }
+
     /// Becomes Backup without knowing of an Active router.
     pub(super) fn listen(&mut self, now: Time, reason: Reason, out: &mut Vec<Action>) {
         let active_down = now + self.config.active_down_interval(self.active_interval);
         self.preempt_at = None;
+        self.following = None;
+        self.retrying = false;
         self.outlook = Reason::ActiveDown;
         self.enter(now, State::Backup { active_down }, reason, out);
     }
@@ -40,11 +50,17 @@ impl Router {
         }
         if heard.priority == 0 {
             if self.hearing.apply(&heard) {
+                if self.following == Some(heard.from) {
+                    self.following = None;
+                    self.deferring = false;
+                }
+                self.retrying = false;
                 self.outlook = Reason::Resigned;
                 self.state = State::Backup { active_down: heard.at + self.config.skew(self.active_interval) };
             }
         } else if self.preempts(&heard) {
             self.outlook = Reason::Preempted; // the timer runs on, and out
+            self.following = self.following.or(Some(heard.from));
         } else if self.hearing.apply(&heard) {
             self.follow(&heard);
         }
@@ -57,6 +73,8 @@ impl Router {
             Version::V3(_) => heard.interval,
         };
         self.outlook = Reason::ActiveDown;
+        self.following = Some(heard.from);
+        self.retrying = false;
         self.preempt_at = match self.config.preempt {
             Preempt::After(delay) if heard.priority < self.config.priority.get() => {
                 Some(self.preempt_at.unwrap_or(heard.at + delay))
@@ -65,6 +83,27 @@ impl Router {
         };
         let active_down = heard.at + self.config.active_down_interval(self.active_interval);
         self.state = State::Backup { active_down };
+    }
+
+    /// Handles the death of a router as BFD reports it. What it said before it died does not bring it back.
+    pub(super) fn active_down_in_backup(
+        &mut self,
+        now: Time,
+        active_down: Time,
+        (from, wait): (IpAddr, Duration),
+        out: &mut Vec<Action>,
+    ) {
+        if self.following != Some(from) {
+            return;
+        }
+        self.following = None;
+        self.hearing.bury(from, now);
+        self.outlook = Reason::BfdDown;
+        let active_down = active_down.min(now + wait);
+        self.state = State::Backup { active_down };
+        if now >= active_down {
+            self.take_over(now, Reason::BfdDown, out);
+        }
     }
 
     /// Stops without a word: a Backup has nothing to give up.
@@ -90,7 +129,8 @@ impl Router {
     /// owner always preempts (RFC 9568 §6.1).
     fn preempts(&self, heard: &Heard) -> bool {
         let own = self.config.priority;
-        heard.priority < own.get()
+        !self.deferring
+            && heard.priority < own.get()
             && match self.config.preempt {
                 _ if own == Priority::OWNER => true,
                 Preempt::Always => true,

@@ -43,7 +43,9 @@ pub enum Event {
         lease: Time,
     },
     /// BFD found the router at `from` dead: if it is the Active router that this one follows, that acts as
-    /// Active_Down_Timer's expiry, after `wait`.
+    /// Active_Down_Timer's expiry, after `wait`: at once if that is zero.
+    ///
+    /// As before a timeout, the adverts that the datapath has recorded are told first: they say whom this router follows.
     ActiveDown {
         /// The address of its adverts.
         from: IpAddr,
@@ -52,8 +54,10 @@ pub enum Event {
     },
     /// The lease is gone although it has not run out: the datapath heard a router of higher rank and revoked it, or the
     /// guard (the promise of BFD packets that `fast_failover` rests on) has lapsed.
+    ///
+    /// What the datapath heard is told first: who yields to a router it knows of hands over without losing a packet.
     Revoked,
-    /// The priority has changed, because of what is tracked. Never to or from 255.
+    /// The priority has changed, because of what is tracked; the frames have it already. Never to or from 255.
     Priority(Priority),
     /// A deadline may have passed; before [`next_deadline`](super::Router::next_deadline) it is a no-op.
     Timeout,
@@ -118,5 +122,11 @@ impl Cause {
             Self::NoInterface | Self::LinkDown | Self::NoSource | Self::NoDatapath => true,
             Self::NotStarted | Self::Tracked | Self::Stopped => false,
         }
+    }
+
+    /// Tells whether what is being handed over ends at once: there is nobody to hand it to, or nobody is waited for
+    /// any more.
+    pub(super) const fn is_final(self) -> bool {
+        matches!(self, Self::Stopped) || self.is_link()
     }
 }

@@ -1,6 +1,8 @@
 //! Giving a router up: make before break where somebody is there to take it.
 
-use super::{Action, Cause, Heard, Next, Reason, Router, State};
+use std::net::IpAddr;
+
+use super::{Action, Cause, Event, Heard, Next, Reason, Router, State};
 use crate::units::Time;
 
 impl Router {
@@ -24,7 +26,8 @@ impl Router {
     /// from a link that still carries frames.
     pub(super) fn drop_out(&mut self, now: Time, cause: Cause, out: &mut Vec<Action>) {
         out.push(Action::SendAdvert { priority: 0 });
-        self.release(now, State::Initialize { cause }, Reason::Fault(cause), out);
+        self.break_off(out);
+        self.enter(now, State::Initialize { cause }, Reason::Fault(cause), out);
     }
 
     /// Handles an advert while Resigning: whoever advertises after the resignation is the successor.
@@ -32,38 +35,69 @@ impl Router {
         if heard.priority == 0 || heard.at <= self.since || Some(heard.from) == self.source {
             return;
         }
-        self.finish(now, next, out);
+        self.pass_on(now, out);
+        self.leave(now, next, Reason::HandedOver, out);
         match next {
             Next::Initialize(_) => {}
-            Next::Backup => self.advert_in_backup(heard),
+            Next::Backup | Next::Available => self.advert_in_backup(heard),
         }
     }
 
-    /// Ends the handover early when something else breaks; the same fault told again changes nothing.
-    pub(super) fn fault_in_resigning(&mut self, now: Time, next: Next, cause: Cause, out: &mut Vec<Action>) {
-        if next != Next::Initialize(cause) {
-            self.release(now, State::Initialize { cause }, Reason::Fault(cause), out);
+    /// Ends the handover early when the link is gone, or when nobody is to be waited for any more; for anything else
+    /// there is time until it has ended.
+    pub(super) fn fault_in_resigning(
+        &mut self,
+        now: Time,
+        until: Time,
+        next: Next,
+        cause: Cause,
+        out: &mut Vec<Action>,
+    ) {
+        if cause.is_final() {
+            self.break_off(out);
+            self.enter(now, State::Initialize { cause }, Reason::Fault(cause), out);
+        } else if next != Next::Initialize(Cause::Stopped) {
+            self.state = State::Resigning { until, next: Next::Initialize(cause) };
         }
     }
 
-    /// Ends the handover.
-    pub(super) fn finish(&mut self, now: Time, next: Next, out: &mut Vec<Action>) {
+    /// Notes that a router that resigns is to run again afterwards, if it is not to anyway.
+    pub(super) fn restart_in_resigning(&mut self, until: Time, next: Next, source: IpAddr) {
+        self.source = Some(source);
+        let next = match next {
+            Next::Initialize(_) | Next::Backup => Next::Backup,
+            Next::Available => Next::Available,
+        };
+        self.state = State::Resigning { until, next };
+    }
+
+    /// Ends a handover that nobody took in time. Adverts that arrived are told before a timeout, and perhaps only then.
+    pub(super) fn expire(&mut self, now: Time, next: Next, event: Event, out: &mut Vec<Action>) {
         match next {
-            Next::Initialize(cause) => {
-                self.release(now, State::Initialize { cause }, Reason::HandedOver, out)
-            }
-            Next::Backup => {
-                out.push(Action::SetLease { until: Time::ZERO });
-                out.push(Action::ReleaseVips);
-                self.hearing.restart(self.since);
-                self.listen(now, Reason::HandedOver, out);
+            Next::Available if event == Event::Timeout => self.take_over(now, Reason::Unclaimed, out),
+            Next::Available => {}
+            Next::Initialize(_) | Next::Backup => {
+                self.break_off(out);
+                self.leave(now, next, Reason::HandedOver, out);
             }
         }
     }
 
-    fn release(&mut self, now: Time, state: State, reason: Reason, out: &mut Vec<Action>) {
-        out.push(Action::SetLease { until: Time::ZERO });
-        out.push(Action::ReleaseVips);
-        self.enter(now, state, reason, out);
+    /// Ends a handover because the lease that was left is gone.
+    pub(super) fn revoked_in_resigning(&mut self, now: Time, next: Next, out: &mut Vec<Action>) {
+        self.break_off(out);
+        self.leave(now, next, Reason::Revoked, out);
+    }
+
+    /// Goes where a router goes that has handed over.
+    fn leave(&mut self, now: Time, next: Next, reason: Reason, out: &mut Vec<Action>) {
+        match next {
+            Next::Initialize(cause) => self.enter(now, State::Initialize { cause }, reason, out),
+            Next::Backup | Next::Available => {
+                self.deferring = next == Next::Available;
+                self.hearing.restart(self.since);
+                self.listen(now, reason, out);
+            }
+        }
     }
 }

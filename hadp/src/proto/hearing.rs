@@ -28,7 +28,7 @@ impl Hearing {
 
     /// Tells whether an advert is another router's, and later than all that was heard of that sender.
     pub(super) fn admit(&mut self, heard: &Heard, own: Option<IpAddr>) -> bool {
-        if Some(heard.from) == own || heard.at < self.since || !self.note(heard) {
+        if Some(heard.from) == own || heard.at < self.since || !self.remember(heard.from, heard.at) {
             return false;
         }
         if self.last.is_none_or(|last| last.at <= heard.at) {
@@ -46,23 +46,27 @@ impl Hearing {
         newest
     }
 
+    /// Discounts what a router said until `at`: it was found dead then. What it says later counts.
+    pub(super) fn bury(&mut self, from: IpAddr, at: Time) {
+        self.remember(from, at);
+    }
+
     /// Returns the last advert heard.
     pub(super) fn last(&self) -> Option<&Heard> {
         self.last.as_ref()
     }
 
-    /// Remembers when this sender was heard, in place of the sender heard longest ago when there is no room; false if
-    /// this advert, or a later one of the same sender, is known already.
-    fn note(&mut self, heard: &Heard) -> bool {
-        let known = self.senders.iter_mut().flatten().find(|(from, _)| *from == heard.from);
-        if let Some((_, at)) = known {
-            let news = heard.at > *at;
-            *at = heard.at.max(*at);
+    /// Remembers until when this sender has been heard, in place of the sender heard longest ago when there is no room;
+    /// false if it has been heard as late, or later, before.
+    fn remember(&mut self, from: IpAddr, at: Time) -> bool {
+        if let Some((_, last)) = self.senders.iter_mut().flatten().find(|(known, _)| *known == from) {
+            let news = at > *last;
+            *last = at.max(*last);
             return news;
         }
         // `None` is before every `Some`, so a free place comes first.
         if let Some(place) = self.senders.iter_mut().min_by_key(|place| place.map(|(_, at)| at)) {
-            *place = Some((heard.from, heard.at));
+            *place = Some((from, at));
         }
         true
     }

@@ -1,4 +1,28 @@
 //! Ownership is a lease: renewed by adverts that left, and over when it is over.
+//!
+//! # Why no two routers own the addresses
+//!
+//! With `n` the intervals that peers wait (`down_timer_adverts`, 3 at the most) and `I` the interval:
+//!
+//! ```text
+//!   sent                                   lease ends
+//!    |<---------------- n x I ----------------->|
+//!    '- transit -> heard                        .     Backup takes over
+//!                    |<---------------- n x I --.------>|<- Skew_Time ->|
+//! ```
+//!
+//! The lease runs from *before* the advert was handed to the kernel, a Backup's timer from its arrival: the time between
+//! the two, in queues or on the way, only adds to what lies between the end of the lease and the takeover. What is left
+//! in the worst case, an advert that takes no time, is the Backup's Skew_Time: at least 2/256 of the interval, since a
+//! Backup's priority is 254 at most, and that is all there is for an error of the clocks.
+//!
+//! - Their *offset* does not matter: every span is measured by one clock, the CLOCK_MONOTONIC of one node.
+//! - Their *rates* do: NTP slews each by at most 500 ppm, so two of them are 1 permil apart at most, and a lease of 3
+//!   intervals ends by 3 permil of an interval late. Skew_Time is 7.8 permil of it. In v2 it is 2/256 of a second
+//!   whatever the interval, so from 2 s on the lease is shortened by what is missing.
+//! - Rounding does not: skews are computed in nanoseconds, and the datapath compares the clock itself, or a tick that
+//!   is never behind it.
+//! - Scheduling does not: the datapath needs nobody to end a lease, and a Backup that is late takes over later.
 
 use super::{Action, Event, Reason, Router, State};
 use crate::units::Time;
@@ -18,7 +42,7 @@ impl Router {
         let until = at + self.config.lease_span();
         if until > lease {
             self.state = State::Active { next_advert, lease: until };
-            out.push(Action::SetLease { until });
+            out.push(Action::RenewLease { until });
         }
         if until >= lease {
             self.complete(now, out);
@@ -35,18 +59,30 @@ impl Router {
                 if self.takeover.is_some() {
                     return self.abandon(now, out);
                 }
-                out.push(Action::SetLease { until: Time::ZERO });
-                out.push(Action::ReleaseVips);
+                // No priority 0: who has waited as long as this lease takes over by itself, and is not to be made to wait
+                // anew; and who has taken over already may not be able to contradict.
+                self.break_off(out);
                 // What arrived while this process did not run still counts.
                 self.hearing.restart(lease);
                 self.listen(now, Reason::LeaseExpired, out);
             }
-            State::Resigning { until, next } if now >= until => self.finish(now, next, out),
+            State::Resigning { until, next } if now >= until => self.expire(now, next, event, out),
             State::Initialize { .. }
             | State::Backup { .. }
             | State::Active { .. }
             | State::Resigning { .. } => {}
         }
+    }
+
+    /// Handles the end of a lease before its time. Whoever the datapath yielded to is told, if not yet, afterwards.
+    pub(super) fn revoked_in_active(&mut self, now: Time, out: &mut Vec<Action>) {
+        self.takeover = None;
+        out.push(Action::SetLease { until: Time::ZERO });
+        out.push(Action::Drain { until: Time::ZERO });
+        // The lease would have run on: Backups are not to wait for that.
+        out.push(Action::SendAdvert { priority: 0 });
+        self.let_go(out);
+        self.listen(now, Reason::Revoked, out);
     }
 
     /// Tells whether an event reports late an advert that left in time: no peer has taken over then.

@@ -2,9 +2,11 @@
 
 use std::net::IpAddr;
 
+use enum_map::EnumMap;
+
 use super::{
-    Action, Cause, Config, Event, Heard, Next, Reason, State, Transition, announce::Announcer,
-    hearing::Hearing,
+    Action, Cause, Config, Event, Heard, Next, Reason, State, Transition, active::Provoking,
+    announce::Announcer, hearing::Hearing,
 };
 use crate::units::{Centis, Time};
 
@@ -31,10 +33,20 @@ pub struct Router {
     pub(super) outlook: Reason,
     /// In Active until an advert of this takeover has left: why it takes over.
     pub(super) takeover: Option<Reason>,
+    /// Whether the takeover that failed last is to be tried once more, after a moment, or is being tried.
+    pub(super) retrying: bool,
+    /// In Backup: the router taken for the Active one, unless it has resigned or died.
+    pub(super) following: Option<IpAddr>,
+    /// Whether it handed over on request, and so does not preempt the successor.
+    pub(super) deferring: bool,
+    /// Whether the addresses are on their interface, or ordered to be.
+    pub(super) holding: bool,
+    /// In any state but Active: when they come off because a successor has taken over.
+    pub(super) drain: Option<Time>,
     /// Whether a takeover has failed because no advert left, and this was told.
     pub(super) unsendable: bool,
-    /// In Active: from when on another advert may be answered at once.
-    pub(super) answer_at: Time,
+    /// In Active: from when on another advert of this kind may be answered at once.
+    pub(super) answer_at: EnumMap<Provoking, Time>,
     /// In Active: the announcements ahead. In other states nobody asks it.
     pub(super) announcer: Announcer,
 }
@@ -54,8 +66,13 @@ impl Router {
             preempt_at: None,
             outlook: Reason::ActiveDown,
             takeover: None,
+            retrying: false,
+            following: None,
+            deferring: false,
+            holding: false,
+            drain: None,
             unsendable: false,
-            answer_at: Time::ZERO,
+            answer_at: EnumMap::default(),
             announcer: Announcer::default(),
         }
     }
@@ -65,10 +82,15 @@ impl Router {
     /// Reads no clock and never blocks: `now` is the only time it knows. An [`Event::Timeout`] before
     /// [`Self::next_deadline`] is a no-op, so a spurious wake-up is harmless.
     pub fn handle(&mut self, now: Time, event: Event, out: &mut Vec<Action>) {
+        self.drained(now, out);
         self.lapse(now, event, out);
         self.unanswered(now, event, out);
+        self.cut_short(event, out);
         match (self.state, event) {
             (State::Initialize { .. }, Event::Startup { source }) => self.start(now, source, out),
+            (State::Initialize { .. }, Event::Resume { source, lease }) => {
+                self.resume(now, source, lease, out)
+            }
             (State::Initialize { cause }, Event::Fault(new)) => {
                 self.fault_in_initialize(now, cause, new, out)
             }
@@ -80,10 +102,8 @@ impl Router {
                 | Event::AdvertFailed
                 | Event::Timeout
                 | Event::Resign
-                | Event::Resume { .. }
                 | Event::ActiveDown { .. }
-                | Event::Revoked
-                | Event::Priority(_),
+                | Event::Revoked,
             ) => {}
 
             (State::Backup { .. }, Event::Startup { source }) => self.source = Some(source),
@@ -94,6 +114,9 @@ impl Router {
                 self.stop_listening(now, Cause::Stopped, Reason::Shutdown, out);
             }
             (State::Backup { .. }, Event::Advert(heard)) => self.advert_in_backup(heard),
+            (State::Backup { active_down }, Event::ActiveDown { from, wait }) => {
+                self.active_down_in_backup(now, active_down, (from, wait), out);
+            }
             (State::Backup { active_down }, Event::Timeout) if now >= active_down => {
                 self.take_over(now, self.outlook, out);
             }
@@ -104,9 +127,7 @@ impl Router {
                 | Event::Timeout
                 | Event::Resign
                 | Event::Resume { .. }
-                | Event::ActiveDown { .. }
-                | Event::Revoked
-                | Event::Priority(_),
+                | Event::Revoked,
             ) => {}
 
             (State::Active { lease, .. }, Event::Startup { source }) => {
@@ -119,32 +140,26 @@ impl Router {
             (State::Active { lease, .. }, Event::Shutdown) => {
                 self.resign(now, lease, Cause::Stopped, Reason::Shutdown, out);
             }
+            (State::Active { lease, .. }, Event::Resign) => self.resign_on_request(now, lease, out),
             (State::Active { next_advert, lease }, Event::Advert(heard)) => {
                 self.advert_in_active(now, next_advert, lease, heard, out)
             }
             (State::Active { next_advert, lease }, Event::AdvertSent { at }) => {
                 self.renew(now, next_advert, lease, at, out);
             }
-            // The lease runs out unless a later advert leaves.
-            (
-                State::Active { .. },
-                Event::AdvertFailed
-                | Event::Resign
-                | Event::Resume { .. }
-                | Event::ActiveDown { .. }
-                | Event::Revoked
-                | Event::Priority(_),
-            ) => {}
+            (State::Active { .. }, Event::Revoked) => self.revoked_in_active(now, out),
             (State::Active { next_advert, lease }, Event::Timeout) => {
                 self.timeout_in_active(now, next_advert, lease, out);
             }
-
-            (State::Resigning { until, .. }, Event::Startup { source }) => {
-                self.source = Some(source);
-                self.state = State::Resigning { until, next: Next::Backup };
+            // The lease runs out unless a later advert leaves.
+            (State::Active { .. }, Event::AdvertFailed | Event::Resume { .. } | Event::ActiveDown { .. }) => {
             }
-            (State::Resigning { next, .. }, Event::Fault(cause)) => {
-                self.fault_in_resigning(now, next, cause, out)
+
+            (State::Resigning { until, next }, Event::Startup { source }) => {
+                self.restart_in_resigning(until, next, source);
+            }
+            (State::Resigning { until, next }, Event::Fault(cause)) => {
+                self.fault_in_resigning(now, until, next, cause, out)
             }
             (State::Resigning { until, .. }, Event::Shutdown) => {
                 self.state = State::Resigning { until, next: Next::Initialize(Cause::Stopped) };
@@ -152,6 +167,7 @@ impl Router {
             (State::Resigning { next, .. }, Event::Advert(heard)) => {
                 self.advert_in_resigning(now, next, heard, out);
             }
+            (State::Resigning { next, .. }, Event::Revoked) => self.revoked_in_resigning(now, next, out),
             (
                 State::Resigning { .. },
                 Event::AdvertSent { .. }
@@ -159,24 +175,35 @@ impl Router {
                 | Event::Timeout
                 | Event::Resign
                 | Event::Resume { .. }
-                | Event::ActiveDown { .. }
-                | Event::Revoked
-                | Event::Priority(_),
+                | Event::ActiveDown { .. },
             ) => {}
+
+            (
+                State::Initialize { .. }
+                | State::Backup { .. }
+                | State::Active { .. }
+                | State::Resigning { .. },
+                Event::Priority(priority),
+            ) => self.reprioritise(now, priority, out),
         }
     }
 
     /// Returns when [`Event::Timeout`] is due; after one handled then, it is later or `None`.
     pub fn next_deadline(&self) -> Option<Time> {
-        match self.state {
+        let first = match self.state {
             State::Initialize { .. } => None,
             State::Backup { active_down } => Some(active_down),
             State::Active { next_advert, lease } => {
-                let first = next_advert.min(lease);
-                Some(self.announcer.next_deadline().map_or(first, |announce| announce.min(first)))
+                self.announcer.next_deadline().into_iter().chain([next_advert, lease]).min()
             }
             State::Resigning { until, .. } => Some(until),
-        }
+        };
+        first.into_iter().chain(self.drain).min()
+    }
+
+    /// Tells whether the router neither runs nor has anything left to do: what it held, it has given up.
+    pub fn is_idle(&self) -> bool {
+        matches!(self.state, State::Initialize { .. }) && self.drain.is_none()
     }
 
     /// Returns the state.
@@ -208,6 +235,25 @@ impl Router {
     /// it resigned.
     pub fn last_heard(&self) -> Option<&Heard> {
         self.hearing.last()
+    }
+
+    /// Ends a drain at once when there is nothing to drain any more.
+    fn cut_short(&mut self, event: Event, out: &mut Vec<Action>) {
+        match event {
+            Event::Revoked => self.cut_drain(out),
+            Event::Fault(cause) if cause.is_final() => self.cut_drain(out),
+            Event::Fault(_)
+            | Event::Startup { .. }
+            | Event::Shutdown
+            | Event::Advert(_)
+            | Event::AdvertSent { .. }
+            | Event::AdvertFailed
+            | Event::Resign
+            | Event::Resume { .. }
+            | Event::ActiveDown { .. }
+            | Event::Priority(_)
+            | Event::Timeout => {}
+        }
     }
 
     /// Changes the state and orders that it be told.

@@ -10,14 +10,20 @@ use crate::units::Time;
 ///        Fault  +--->| Initialize |<---+ Fault, Shutdown
 ///               |    +------------+    |
 ///               |       |      |       |
-///               |  <255 |      | 255   |
+///               |  <255 |      | 255,  |
+///               |       |      | resumed
 ///               |       v      v       |
-///            +--------+  timer  +--------+  Shutdown   +-----------+
-///            | Backup |-------->| Active |------------>| Resigning |--> Initialize,
-///            |        |<--------|        | priority 0  | (answers) |    Backup if started again
-///            +--------+ higher, +--------+             +-----------+
-///                       lease over
+///            +--------+  timer, +--------+  Shutdown,  +-----------+
+///            |        |  BFD    |        |  Resign     |           |--> Initialize,
+///            | Backup |-------->| Active |------------>| Resigning |    Backup if started again
+///            |        |<--------|        | priority 0  | (answers) |    or on request
+///            +--------+ higher, |        |<------------|           |
+///                  lease over   +--------+  nobody     +-----------+
+///                  or revoked              took over
 /// ```
+///
+/// A successor that is heard starts a drain, which lies beside the states: the addresses stay a little longer, whatever
+/// the router does next.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum State {
     /// Not running.
@@ -54,6 +60,8 @@ pub enum Next {
     Initialize(Cause),
     /// To Backup: it was told to start again while it still resigned.
     Backup,
+    /// To Backup, without preempting the successor, or, if there is none, back to Active: the operator asked for it.
+    Available,
 }
 
 impl State {

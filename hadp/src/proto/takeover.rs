@@ -2,8 +2,14 @@
 //!
 //! A node that cannot send would otherwise announce the addresses of a router that goes on working.
 
+use std::time::Duration;
+
 use super::{Action, Event, Reason, Router, State, announce::Announcer};
 use crate::units::Time;
+
+/// How long a takeover whose first advert did not leave waits for its second try: a full queue or buffer (ENOBUFS,
+/// EAGAIN) has room again by then.
+const RETRY: Duration = Duration::from_millis(1);
 
 impl Router {
     /// Becomes Active: what clients wait for comes first.
@@ -12,26 +18,32 @@ impl Router {
         out.push(Action::SetLease { until: lease });
         self.active_interval = self.config.interval;
         let next_advert = self.advertise(now, out);
+        self.forget_drain(out);
         // What was owed when the router was last Active is void.
         self.announcer = Announcer::default();
         self.state = State::Active { next_advert, lease };
         self.takeover = Some(reason);
+        self.following = None;
+        self.deferring = false;
     }
 
     /// Orders the rest of a takeover whose first advert has left; for any later advert there is none.
     pub(super) fn complete(&mut self, now: Time, out: &mut Vec<Action>) {
         let Some(reason) = self.takeover.take() else { return };
         self.unsendable = false;
-        self.announcer.begin(now, &self.config, out);
         out.push(Action::AcquireVips);
+        self.holding = true;
+        self.announcer.begin(now, &self.config, out);
         self.enter(now, self.state, reason, out);
     }
 
     /// Gives up a takeover none of whose adverts has left as far as is known: it is told to have failed, or something
     /// else is told first.
     pub(super) fn unanswered(&mut self, now: Time, event: Event, out: &mut Vec<Action>) {
+        let Some(reason) = self.takeover else { return };
         match event {
-            Event::AdvertSent { .. } | Event::Timeout => {}
+            Event::AdvertSent { .. } | Event::Revoked | Event::Timeout => {}
+            Event::AdvertFailed if !self.retrying => self.retry(now, reason, out),
             Event::AdvertFailed
             | Event::Startup { .. }
             | Event::Fault(_)
@@ -39,14 +51,19 @@ impl Router {
             | Event::Resign
             | Event::Resume { .. }
             | Event::ActiveDown { .. }
-            | Event::Revoked
             | Event::Priority(_)
-            | Event::Advert(_) => {
-                if self.takeover.is_some() {
-                    self.abandon(now, out);
-                }
-            }
+            | Event::Advert(_) => self.abandon(now, out),
         }
+    }
+
+    /// Waits a moment to try once more, without owning anything meanwhile: peers know nothing of this takeover.
+    fn retry(&mut self, now: Time, reason: Reason, out: &mut Vec<Action>) {
+        self.takeover = None;
+        self.retrying = true;
+        out.push(Action::SetLease { until: Time::ZERO });
+        self.let_go(out);
+        self.outlook = reason;
+        self.state = State::Backup { active_down: now + RETRY };
     }
 
     /// Returns from a takeover to Backup, which tries again after Active_Down_Interval.
@@ -54,7 +71,9 @@ impl Router {
     /// That is news once, and again only when an advert has left, or the router was started, in between.
     pub(super) fn abandon(&mut self, now: Time, out: &mut Vec<Action>) {
         self.takeover = None;
+        self.retrying = false;
         out.push(Action::SetLease { until: Time::ZERO });
+        self.let_go(out);
         let active_down = now + self.config.active_down_interval(self.active_interval);
         let state = State::Backup { active_down };
         self.outlook = Reason::ActiveDown;

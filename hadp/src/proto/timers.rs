@@ -9,10 +9,13 @@ use crate::{
 };
 
 /// What a handover allows for the link and for the successor's timer.
-const HANDOVER_MARGIN: Duration = Duration::from_millis(20);
+pub(super) const HANDOVER_MARGIN: Duration = Duration::from_millis(20);
 
 /// How many intervals peers wait by default. `down_timer_adverts` is each router's own and not in its adverts.
 const PEERS_SILENCES: u32 = 3;
+
+/// How far apart the rates of two nodes' clocks may be: one part in this many. NTP slews each by at most 500 ppm.
+const CLOCK_RATES: u32 = 1_000;
 
 /// The shortest time from one answering advert to the next.
 const ANSWER_PAUSE: Duration = Duration::from_millis(10);
@@ -32,9 +35,11 @@ impl Config {
     /// Returns how long after an advert this router may act as Active: the Active_Down_Interval of its peers without
     /// their Skew_Time, so that it has stopped before any of them takes over.
     ///
-    /// Peers are taken to be configured alike, but never to wait longer than by default.
+    /// Peers are taken to be configured alike, but never to wait longer than by default. The module `lease` tells why
+    /// that is enough; only v2's Skew_Time, which does not grow with the interval, makes long spans a little shorter.
     pub(super) fn lease_span(&self) -> Duration {
-        self.interval.duration() * self.silences().min(PEERS_SILENCES)
+        let span = self.interval.duration() * self.silences().min(PEERS_SILENCES);
+        span - (span / CLOCK_RATES).saturating_sub(self.skew_base(self.interval).skew(u8::MAX))
     }
 
     /// Returns how long Adver_Timer runs.

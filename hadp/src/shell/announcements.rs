@@ -2,22 +2,39 @@
 
 use std::{collections::VecDeque, ops::Range};
 
-use crate::{net::packet::BATCH, proto::Slot};
+use super::gates::Gates;
+use crate::{net::packet::BATCH, proto::Slot, units::Time};
 
 /// A queue of announcement bursts, drained in slices, so that a burst for a thousand addresses never keeps an advert
 /// waiting for longer than one system call.
 #[derive(Debug, Default)]
 pub(crate) struct Announcements {
     bursts: VecDeque<Burst>,
+    gates: Gates,
 }
 
 /// What is left of one burst.
 #[derive(Debug)]
-struct Burst {
-    slot: Slot,
-    vips: Range<usize>,
-    next: usize,
-    rounds: u32,
+pub(super) struct Burst {
+    pub(super) slot: Slot,
+    pub(super) vips: Range<usize>,
+    pub(super) next: usize,
+    pub(super) rounds: u32,
+}
+
+impl Burst {
+    /// Starts a burst.
+    pub(super) fn new(slot: Slot, vips: Range<usize>, rounds: u32) -> Self {
+        Self { slot, next: vips.start, vips, rounds }
+    }
+
+    /// Goes on with a burst whose first round has come as far as `next`; `None` if that was all of it.
+    pub(super) fn begun(slot: Slot, vips: Range<usize>, next: usize, rounds: u32) -> Option<Self> {
+        if next < vips.end {
+            return Some(Self { slot, next: next.max(vips.start), vips, rounds });
+        }
+        (rounds > 1).then(|| Self::new(slot, vips, rounds - 1))
+    }
 }
 
 impl Announcements {
@@ -25,25 +42,66 @@ impl Announcements {
     ///
     /// One that waits already for the same addresses serves both: the queue cannot grow with what others send.
     pub(crate) fn push(&mut self, slot: Slot, vips: Range<usize>, rounds: u32) {
-        if vips.is_empty() || rounds == 0 {
+        if vips.is_empty() || rounds == 0 || self.gates.hold(slot, &vips, rounds) {
             return;
         }
-        match self.bursts.iter_mut().find(|burst| burst.slot == slot && burst.vips == vips) {
+        let waiting = self.bursts.iter_mut().find(|burst| burst.slot == slot && burst.vips == vips);
+        match waiting {
             Some(burst) if burst.next == burst.vips.start => burst.rounds = burst.rounds.max(rounds),
             // In the middle of a round: the addresses before it want their rounds whole.
             Some(burst) => burst.rounds = burst.rounds.max(rounds + 1),
-            None => self.bursts.push_back(Burst { slot, next: vips.start, vips, rounds }),
+            None => self.bursts.push_back(Burst::new(slot, vips, rounds)),
         }
+    }
+
+    /// Holds a router's announcements back, those that wait included, until acquisition `number` of its `total`
+    /// addresses has come to each of them, or until `opens`: who hears an announcement finds the address served.
+    pub(crate) fn close(&mut self, slot: Slot, number: u64, total: usize, opens: Time) {
+        let mut held = Vec::new();
+        self.bursts.retain(|burst| {
+            let other = burst.slot != slot;
+            if !other {
+                held.push((burst.vips.clone(), burst.rounds));
+            }
+            other
+        });
+        self.gates.close(slot, number, total, opens);
+        for (vips, rounds) in held {
+            self.gates.hold(slot, &vips, rounds);
+        }
+    }
+
+    /// Has a router's announcements wait longer for what they wait for.
+    pub(crate) fn postpone(&mut self, slot: Slot, opens: Time) {
+        self.gates.postpone(slot, opens);
+    }
+
+    /// Notes that the first `count` addresses of acquisition `number` are in place.
+    pub(crate) fn placed(&mut self, slot: Slot, number: u64, count: usize) {
+        let bursts = &mut self.bursts;
+        self.gates.placed(slot, number, count, |burst| bursts.push_back(burst));
+    }
+
+    /// Lets go what has waited long enough.
+    pub(crate) fn expire(&mut self, now: Time) {
+        let bursts = &mut self.bursts;
+        self.gates.expire(now, |burst| bursts.push_back(burst));
     }
 
     /// Forgets what a router that is no longer Active had queued.
     pub(crate) fn cancel(&mut self, slot: Slot) {
         self.bursts.retain(|burst| burst.slot != slot);
+        self.gates.cancel(slot);
     }
 
-    /// Tells whether nothing waits.
+    /// Tells whether nothing can be sent now.
     pub(crate) fn is_empty(&self) -> bool {
         self.bursts.is_empty()
+    }
+
+    /// Returns when something is let go that waits now.
+    pub(crate) fn next(&self) -> Option<Time> {
+        self.gates.next()
     }
 
     /// Returns the next slice to send: a router, and which of its addresses.
@@ -116,5 +174,28 @@ mod tests {
         queue.push(slot(2), 0..10, 1);
         queue.cancel(slot(1));
         assert_eq!(queue.front(), Some((slot(2), 0..10)));
+    }
+
+    #[test]
+    fn what_waits_for_addresses_waits_behind_the_gate() {
+        let mut queue = Announcements::default();
+        let opens = Time::from_nanos(1_000_000);
+        queue.push(slot(1), 0..100, 2);
+        queue.push(slot(2), 0..1, 1);
+        queue.close(slot(1), 1, 100, opens);
+        assert_eq!(queue.front(), Some((slot(2), 0..1)));
+        queue.sent(1);
+        assert!(queue.is_empty());
+        queue.placed(slot(1), 1, 32);
+        assert_eq!(queue.front(), Some((slot(1), 0..32)));
+        queue.sent(32);
+        assert_eq!((queue.is_empty(), queue.next()), (true, Some(opens)));
+        queue.expire(opens);
+        let mut sent = 32;
+        while let Some((_, vips)) = queue.front() {
+            sent += vips.len();
+            queue.sent(vips.len());
+        }
+        assert_eq!(sent, 200);
     }
 }

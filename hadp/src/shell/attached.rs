@@ -1,14 +1,17 @@
 //! What the election thread knows of a router besides its state machine.
 
-use std::{collections::BTreeMap, net::IpAddr, time::Duration};
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc, time::Duration};
 
 use hadp_common::peer::PEERS_PER_ROUTER;
+use tokio::sync::oneshot;
 
 use super::{
     clock,
-    messages::{Mismatch, Takeover},
+    messages::{Handover, Mismatch, Takeover},
+    placer::Placed,
 };
 use crate::{
+    net::address_set::AddressSet,
     proto::{AddressList, Heard},
     units::{Centis, Time},
 };
@@ -30,6 +33,14 @@ pub(super) struct Attached {
     lease: Time,
     /// How the last takeover went.
     takeover: Option<Takeover>,
+    /// How many announcements have left since.
+    announced: usize,
+    /// The addresses, as they are put on and taken off.
+    pub(super) addresses: Option<Arc<AddressSet>>,
+    /// The number of the last acquisition.
+    acquisition: u64,
+    /// Since when somebody waits to hear what becomes of a handover.
+    pub(super) asked: Option<(Time, oneshot::Sender<Handover>)>,
 }
 
 impl Attached {
@@ -51,15 +62,49 @@ impl Attached {
     /// Notes when a takeover was decided and stored; a renewal is none.
     pub(super) fn note_lease(&mut self, until: Time, decided: Time) {
         if self.lease == Time::ZERO && until != Time::ZERO {
-            self.takeover = Some(Takeover { decided, stored: clock::now(), advertised: None });
+            self.announced = 0;
+            let (stored, advertised, placed, announced) = (clock::now(), None, None, None);
+            self.takeover = Some(Takeover { decided, stored, advertised, placed, announced });
         }
         self.lease = until;
+    }
+
+    /// Tells whether the first advert of a takeover has yet to leave.
+    pub(super) fn is_taking_over(&self) -> bool {
+        self.lease != Time::ZERO && self.takeover.is_some_and(|takeover| takeover.advertised.is_none())
     }
 
     /// Notes when the first advert of a takeover had left.
     pub(super) fn note_advert(&mut self, at: Time) {
         if let Some(takeover) = &mut self.takeover {
             takeover.advertised.get_or_insert(at);
+        }
+    }
+
+    /// Numbers the next acquisition of the addresses.
+    pub(super) fn acquire(&mut self) -> u64 {
+        self.acquisition += 1;
+        self.acquisition
+    }
+
+    /// Notes how far an acquisition has come, by `at`.
+    pub(super) fn note_placed(&mut self, placed: Placed, at: Time) {
+        let total = self.addresses.as_ref().map_or(0, |addresses| addresses.len());
+        if let Some(takeover) = &mut self.takeover
+            && placed.number == self.acquisition
+            && placed.count >= total
+        {
+            takeover.placed.get_or_insert(at);
+        }
+    }
+
+    /// Notes that `count` more of `total` announcements had left by `at`.
+    pub(super) fn note_announced(&mut self, count: usize, total: usize, at: Time) {
+        self.announced = self.announced.saturating_add(count);
+        if let Some(takeover) = &mut self.takeover
+            && self.announced >= total
+        {
+            takeover.announced.get_or_insert(at);
         }
     }
 

@@ -1,34 +1,55 @@
 //! The election thread: hears, decides, speaks.
+//!
+//! ```text
+//!   a turn:  hear, expire, obey ──► feed: a state machine decides, and its lease is stored at once
+//!                                     │ adverts                  │ the rest
+//!            advertise ◄──────────────┘ (one batch)              │
+//!            carry out ◄─────────────────────────────────────────┘  addresses, notices, announcements to be sent
+//!            speak                      (one batch of announcements)
+//! ```
+//!
+//! However many routers a wake-up concerns, all their leases are stored before the first of them speaks, and no advert
+//! waits for more than a batch of anything else.
 
 use std::{
     collections::BTreeMap,
     io,
     net::IpAddr,
+    sync::Arc,
     thread::{self, JoinHandle},
+    time::Duration,
 };
 
 use tokio::{
     io::{Interest, unix::AsyncFd},
-    sync::mpsc::{UnboundedReceiver, UnboundedSender, error::TryRecvError},
+    sync::mpsc::{UnboundedReceiver, UnboundedSender},
 };
 use tracing::error;
 
 use super::{
     attached::Attached,
     clock,
-    messages::{Command, Notice, RouterView},
-    realtime,
+    lateness::Lateness,
+    messages::{Command, Notice},
+    orders::{Due, Orders},
+    placer::{Placed, Placer},
+    realtime::{self, Role},
     timer::Timer,
-    voice::{Failure, Voice},
+    voice::{Advertised, Failure, Voice},
+    watch::{Senses, Watch},
 };
 use crate::{
     datapath::{Datapath, EventRecord, Events, Renewal},
-    proto::{Action, Cause, Event, Heard, Node, Router, Slot, State},
+    model::Realtime,
+    proto::{Action, Event, Heard, Node, Router, Slot, State},
     units::Time,
 };
 
 /// How many events are taken before timers get their turn.
 const EVENTS_A_TURN: usize = 64;
+
+/// The longest time that neighbours are told of a planned end.
+const FAREWELL: Duration = Duration::from_millis(50);
 
 /// What the election thread works with.
 pub(crate) struct Parts<D> {
@@ -40,6 +61,16 @@ pub(crate) struct Parts<D> {
     pub(crate) commands: UnboundedReceiver<Command>,
     /// What the supervisor is told.
     pub(crate) notices: UnboundedSender<Notice>,
+    /// How the thread is scheduled.
+    pub(crate) realtime: Realtime,
+    /// What its BFD sessions need.
+    pub(crate) senses: Senses,
+    /// Where it counts how late its timer wakes it up.
+    pub(crate) lateness: Arc<Lateness>,
+    /// Puts addresses on and takes them off.
+    pub(crate) placer: Placer,
+    /// How far it has come.
+    pub(crate) placed: UnboundedReceiver<Placed>,
 }
 
 /// Starts the election thread.
@@ -51,74 +82,99 @@ pub(crate) fn spawn<D: Datapath + Send + 'static>(parts: Parts<D>) -> io::Result
     let voice = Voice::open()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
     thread::Builder::new().name("election".to_owned()).spawn(move || {
-        realtime::enter();
-        let Parts { datapath, events, commands, notices } = parts;
+        let Parts { datapath, events, commands, notices, realtime, senses, lateness, placer, placed } = parts;
+        realtime::enter(Role::Election, &realtime);
         let driver = Driver {
             node: Node::default(),
             routers: BTreeMap::new(),
             datapath,
             voice,
+            orders: Orders::default(),
             actions: Vec::with_capacity(64),
             heard: Vec::with_capacity(16),
+            batch: Vec::with_capacity(64),
+            advertised: Vec::with_capacity(64),
             notices,
+            placer,
             stopping: Stopping::No,
+            watch: Watch::new(senses),
+            lateness,
         };
-        if let Err(error) = runtime.block_on(driver.run(events, commands)) {
+        if let Err(error) = runtime.block_on(driver.run(events, commands, placed)) {
             error!(%error, "election thread failed; leases run out and the Backups take over");
         }
     })
 }
 
 #[derive(Clone, Copy, Eq, PartialEq)]
-enum Stopping {
+pub(super) enum Stopping {
     No,
+    /// Until every router is handed over.
     HandingOver,
+    /// Until the neighbours have heard that the sessions go down on purpose.
+    Farewell(Time),
 }
 
-struct Driver<D> {
-    node: Node,
-    routers: BTreeMap<Slot, Attached>,
-    datapath: D,
-    voice: Voice,
+pub(super) struct Driver<D> {
+    pub(super) node: Node,
+    pub(super) routers: BTreeMap<Slot, Attached>,
+    pub(super) datapath: D,
+    pub(super) voice: Voice,
+    pub(super) orders: Orders,
+    pub(super) stopping: Stopping,
+    pub(super) watch: Watch,
+    lateness: Arc<Lateness>,
     actions: Vec<(Slot, Action)>,
     heard: Vec<Heard>,
+    pub(super) batch: Vec<Due>,
+    pub(super) advertised: Vec<Advertised>,
     notices: UnboundedSender<Notice>,
-    stopping: Stopping,
+    pub(super) placer: Placer,
 }
 
 impl<D: Datapath> Driver<D> {
-    async fn run(mut self, events: Events, mut commands: UnboundedReceiver<Command>) -> io::Result<()> {
+    async fn run(
+        mut self,
+        events: Events,
+        mut commands: UnboundedReceiver<Command>,
+        mut placed: UnboundedReceiver<Placed>,
+    ) -> io::Result<()> {
         let mut timer = Timer::new()?;
         // SAFETY: `Events` owns its ring buffer and returns the same descriptor for as long as it lives.
         let mut ring = unsafe { AsyncFd::register_with_interest(events, Interest::READABLE) }?;
         loop {
-            let drained = self.hear(ring.get_mut());
+            let heard = self.hear(ring.get_mut());
+            self.expire_sessions();
             self.expire();
-            if let Some(failure) = self.voice.speak() {
-                self.tell_failure(failure);
+            let Some(obeyed) = self.obey_waiting(&mut commands) else { return Ok(()) };
+            self.advertise();
+            self.carry_out();
+            while let Ok(placed) = placed.try_recv() {
+                self.note_placed(placed);
             }
-            if self.stopping == Stopping::HandingOver && self.all_stopped() {
+            self.speak();
+            if self.has_stopped() {
                 self.tell(Notice::Stopped);
                 return Ok(());
             }
-            // One a turn, whatever else is going on: neither waits for the other.
-            match commands.try_recv() {
-                Ok(command) => {
-                    self.obey(command);
-                    continue;
-                }
-                Err(TryRecvError::Empty) => {}
-                Err(TryRecvError::Disconnected) => return Ok(()),
-            }
             let speaks = self.voice.next();
-            if drained == EVENTS_A_TURN || speaks == Some(Time::ZERO) {
+            let more = heard == EVENTS_A_TURN || obeyed > 0 || !self.orders.is_empty();
+            if more || speaks == Some(Time::ZERO) {
                 continue;
             }
-            timer.arm([self.node.next_deadline(), speaks].into_iter().flatten().min())?;
+            let farewell = match self.stopping {
+                Stopping::Farewell(until) => Some(until),
+                Stopping::No | Stopping::HandingOver => None,
+            };
+            let deadlines = [self.node.next_deadline(), self.watch.next_deadline(), speaks, farewell];
+            timer.arm(deadlines.into_iter().flatten().min())?;
             tokio::select! {
                 biased;
-                fired = timer.fired() => fired?,
+                fired = timer.fired() => if let Some(due) = fired? {
+                    self.lateness.record(clock::now().since(due));
+                },
                 ready = ring.readable() => ready?.clear_ready(),
+                Some(placed) = placed.recv() => self.note_placed(placed),
                 command = commands.recv() => match command {
                     Some(command) => self.obey(command),
                     None => return Ok(()),
@@ -130,65 +186,103 @@ impl<D: Datapath> Driver<D> {
     /// Takes what XDP reported, and returns how much that was.
     fn hear(&mut self, events: &mut Events) -> usize {
         events.drain(EVENTS_A_TURN, |record| match record {
-            EventRecord::Advert { slot, heard, .. } => self.feed(slot, heard),
+            EventRecord::Advert { slot, heard, .. } => self.feed_advert(slot, heard),
             EventRecord::Conflict { slot, addr, mac, .. } => self.defend(slot, addr, mac),
             EventRecord::Rejected { ifindex, from, mac, vrid, reason, .. } => {
                 self.tell(Notice::Rejected { ifindex, from, mac, vrid, reason });
             }
-            EventRecord::Bfd { .. } => {}
+            EventRecord::Bfd { session, received } => self.hear_session(session, received),
         })
     }
 
     /// Defends an address that somebody claims while this node is Active (RFC 5227 §2.4): the claim may have reached
     /// the neighbours' caches. In a handover the successor's claim is as it should be.
     fn defend(&mut self, slot: Slot, addr: IpAddr, mac: [u8; 6]) {
-        if self.node.get(slot).is_some_and(|router| matches!(router.state(), State::Active { .. })) {
+        if self.is_active(slot) {
             self.voice.announce_address(slot, addr);
             self.tell(Notice::Conflict { slot, addr, mac });
         }
     }
 
-    /// Tells a state machine of an advert; one that it knows changes nothing.
-    fn feed(&mut self, slot: Slot, heard: Heard) {
-        let Some(attached) = self.routers.get_mut(&slot) else { return };
-        let interval = self.node.get(slot).map(|router| router.config().interval);
-        if let Some(what) = attached.note_mismatch(&heard, interval) {
-            self.tell(Notice::Mismatch { slot, from: heard.from, what });
-        }
-        self.step(slot, Event::Advert(heard));
+    pub(super) fn is_active(&self, slot: Slot) -> bool {
+        self.node.get(slot).is_some_and(|router| matches!(router.state(), State::Active { .. }))
     }
 
-    /// Runs every deadline that has passed.
+    /// Runs every deadline that has passed by now; each router has one turn.
     fn expire(&mut self) {
-        while let Some(slot) = self.node.due(clock::now()) {
+        let now = clock::now();
+        while let Some(slot) = self.node.due(now) {
             let since = self.routers.get(&slot).map_or(Time::ZERO, |attached| attached.since());
             let mut heard = std::mem::take(&mut self.heard);
             heard.clear();
             self.datapath.heard_since(slot, since, &mut heard);
             for advert in &heard {
-                self.feed(slot, *advert);
+                self.feed_advert(slot, *advert);
             }
             self.heard = heard;
-            self.step(slot, Event::Timeout);
+            self.feed(slot, Event::Timeout);
         }
     }
 
-    /// Applies one event to one router, and carries out what it orders.
-    fn step(&mut self, slot: Slot, event: Event) {
+    /// Tells a state machine of an advert; one that it knows changes nothing.
+    fn feed_advert(&mut self, slot: Slot, heard: Heard) {
+        let Some(attached) = self.routers.get_mut(&slot) else { return };
+        let interval = self.node.get(slot).map(|router| router.config().interval);
+        if let Some(what) = attached.note_mismatch(&heard, interval) {
+            self.tell(Notice::Mismatch { slot, from: heard.from, what });
+        }
+        self.feed(slot, Event::Advert(heard));
+    }
+
+    /// Tells one router one event: stores what it decides about its lease, and queues the rest.
+    ///
+    /// Its last advert leaves first if it has not: what became of that the state machine is told before anything else.
+    pub(super) fn feed(&mut self, slot: Slot, event: Event) {
+        if let Some(due) = self.orders.take(slot) {
+            self.batch.push(due);
+            self.send_batch();
+        }
+        // Before it goes on as Active on the strength of a promise that was broken.
+        if event != Event::Revoked && self.is_active(slot) && self.watch.has_lapsed(slot, clock::now()) {
+            self.handle(slot, Event::Revoked, clock::now());
+        }
+        self.handle(slot, event, clock::now());
+    }
+
+    /// Applies an event.
+    pub(super) fn handle(&mut self, slot: Slot, event: Event, now: Time) {
         let mut actions = std::mem::take(&mut self.actions);
-        let decided = clock::now();
-        self.node.handle(decided, slot, event, &mut actions);
-        let mut next = 0;
-        // Sending an advert appends the orders of its `AdvertSent` behind those that are under way.
-        while let Some((slot, action)) = actions.get(next).cloned() {
-            next += 1;
-            self.perform(slot, action, decided, &mut actions);
+        self.node.handle(now, slot, event, &mut actions);
+        let mut lost = false;
+        for (slot, action) in actions.drain(..) {
+            lost |= self.order(slot, action, now) == Renewal::Revoked;
         }
-        actions.clear();
         self.actions = actions;
+        if lost {
+            self.revoked(slot);
+        }
+        self.answer(slot);
     }
 
-    fn perform(&mut self, slot: Slot, action: Action, decided: Time, actions: &mut Vec<(Slot, Action)>) {
+    /// Tells a state machine that its lease is gone: first what the datapath heard, since who yields to a router it
+    /// knows of hands over without losing a packet.
+    fn revoked(&mut self, slot: Slot) {
+        let mut heard = std::mem::take(&mut self.heard);
+        heard.clear();
+        let since = self.routers.get(&slot).map_or(Time::ZERO, Attached::since);
+        self.datapath.heard_since(slot, since, &mut heard);
+        for advert in &heard {
+            self.handle(slot, Event::Advert(*advert), clock::now());
+        }
+        self.heard = heard;
+        let owns = |router: &Router| matches!(router.state(), State::Active { .. } | State::Resigning { .. });
+        if self.node.get(slot).is_some_and(owns) {
+            self.handle(slot, Event::Revoked, clock::now());
+        }
+    }
+
+    /// Carries an order out if it is a store, which costs less than to remember it; queues any other one.
+    fn order(&mut self, slot: Slot, action: Action, decided: Time) -> Renewal {
         match action {
             Action::SetLease { until } => {
                 self.datapath.set_lease(slot, until);
@@ -199,105 +293,55 @@ impl<D: Datapath> Driver<D> {
                     self.voice.hush(slot);
                 }
             }
-            Action::RenewLease { until } => {
-                let _: Renewal = self.datapath.renew_lease(slot, until);
-            }
+            Action::RenewLease { until } => return self.datapath.renew_lease(slot, until),
             Action::Drain { until } => self.datapath.set_drain(slot, until),
-            Action::SendAdvert { priority } => self.advertise(slot, priority, actions),
-            Action::Announce { vips, rounds } => self.voice.announce(slot, vips, rounds),
-            Action::AcquireVips => self.tell(Notice::AcquireVips(slot)),
-            Action::ReleaseVips => self.tell(Notice::ReleaseVips(slot)),
-            Action::Notify(transition) => self.tell(Notice::Transition { slot, transition }),
-        }
-    }
-
-    /// Sends an advert, and tells the state machine when it left.
-    fn advertise(&mut self, slot: Slot, priority: u8, actions: &mut Vec<(Slot, Action)>) {
-        if priority == 0 {
-            // An announcement behind the resignation could follow the successor's.
-            self.voice.hush(slot);
-        }
-        // Read before it leaves: the lease must not run from later than the peers' timers do.
-        let at = clock::now();
-        match self.voice.advertise(slot, priority) {
-            Ok(()) if priority > 0 => {
-                if let Some(attached) = self.routers.get_mut(&slot) {
-                    attached.note_advert(clock::now());
-                }
-                self.node.handle(at, slot, Event::AdvertSent { at }, actions);
+            Action::SendAdvert { priority: 0 } => {
+                self.datapath.resign(slot);
+                // An announcement behind the resignation could follow the successor's.
+                self.voice.hush(slot);
+                self.orders.change(Due { slot, priority: 0 });
             }
-            Ok(()) => {}
-            Err(news) => {
-                if priority > 0 {
-                    self.node.handle(clock::now(), slot, Event::AdvertFailed, actions);
-                }
-                if let Some(failure) = news {
-                    self.tell_failure(failure);
+            Action::SendAdvert { priority } => {
+                let due = Due { slot, priority };
+                match self.routers.get(&slot).is_some_and(Attached::is_taking_over) {
+                    true => self.orders.change(due),
+                    false => self.orders.go_on(due),
                 }
             }
+            Action::Announce { .. } | Action::AcquireVips | Action::ReleaseVips | Action::Notify(_) => {
+                self.orders.later(slot, action);
+            }
         }
+        Renewal::Stored
     }
 
-    fn obey(&mut self, command: Command) {
-        match command {
-            Command::Insert { slot, config } => {
+    /// Goes on with stopping, and tells whether it has come to its end.
+    fn has_stopped(&mut self) -> bool {
+        match self.stopping {
+            Stopping::No => false,
+            Stopping::HandingOver => {
+                if !self.all_stopped() {
+                    return false;
+                }
+                // Only now: a neighbour takes over at once from a router that it follows.
                 let now = clock::now();
-                self.node.insert(slot, Router::new(config, now));
-                self.routers.insert(slot, Attached::new(now));
+                let until = self.end_sessions().unwrap_or(now);
+                self.stopping = Stopping::Farewell(until.min(now + FAREWELL));
+                until <= now
             }
-            Command::Start { slot, source, outlet } => {
-                if let Some(outlet) = self.voice.set(slot, outlet) {
-                    // Closing its socket leaves a group, which may wait for other users of netlink.
-                    self.tell(Notice::Retired(outlet));
-                }
-                if self.stopping == Stopping::No {
-                    self.step(slot, Event::Startup { source });
-                }
-            }
-            Command::Fault { slot, cause } => self.step(slot, Event::Fault(cause)),
-            Command::Shutdown => {
-                // Told a second time, nobody is waited for any more.
-                let event = match std::mem::replace(&mut self.stopping, Stopping::HandingOver) {
-                    Stopping::No => Event::Shutdown,
-                    Stopping::HandingOver => Event::Fault(Cause::Stopped),
-                };
-                let slots: Vec<_> = self.routers.keys().copied().collect();
-                for slot in slots {
-                    self.step(slot, event);
-                }
-            }
-            // The asker may have gone.
-            Command::Inspect(answer) => drop(answer.send(self.views())),
+            Stopping::Farewell(until) => until <= clock::now(),
         }
-    }
-
-    fn views(&self) -> Vec<RouterView> {
-        let takeover = |slot| self.routers.get(&slot).and_then(Attached::takeover);
-        self.node
-            .iter()
-            .map(|(slot, router)| RouterView {
-                slot,
-                state: router.state(),
-                since: router.since(),
-                source: router.source(),
-                following: router
-                    .last_heard()
-                    .filter(|_| matches!(router.state(), State::Backup { .. }))
-                    .map(|heard| (heard.from, heard.priority)),
-                takeover: takeover(slot),
-            })
-            .collect()
     }
 
     fn all_stopped(&self) -> bool {
-        self.node.iter().all(|(_, router)| matches!(router.state(), State::Initialize { .. }))
+        self.orders.is_empty() && self.node.is_idle()
     }
 
-    fn tell_failure(&self, Failure { slot, what, error }: Failure) {
+    pub(super) fn tell_failure(&self, Failure { slot, what, error }: Failure) {
         self.tell(Notice::SendFailed { slot, what, error });
     }
 
-    fn tell(&self, notice: Notice) {
+    pub(super) fn tell(&self, notice: Notice) {
         // The supervisor outlives this thread; if it does not, there is nobody to tell.
         drop(self.notices.send(notice));
     }

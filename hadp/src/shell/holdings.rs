@@ -1,4 +1,4 @@
-//! The virtual addresses on the interfaces: put on with ownership, taken off with it, swept up at the start.
+//! The virtual addresses on the interfaces, as far as they may wait: noted beforehand, swept up at the start.
 
 use rtnetlink::Handle;
 use tracing::{info, warn};
@@ -7,7 +7,7 @@ use super::{ledger, placement, report, roster::Roster, start::Paths, supervisor:
 use crate::{
     model::Vip,
     net::{
-        addr::{self, Placed},
+        addr::{self, AddressError, Placed},
         link::Links,
     },
     proto::Slot,
@@ -34,6 +34,7 @@ pub(super) async fn sweep(addresses: &Handle, links: &Links, roster: &Roster, pa
             }
         }
     }
+    stale.retain(|left| links.has(left.ifindex, left.vip.addr));
     stale.sort_unstable_by_key(|left| (left.ifindex, left.vip.addr));
     stale.dedup_by_key(|left| (left.ifindex, left.vip.addr));
     for left in &stale {
@@ -43,52 +44,34 @@ pub(super) async fn sweep(addresses: &Handle, links: &Links, roster: &Roster, pa
 }
 
 impl Supervisor {
-    pub(super) async fn acquire(&mut self, slot: Slot) {
-        let Some(entry) = self.roster.get(slot) else { return };
-        let Some(site) = &entry.placement.port else { return };
-        let mut placed = placement::placed(&entry.router, site);
-        if entry.router.priority == Priority::OWNER {
-            placed.retain(|placed| !self.links.has(placed.ifindex, placed.vip.addr));
+    /// Notes which addresses these routers may put on interfaces, where a successor finds it.
+    pub(super) fn prepare<'a>(&mut self, slots: impl IntoIterator<Item = &'a Slot>) {
+        for &slot in slots {
+            let Some(entry) = self.roster.get(slot) else { continue };
+            let Some(site) = &entry.placement.port else { continue };
+            let mut placed = placement::placed(&entry.router, site);
+            if entry.router.priority == Priority::OWNER {
+                // What is the interface's own stays there; what is there because this node put it there does not.
+                placed.retain(|placed| {
+                    self.ledger.prepared(slot).contains(placed)
+                        || !self.links.has(placed.ifindex, placed.vip.addr)
+                });
+            }
+            self.ledger.prepare(slot, placed);
         }
-        if let Err(error) = self.ledger.acquire(slot, placed) {
+        if let Err(error) = self.ledger.write() {
             warn!(%error, path = %self.paths.ledger().display(), "addresses would be left behind by a crash");
         }
-        self.hold(slot).await;
     }
 
-    /// Puts on whatever of a router's addresses is not there.
-    pub(super) async fn hold(&mut self, slot: Slot) {
-        let errors = addr::add(&self.addresses, self.ledger.held(slot)).await;
-        report::address_errors(&errors);
-        if !errors.is_empty() {
-            self.incomplete.insert(slot);
-        }
+    /// Logs what failed on addresses, to be tried again.
+    pub(super) fn addresses_failed(&mut self, slot: Slot, errors: &[AddressError]) {
+        report::address_errors(errors);
+        self.troubled.insert(slot);
     }
 
-    pub(super) async fn release(&mut self, slot: Slot) {
-        let held = self.ledger.held(slot).to_vec();
-        if held.is_empty() {
-            return;
-        }
-        // Forgotten first: their removal, heard over netlink, must not put them back.
-        if let Err(error) = self.ledger.release(slot) {
-            warn!(%error, path = %self.paths.ledger().display(), "cannot write");
-        }
-        self.incomplete.remove(&slot);
-        self.stuck.extend(held);
-        self.unstick().await;
-    }
-
-    /// Takes off the addresses that are no longer held; those that do not go are tried again later.
-    pub(super) async fn unstick(&mut self) {
-        if self.stuck.is_empty() {
-            return;
-        }
-        let leaving = std::mem::take(&mut self.stuck);
-        let errors = addr::remove(&self.addresses, &leaving).await;
-        report::address_errors(&errors);
-        let failed = |placed: &Placed| errors.iter().any(|error| error.addr == placed.vip.addr);
-        let is_held = |placed: &Placed| self.ledger.find(placed.ifindex, placed.vip.addr).is_some();
-        self.stuck = leaving.into_iter().filter(|placed| failed(placed) && !is_held(placed)).collect();
+    /// Takes every address off.
+    pub(super) async fn take_off(&self) {
+        report::address_errors(&self.threads.placer.leave().await);
     }
 }

@@ -1,6 +1,6 @@
 //! Following the interfaces: which router can run where, as they come, change and go.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
 
 use tokio::time;
 use tracing::{debug, error, info, warn};
@@ -14,7 +14,7 @@ use super::{
 use crate::{
     datapath::{AttachError, Attached},
     net::{
-        addr,
+        address_set::AddressSet,
         frames::Outlet,
         link::{Change, Monitor},
     },
@@ -24,6 +24,8 @@ use crate::{
 impl Supervisor {
     /// Places every router on the interfaces there are, and tells the election what that changed.
     pub(super) fn replace(&mut self) {
+        self.follow_tracked_links();
+        self.place_sessions();
         let moved = self.roster.place(&self.links, &self.refused);
         let mut changed: BTreeSet<Slot> = moved.keys().copied().collect();
         changed.append(&mut self.unstarted);
@@ -41,7 +43,7 @@ impl Supervisor {
         if changed.is_empty() {
             return;
         }
-        if let Err(error) = self.datapath.apply(&self.roster.plan()) {
+        if let Err(error) = self.datapath.apply(&self.plan()) {
             // Without its tables a router would hear nobody, and take over from a living one.
             error!(%error, "the datapath keeps its previous tables; the routers that changed wait");
             for slot in changed {
@@ -50,6 +52,7 @@ impl Supervisor {
             }
             return;
         }
+        self.prepare(&changed);
         for slot in changed {
             self.start_router(slot);
         }
@@ -59,14 +62,14 @@ impl Supervisor {
     fn attach(&mut self) {
         let links = &self.links;
         self.attached.retain(|&index, _| links.by_index(index).is_some());
-        for index in self.roster.interfaces() {
+        for index in self.roster.interfaces().union(&self.reach.neighbors.interfaces()).copied() {
             if self.attached.contains_key(&index) || self.refused.contains(&index) {
                 continue;
             }
             let Some(link) = self.links.by_index(index) else { continue };
             match self.datapath.attach(index, &link.name, self.global.xdp_mode) {
-                Ok(Attached { mode }) => {
-                    info!(dev = link.name, %mode, "datapath attached");
+                Ok(Attached { mode, egress }) => {
+                    info!(dev = link.name, %mode, %egress, "datapath attached");
                     self.attached.insert(index, (link.name.clone(), mode.to_string()));
                 }
                 Err(error @ AttachError::NoInterface { .. }) => {
@@ -82,7 +85,7 @@ impl Supervisor {
     }
 
     /// Starts a router whose interfaces can be used, or says why it cannot run.
-    fn start_router(&mut self, slot: Slot) {
+    pub(super) fn start_router(&mut self, slot: Slot) {
         let Some(entry) = self.roster.get(slot) else { return };
         let site = match (&entry.placement.port, entry.placement.obstacle) {
             (Some(site), None) => site,
@@ -98,34 +101,46 @@ impl Supervisor {
             let (router, dev) = (&entry.router.name, &entry.router.interface);
             warn!(router, dev, %error, "the interface may not receive frames to the virtual MAC");
         }
-        let by_name = |name: &str| {
-            let mut carriers = placement::vips(&entry.router).zip(&site.carriers);
-            carriers.find(|(vip, _)| vip.dev == name).map(|(_, carrier)| *carrier)
-        };
-        match Outlet::build(&entry.router, site.port(), by_name) {
-            Ok(outlet) => {
-                let source = site.source.into();
-                self.command(Command::Start { slot, source, outlet: Box::new(outlet) });
+        match self.outlet(slot) {
+            Some((source, outlet)) => {
+                let addresses = Arc::new(AddressSet::new(self.ledger.prepared(slot).to_vec()));
+                self.command(Command::Start { slot, source, outlet, addresses });
             }
-            Err(error) => {
-                let error = report::chain(&error);
-                error!(router = entry.router.name, error, "cannot speak for the router; it waits");
+            None => {
                 self.unstarted.insert(slot);
                 self.command(Command::Fault { slot, cause: Cause::NoSource });
             }
         }
     }
 
-    pub(super) async fn changed(&mut self, change: Option<Change>) {
+    /// Builds the frames of a router whose interfaces are there, with the address they leave from.
+    pub(super) fn outlet(&self, slot: Slot) -> Option<(IpAddr, Box<Outlet>)> {
+        let entry = self.roster.get(slot)?;
+        let site = entry.placement.port.as_ref()?;
+        let by_name = |name: &str| {
+            let mut carriers = placement::vips(&entry.router).zip(&site.carriers);
+            carriers.find(|(vip, _)| vip.dev == name).map(|(_, carrier)| *carrier)
+        };
+        match Outlet::build(&entry.router, site.port(), by_name) {
+            Ok(outlet) => Some((site.source.into(), Box::new(outlet))),
+            Err(error) => {
+                let error = report::chain(&error);
+                error!(router = entry.router.name, error, "cannot speak for the router; it waits");
+                None
+            }
+        }
+    }
+
+    pub(super) fn changed(&mut self, change: Option<Change>) {
         match change {
             Some(Change::Link) => self.replace(),
             Some(Change::Added(addr) | Change::Removed(_, addr)) if !self.roster.is_virtual(addr) => {
                 self.replace()
             }
             Some(Change::Removed(index, addr)) => {
-                if let Some(placed) = self.ledger.find(index, addr).cloned() {
-                    warn!(%addr, dev = placed.vip.dev, "somebody removed a virtual address; putting it back");
-                    report::address_errors(&addr::add(&self.addresses, &[placed]).await);
+                // By somebody else, or in a handover of which the placer knows already.
+                if let Some(slot) = self.ledger.holder(index, addr) {
+                    self.threads.placer.repair(slot);
                 }
             }
             Some(Change::Added(_)) | None => {}
@@ -141,10 +156,7 @@ impl Supervisor {
                 self.links = links;
                 self.replace();
                 // Whatever was taken off unnoticed.
-                let holders: Vec<Slot> = self.ledger.holders().collect();
-                for slot in holders {
-                    self.hold(slot).await;
-                }
+                self.ledger.holders().for_each(|slot| self.threads.placer.repair(slot));
             }
             Err(error) => {
                 error!(%error, "cannot follow the interfaces over netlink");

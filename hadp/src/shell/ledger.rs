@@ -1,7 +1,7 @@
-//! Which virtual addresses are on which interfaces, kept where a successor finds it.
+//! Which virtual addresses may be on which interfaces, kept where a successor finds it.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs, io,
     net::IpAddr,
     os::unix::fs::OpenOptionsExt as _,
@@ -16,14 +16,15 @@ use crate::{
     proto::Slot,
 };
 
-/// The addresses this daemon has put on interfaces.
+/// The addresses this daemon puts on interfaces.
 ///
-/// The file is written before an address is added and after it is removed, so that whatever a killed daemon left is in
-/// it.
+/// The file names those of every router that was started, because any of them may be there: it is written before a
+/// router is started, so that no takeover waits for a file, and whatever a killed daemon left is in it.
 #[derive(Debug)]
 pub(crate) struct Ledger {
     path: PathBuf,
-    held: BTreeMap<Slot, Vec<Placed>>,
+    prepared: BTreeMap<Slot, Vec<Placed>>,
+    held: BTreeSet<Slot>,
 }
 
 /// An address as the file has it.
@@ -40,38 +41,43 @@ struct Entry {
 impl Ledger {
     /// Starts an empty ledger in the file `path`.
     pub(crate) fn new(path: PathBuf) -> Self {
-        Self { path, held: BTreeMap::new() }
+        Self { path, prepared: BTreeMap::new(), held: BTreeSet::new() }
     }
 
-    /// Notes the addresses of a router; call it before they are added.
-    pub(crate) fn acquire(&mut self, slot: Slot, placed: Vec<Placed>) -> io::Result<()> {
-        self.held.insert(slot, placed);
-        self.write()
+    /// Notes which addresses a router may put on interfaces; [`write`](Self::write) is to follow before it does.
+    pub(crate) fn prepare(&mut self, slot: Slot, placed: Vec<Placed>) {
+        self.prepared.insert(slot, placed);
     }
 
-    /// Returns what a router holds.
-    pub(crate) fn held(&self, slot: Slot) -> &[Placed] {
-        self.held.get(&slot).map_or(&[], Vec::as_slice)
+    /// Returns the addresses of a router.
+    pub(crate) fn prepared(&self, slot: Slot) -> &[Placed] {
+        self.prepared.get(&slot).map_or(&[], Vec::as_slice)
+    }
+
+    /// Notes that a router's addresses are on their interfaces.
+    pub(crate) fn acquire(&mut self, slot: Slot) {
+        self.held.insert(slot);
+    }
+
+    /// Notes that they are not, or not for long.
+    pub(crate) fn release(&mut self, slot: Slot) {
+        self.held.remove(&slot);
     }
 
     /// Returns the routers that hold addresses.
     pub(crate) fn holders(&self) -> impl Iterator<Item = Slot> {
-        self.held.keys().copied()
+        self.held.iter().copied()
     }
 
-    /// Returns the entry of an address that is, or should be, on an interface.
-    pub(crate) fn find(&self, ifindex: u32, addr: IpAddr) -> Option<&Placed> {
-        self.held.values().flatten().find(|placed| placed.ifindex == ifindex && placed.vip.addr == addr)
+    /// Returns which router holds an address.
+    pub(crate) fn holder(&self, ifindex: u32, addr: IpAddr) -> Option<Slot> {
+        let is_it = |placed: &Placed| placed.ifindex == ifindex && placed.vip.addr == addr;
+        self.holders().find(|slot| self.prepared(*slot).iter().any(is_it))
     }
 
-    /// Forgets the addresses of a router; call it once they are removed.
-    pub(crate) fn release(&mut self, slot: Slot) -> io::Result<()> {
-        self.held.remove(&slot);
-        self.write()
-    }
-
-    fn write(&self) -> io::Result<()> {
-        let entries: Vec<_> = self.held.values().flatten().map(entry).collect();
+    /// Writes the file.
+    pub(crate) fn write(&self) -> io::Result<()> {
+        let entries: Vec<_> = self.prepared.values().flatten().map(entry).collect();
         let text = serde_json::to_vec(&entries)?;
         let next = self.path.with_extension("new");
         let mut file =
@@ -114,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_successor_finds_what_was_not_released() {
+    fn a_successor_finds_what_may_be_there() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("addresses");
         assert_eq!(left_behind(&path).unwrap(), []);
@@ -132,12 +138,17 @@ mod tests {
         };
         let (first, second) = (Slot::new(0).unwrap(), Slot::new(1).unwrap());
         let mut ledger = Ledger::new(path.clone());
-        ledger.acquire(first, vec![vip(100)]).unwrap();
-        ledger.acquire(second, vec![vip(101), vip(102)]).unwrap();
-        ledger.release(first).unwrap();
-        assert_eq!(left_behind(&path).unwrap(), [vip(101), vip(102)]);
-        assert_eq!(ledger.find(3, IpAddr::from([10, 77, 0, 102])), Some(&vip(102)));
-        assert_eq!(ledger.find(4, IpAddr::from([10, 77, 0, 102])), None);
+        ledger.prepare(first, vec![vip(100)]);
+        ledger.prepare(second, vec![vip(101), vip(102)]);
+        ledger.write().unwrap();
+        assert_eq!(left_behind(&path).unwrap(), [vip(100), vip(101), vip(102)], "any may be there");
+        let addr = IpAddr::from([10, 77, 0, 102]);
+        assert_eq!(ledger.holder(3, addr), None);
+        ledger.acquire(second);
+        assert_eq!(ledger.holder(3, addr), Some(second));
+        assert_eq!(ledger.holder(4, addr), None);
+        ledger.release(second);
+        assert_eq!(ledger.holder(3, addr), None);
         fs::write(&path, "[{").unwrap();
         assert!(left_behind(&path).is_err());
     }

@@ -1,13 +1,20 @@
 //! What the election thread and the supervisor tell each other.
 
-use std::{io, net::IpAddr};
+use std::{io, net::IpAddr, sync::Arc, time::Duration};
 
 use tokio::sync::oneshot;
 
 use crate::{
-    net::frames::Outlet,
-    proto::{Cause, Config, Slot, State, Transition},
-    units::Time,
+    net::{
+        addr::{AddressError, Placed},
+        address_set::AddressSet,
+        frames::Outlet,
+    },
+    proto::{
+        Cause, Config, Slot, State, Transition,
+        bfd::{self, Counts, Diag, Received, Remote, SessionId, SessionState, Standing},
+    },
+    units::{Priority, Time},
 };
 
 /// From the supervisor to the election thread.
@@ -15,21 +22,41 @@ pub(crate) enum Command {
     /// A router joins, in Initialize.
     Insert { slot: Slot, config: Config },
     /// A router's interface can be used: (re)start it with these frames.
-    Start { slot: Slot, source: IpAddr, outlet: Box<Outlet> },
+    Start { slot: Slot, source: IpAddr, outlet: Box<Outlet>, addresses: Arc<AddressSet> },
     /// A router cannot run.
     Fault { slot: Slot, cause: Cause },
+    /// Hand over one router, and say what became of it.
+    Resign { slot: Slot, reply: oneshot::Sender<Handover> },
     /// Hand over every router, then stop.
     Shutdown,
-    /// Describe every router.
-    Inspect(oneshot::Sender<Vec<RouterView>>),
+    /// A router's priority has changed, and its frames with it.
+    Priority { slot: Slot, priority: Priority, outlet: Box<Outlet> },
+    /// A BFD session may run.
+    Session { id: SessionId, config: bfd::Config, discriminator: u32 },
+    /// The interface of a session is down.
+    PathDown(SessionId),
+    /// A tracked interface came up or went down.
+    Link { name: String, up: bool },
+    /// The heartbeat found a guard lapsed.
+    GuardLapsed(u32),
+    /// The packets of a session do not leave any more.
+    Unheard { id: SessionId, error: io::Error },
+    /// The heartbeat heard an authenticated packet that changes something.
+    Packet { id: SessionId, received: Received },
+    /// Describe every router and session.
+    Inspect(oneshot::Sender<Views>),
 }
 
 /// From the election thread to the supervisor.
 pub(crate) enum Notice {
-    /// Put the router's addresses on their interfaces.
-    AcquireVips(Slot),
-    /// Take the router's addresses off their interfaces.
-    ReleaseVips(Slot),
+    /// The router's addresses are being put on their interfaces.
+    AcquiredVips(Slot),
+    /// The router's addresses are being taken off their interfaces.
+    ReleasedVips(Slot),
+    /// Addresses that should have been on their interfaces were not, and are again.
+    PutBack { slot: Slot, addresses: Vec<Placed> },
+    /// Addresses could not be put on, or taken off.
+    AddressesFailed { slot: Slot, errors: Vec<AddressError> },
     /// The router changed its state.
     Transition { slot: Slot, transition: Transition },
     /// Another station claimed an address this node owns.
@@ -42,8 +69,27 @@ pub(crate) enum Notice {
     Retired(Box<Outlet>),
     /// Frames could not be sent.
     SendFailed { slot: Slot, what: &'static str, error: io::Error },
+    /// A BFD session changed its state.
+    Session { id: SessionId, from: SessionState, to: SessionState, diag: Diag },
+    /// What a router tracks makes something else of it.
+    Standing { slot: Slot, standing: Standing },
+    /// So many Active routers stepped down, since their guard had lapsed.
+    GuardLapsed(usize),
+    /// The packets of a BFD session do not leave any more.
+    Unheard { id: SessionId, error: io::Error },
     /// Every router is handed over.
     Stopped,
+}
+
+/// What became of a handover that was asked for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Handover {
+    /// A successor was heard.
+    Done { to: IpAddr, took: Duration },
+    /// None was, and the router is Active as before.
+    Kept,
+    /// The router was not Active, or something else ended that first.
+    NotActive { state: State, following: Option<(IpAddr, u8)> },
 }
 
 /// How an accepted advert differs (RFC 9568 §7.1: log, do not drop).
@@ -53,6 +99,42 @@ pub(crate) enum Mismatch {
     Interval { theirs_cs: u16 },
     /// Its address list.
     Addresses,
+}
+
+/// The election as its thread sees it.
+#[derive(Clone, Debug)]
+pub(crate) struct Views {
+    /// The routers, by slot.
+    pub(crate) routers: Vec<RouterView>,
+    /// The BFD sessions, by place.
+    pub(crate) sessions: Vec<SessionView>,
+}
+
+/// A BFD session as the election thread sees it.
+#[derive(Clone, Debug)]
+pub(crate) struct SessionView {
+    /// Its place.
+    pub(crate) id: SessionId,
+    /// Its state.
+    pub(crate) state: SessionState,
+    /// Why it is not Up.
+    pub(crate) diag: Diag,
+    /// Since when it is in that state.
+    pub(crate) since: Time,
+    /// What the neighbour says.
+    pub(crate) remote: Option<Remote>,
+    /// The interval of its packets, before jitter.
+    pub(crate) transmit: Option<Duration>,
+    /// After how much silence the neighbour is given up.
+    pub(crate) detection: Option<Duration>,
+    /// When the neighbour was last heard; zero if it never was.
+    pub(crate) last_heard: Time,
+    /// How many of its packets were valid.
+    pub(crate) heard: u64,
+    /// How often it came up and went down.
+    pub(crate) counts: Counts,
+    /// Whether it flapped and is not counted on.
+    pub(crate) damped: bool,
 }
 
 /// A router as the election thread sees it.
@@ -81,4 +163,8 @@ pub(crate) struct Takeover {
     pub(crate) stored: Time,
     /// When the first advert had left.
     pub(crate) advertised: Option<Time>,
+    /// When the last address was on its interface.
+    pub(crate) placed: Option<Time>,
+    /// When as many announcements had left as there are addresses.
+    pub(crate) announced: Option<Time>,
 }

@@ -2,35 +2,51 @@
 //!
 //! ```text
 //!   XDP program --EVENTS--> election thread <--Command-- supervisor <--> netlink, control socket, signals
-//!       ^  ^                    |  |   |     --Notice-->     |
-//!       |  +---- lease store ---+  |   +--> sockets          +--> VIPs on interfaces, log
-//!       +------- PEERS read -------+
+//!       ^  ^                  |  |  |  |     --Notice-->     |
+//!       |  +--- lease store --+  |  |  +--> sockets          +--> tables, log
+//!       +------ PEERS read ------+  +-----> placer <---------+
+//!                                             +--> VIPs on interfaces
 //! ```
 //!
 //! The election thread does nothing that can wait: no netlink, no file, no lock shared with slower work. The two sides
 //! talk through unbounded channels only.
 
 mod announcements;
+mod answer;
 mod attached;
 mod cleanup;
 pub mod clock;
 mod driver;
+mod farewell;
+mod gates;
+mod heartbeat;
 mod holdings;
 mod interfaces;
+mod lateness;
 mod ledger;
 mod messages;
+mod neighbors;
+mod obey;
+mod orders;
+mod outgoing;
 mod placement;
+mod placer;
 mod program_log;
+mod reach;
 mod realtime;
 mod report;
 mod roster;
+mod sessions;
 mod start;
 mod supervisor;
+mod threads;
 mod timer;
 mod virtual_macs;
 mod voice;
+mod watch;
 
 pub use cleanup::clean_up;
+pub use neighbors::TooManySessions;
 pub use roster::TooManyRouters;
 pub use start::{Paths, StartError};
 pub use supervisor::run;

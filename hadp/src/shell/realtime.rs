@@ -1,30 +1,173 @@
-//! Priority and memory of the election thread.
+//! How the threads that must not be late are scheduled, and where their memory is.
 
-use std::io;
+use std::{hint::black_box, io, time::Duration};
 
-use nix::sys::mman::{MlockAllFlags, mlockall};
+use nix::{
+    sched::{CpuSet, sched_setaffinity},
+    sys::{
+        mman::{MlockAllFlags, mlockall},
+        resource::{Resource, getrlimit, setrlimit},
+    },
+    unistd::Pid,
+};
 use tracing::{info, warn};
 
-/// The SCHED_FIFO priority of the election thread: above ordinary threads, below the kernel's own (50 and up).
-const PRIORITY: libc::c_int = 10;
+use crate::model::Realtime;
 
-/// Makes the calling thread real-time and keeps its memory resident, where allowed.
+/// A thread that must not be late.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Role {
+    /// Hears and decides.
+    Election,
+    /// Puts addresses on interfaces: never before the election.
+    Placer,
+    /// Sends BFD packets. Above the election: what it does takes microseconds, and no burst of adverts may delay it.
+    Heartbeat,
+}
+
+impl Role {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Election => "election",
+            Self::Placer => "placer",
+            Self::Heartbeat => "heartbeat",
+        }
+    }
+
+    /// Returns the SCHED_FIFO priority: above ordinary threads, below the kernel's own (50 and up).
+    fn priority(self) -> u8 {
+        match self {
+            Self::Placer => 9,
+            Self::Election => 10,
+            Self::Heartbeat => 11,
+        }
+    }
+}
+
+/// How much stack is touched before it is needed.
+const STACK: usize = 128 * 1024;
+const PAGE: usize = 4096;
+
+/// Locks the process's memory, what it has and what it will have.
 ///
-/// A refusal is logged and changes nothing else: the lease makes a late thread safe, only slower.
-pub(crate) fn enter() {
-    let param = libc::sched_param { sched_priority: PRIORITY };
+/// # Errors
+///
+/// When the kernel refuses and the configuration insists on it (`*_no_swap`); else a refusal is logged: a thread may then
+/// wait for a page, and the lease makes that safe.
+pub(crate) fn lock_memory(insist: bool) -> io::Result<()> {
+    match mlockall(MlockAllFlags::MCL_CURRENT | MlockAllFlags::MCL_FUTURE) {
+        Err(errno) if insist => Err(errno.into()),
+        Err(errno) => {
+            warn!(%errno, "memory is not locked: the election may wait for a page; raise RLIMIT_MEMLOCK");
+            Ok(())
+        }
+        Ok(()) => Ok(()),
+    }
+}
+
+/// Limits how long a real-time thread may run without waiting (`*_rlimit_rttime`); the limit is the whole process's.
+pub(crate) fn limit_run_time(limit: Duration) {
+    let micros = u64::try_from(limit.as_micros()).unwrap_or(u64::MAX);
+    let limited = getrlimit(Resource::RLIMIT_RTTIME)
+        .and_then(|(_, hard)| setrlimit(Resource::RLIMIT_RTTIME, micros.min(hard), hard));
+    if let Err(errno) = limited {
+        warn!(%errno, ?limit, "cannot limit the time a real-time thread may run");
+    }
+}
+
+/// Makes the calling thread real-time, where allowed.
+///
+/// A refusal is logged and changes nothing else: leases and guards make a late thread safe, only slower.
+pub(crate) fn enter(role: Role, how: &Realtime) {
+    prefault();
+    let thread = role.name();
+    if !how.cpus.is_empty()
+        && let Err(errno) = pin(&how.cpus)
+    {
+        warn!(thread, cpus = ?how.cpus, %errno, "cannot bind the thread to its CPUs");
+    }
+    // For ordinary priority too, which would let timers be 50 us late to save power.
+    // SAFETY: this option takes one number, in nanoseconds.
+    unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, 1 as libc::c_ulong) };
+    let priority = how.rt_priority.unwrap_or(role.priority());
+    match set_fifo(priority) {
+        Ok(()) => info!(thread, priority, "runs under SCHED_FIFO"),
+        Err(error) => {
+            warn!(
+                thread,
+                %error,
+                "runs at ordinary priority: CAP_SYS_NICE is missing or real-time scheduling is off"
+            );
+            if let Some(nice) = how.nice
+                && let Err(error) = set_nice(nice)
+            {
+                warn!(thread, nice, %error, "cannot set the nice value");
+            }
+        }
+    }
+}
+
+/// Returns the longest time a real-time thread may run, of those configured.
+pub(crate) fn run_time(election: &Realtime, bfd: &Realtime) -> Option<Duration> {
+    election.rttime_us.max(bfd.rttime_us).map(Duration::from_micros)
+}
+
+fn set_fifo(priority: u8) -> io::Result<()> {
+    let param = libc::sched_param { sched_priority: libc::c_int::from(priority) };
     // SAFETY: `param` is a valid sched_param for the duration of the call; 0 means the calling thread.
     let set = unsafe {
         libc::sched_setscheduler(0, libc::SCHED_FIFO | libc::SCHED_RESET_ON_FORK, &raw const param)
     };
-    match set {
-        0 => info!(priority = PRIORITY, "election thread runs under SCHED_FIFO"),
-        _ => warn!(
-            error = %io::Error::last_os_error(),
-            "election thread runs at ordinary priority: CAP_SYS_NICE is missing or real-time scheduling is off"
-        ),
+    if set == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+fn set_nice(nice: i8) -> io::Result<()> {
+    // SAFETY: takes numbers alone; 0 means the calling thread, of which Linux keeps the nice value.
+    let set = unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, libc::c_int::from(nice)) };
+    if set == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+fn pin(cpus: &[usize]) -> nix::Result<()> {
+    let mut set = CpuSet::new();
+    for &cpu in cpus {
+        set.set(cpu)?;
     }
-    if let Err(errno) = mlockall(MlockAllFlags::MCL_CURRENT | MlockAllFlags::MCL_FUTURE) {
-        warn!(%errno, "memory is not locked: the election may wait for a page; raise RLIMIT_MEMLOCK");
+    sched_setaffinity(Pid::from_raw(0), &set)
+}
+
+/// Touches the stack, so that no later call waits for a page of it.
+#[inline(never)]
+fn prefault() {
+    let mut stack = [0u8; STACK];
+    for page in stack.chunks_mut(PAGE) {
+        page.fill(1);
+        black_box(page);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use nix::sched::sched_getaffinity;
+
+    use super::*;
+
+    #[test]
+    fn a_thread_runs_where_it_is_told_to() {
+        let all = sched_getaffinity(Pid::from_raw(0)).unwrap();
+        let first = (0..CpuSet::count()).find(|cpu| all.is_set(*cpu).unwrap()).unwrap();
+        std::thread::spawn(move || {
+            enter(Role::Heartbeat, &Realtime { cpus: vec![first], ..Realtime::default() });
+            let now = sched_getaffinity(Pid::from_raw(0)).unwrap();
+            let on: Vec<usize> = (0..CpuSet::count()).filter(|cpu| now.is_set(*cpu).unwrap()).collect();
+            assert_eq!(on, [first]);
+            assert!(pin(&[CpuSet::count()]).is_err(), "no such CPU");
+        })
+        .join()
+        .unwrap();
+    }
+
+    #[test]
+    fn the_heartbeat_goes_before_the_election() {
+        assert!(Role::Heartbeat.priority() > Role::Election.priority());
     }
 }

@@ -8,16 +8,20 @@ use tracing::{debug, info, warn};
 
 use super::{
     clock,
-    messages::{Mismatch, Notice, RouterView},
+    messages::{Mismatch, Notice, RouterView, Views},
     placement,
-    roster::{Entry, Roster},
+    roster::Entry,
+    sessions,
     supervisor::Supervisor,
 };
 use crate::{
     datapath::ReadError,
-    net::{addr::AddressError, link::Links},
+    net::addr::{AddressError, Placed},
     observe::snapshot::{self, ActiveRouter, Peer, Snapshot, mac},
-    proto::{Next, Slot, State},
+    proto::{
+        Next, Slot, State,
+        bfd::{Diag, SessionId},
+    },
     units::Time,
 };
 
@@ -52,7 +56,14 @@ pub(super) fn address_errors(errors: &[AddressError]) {
 }
 
 /// Logs a notice of the election thread.
-pub(super) fn notice(roster: &Roster, links: &Links, notice: &Notice) {
+pub(super) fn notice(supervisor: &Supervisor, notice: &Notice) {
+    let (roster, links) = (&supervisor.roster, &supervisor.links);
+    let session = |id: &SessionId| {
+        let neighbor = supervisor.reach.neighbors.get(*id);
+        neighbor.map_or(("?", "?".to_owned()), |known| {
+            (&*known.instance.name, known.instance.neighbor.to_string())
+        })
+    };
     let name = |slot: &Slot| roster.get(*slot).map_or("?", |entry| entry.router.name.as_str());
     match notice {
         Notice::Transition { slot, transition } => {
@@ -83,15 +94,41 @@ pub(super) fn notice(roster: &Roster, links: &Links, notice: &Notice) {
             u32::from(*theirs_cs) * 10
         ),
         Notice::SendFailed { slot, what, error } => warn!("({}) cannot send an {what}: {error}", name(slot)),
+        Notice::Session { id, from, to, diag } => {
+            let (name, neighbor) = session(id);
+            let (from, to) = (from.name(), to.name());
+            match reason(*diag) {
+                None => info!("({name}) BFD session with {neighbor} {from} -> {to}"),
+                Some(why) => info!("({name}) BFD session with {neighbor} {from} -> {to}: {why}"),
+            }
+        }
+        Notice::GuardLapsed(routers) => warn!(
+            routers,
+            "BFD packets left too late: neighbours may have given this node up, and the routers they follow step down"
+        ),
+        Notice::Unheard { id, error } => warn!("({}) cannot send BFD packets: {error}", session(id).0),
+        Notice::Standing { slot, standing } => debug!("({}) tracking: {standing:?}", name(slot)),
         Notice::Retired(_) => debug!("a socket is retired"),
-        Notice::AcquireVips(slot) | Notice::ReleaseVips(slot) => debug!("({}) addresses", name(slot)),
+        Notice::PutBack { slot, addresses } => {
+            for Placed { vip, .. } in addresses {
+                warn!(
+                    "({}) somebody removed a virtual address, which is put back: {} on {}",
+                    name(slot),
+                    vip.addr,
+                    vip.dev
+                );
+            }
+        }
+        Notice::AcquiredVips(slot) | Notice::ReleasedVips(slot) | Notice::AddressesFailed { slot, .. } => {
+            debug!("({}) addresses", name(slot))
+        }
         Notice::Stopped => debug!("election stopped"),
     }
 }
 
 impl Supervisor {
     /// Describes the node.
-    pub(super) fn snapshot(&self, views: &[RouterView]) -> Snapshot {
+    pub(super) fn snapshot(&self, views: &Views) -> Snapshot {
         let now = clock::now();
         let stats = self.datapath.stats().unwrap_or_else(|error| unread(&error));
         let drops = self.datapath.drops().unwrap_or_else(|error| unread(&error));
@@ -101,9 +138,16 @@ impl Supervisor {
             router_id: self.global.router_id.clone().unwrap_or_default(),
             config: self.paths.config.display().to_string(),
             routers: views
+                .routers
                 .iter()
                 .filter_map(|view| Some(self.router(self.roster.get(view.slot)?, view, now)))
                 .collect(),
+            bfd: sessions::describe(self, &views.sessions, now),
+            lateness: [
+                ("election".to_owned(), sessions::lateness(&self.threads.lateness)),
+                ("heartbeat".to_owned(), sessions::lateness(&self.threads.heartbeat.shown().lateness)),
+            ]
+            .into(),
             datapath: self.attached.values().cloned().collect(),
             counters: Counter::ALL
                 .iter()
@@ -123,7 +167,7 @@ impl Supervisor {
             State::Backup { .. } => (None, Time::ZERO),
             State::Active { lease, .. } => (None, lease),
             State::Resigning { until, next: Next::Initialize(cause) } => (Some(cause.to_string()), until),
-            State::Resigning { until, next: Next::Backup } => (None, until),
+            State::Resigning { until, next: Next::Backup | Next::Available } => (None, until),
         };
         snapshot::Router {
             name: router.name.clone(),
@@ -144,9 +188,22 @@ impl Supervisor {
                 decided_ns: times.decided.as_nanos(),
                 stored_after_ns: nanos(times.stored, times.decided),
                 advertised_after_ns: times.advertised.map(|at| nanos(at, times.decided)),
+                placed_after_ns: times.placed.map(|at| nanos(at, times.decided)),
+                announced_after_ns: times.announced.map(|at| nanos(at, times.decided)),
             }),
             peers: self.datapath.peers(view.slot).iter().map(|peer| describe(peer, now)).collect(),
         }
+    }
+}
+
+/// Returns why a session is not Up, in words.
+pub(super) fn reason(diag: Diag) -> Option<&'static str> {
+    match diag {
+        Diag::None => None,
+        Diag::DetectionTimeExpired => Some("the neighbour fell silent"),
+        Diag::NeighborSignaledDown => Some("the neighbour went down"),
+        Diag::PathDown => Some("the path is down"),
+        Diag::AdministrativelyDown => Some("taken down on purpose"),
     }
 }
 
@@ -173,6 +230,6 @@ fn nanos(later: Time, earlier: Time) -> u64 {
 }
 
 /// Returns the whole milliseconds from `earlier` to `later`, 0 if it is not later.
-fn millis(later: Time, earlier: Time) -> u64 {
+pub(super) fn millis(later: Time, earlier: Time) -> u64 {
     u64::try_from(later.since(earlier).as_millis()).unwrap_or(u64::MAX)
 }

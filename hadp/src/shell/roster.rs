@@ -11,6 +11,7 @@ use crate::{
     model::Router,
     net::link::Links,
     proto::{Cause, Slot},
+    units::Priority,
 };
 
 /// A router of the configuration.
@@ -60,6 +61,12 @@ impl Roster {
     /// Returns the router in a slot.
     pub(crate) fn get(&self, slot: Slot) -> Option<&Entry> {
         self.entries.get(&slot)
+    }
+
+    /// Sets the priority a router has now, and tells whether that changed it.
+    pub(crate) fn set_priority(&mut self, slot: Slot, priority: Priority) -> bool {
+        let Some(entry) = self.entries.get_mut(&slot) else { return false };
+        std::mem::replace(&mut entry.router.priority, priority) != priority
     }
 
     /// Returns all routers by slot, which is the configuration's order.

@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use super::roster::TooManyRouters;
+use super::{neighbors::TooManySessions, roster::TooManyRouters};
 use crate::{
     datapath::{CleanupError, OpenError},
     dir_lock::DirLockError,
@@ -56,6 +56,9 @@ pub enum StartError {
     /// The configuration does not fit.
     #[error(transparent)]
     TooManyRouters(#[from] TooManyRouters),
+    /// The configuration has more BFD sessions than fit.
+    #[error(transparent)]
+    TooManySessions(#[from] TooManySessions),
     /// A file, a socket or a thread could not be had.
     #[error("cannot {what}")]
     Io {

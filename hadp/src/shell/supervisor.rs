@@ -3,41 +3,36 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     io,
-    thread::JoinHandle,
     time::Duration,
 };
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use rtnetlink::Handle;
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
-    sync::{
-        mpsc::{self, UnboundedReceiver, UnboundedSender},
-        oneshot,
-    },
+    sync::mpsc::{self, UnboundedReceiver},
     time,
 };
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
 use super::{
-    driver::{self, Parts},
     holdings,
     ledger::Ledger,
     messages::{Command, Notice},
-    program_log, report,
+    neighbors::Neighbors,
+    program_log,
+    reach::Reach,
+    realtime, report,
     roster::Roster,
     start::{Paths, StartError, failed},
+    threads::Threads,
     virtual_macs::VirtualMacs,
 };
 use crate::{
     datapath::{PinLock, Xdp},
     dir_lock::DirLock,
     model::Config,
-    net::{
-        addr::Placed,
-        link::{Links, Monitor, Seen},
-    },
-    observe::control::{self, Answer, Asked, Request},
+    net::link::{Links, Monitor, Seen},
+    observe::control::{self, Asked},
     proto::{self, Slot},
 };
 
@@ -52,14 +47,21 @@ pub(super) const RETRY: Duration = Duration::from_secs(2);
 pub fn run(config: Config, paths: &Paths) -> Result<(), StartError> {
     let lock = PinLock::take(&paths.pins)?;
     let roster = Roster::new(config.routers)?;
+    let neighbors = Neighbors::new(config.bfd)?;
     raise_descriptor_limit();
+    let (election, bfd) = (&config.global.election, &config.global.bfd);
+    realtime::lock_memory(election.no_swap || bfd.no_swap)
+        .map_err(failed("lock memory, which vrrp_no_swap or bfd_no_swap asks for"))?;
+    if let Some(limit) = realtime::run_time(election, bfd) {
+        realtime::limit_run_time(limit);
+    }
     let _run_dir = DirLock::take(&paths.run)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(failed("start the runtime"))?;
     runtime.block_on(async {
-        let supervisor = Supervisor::start(config.global, roster, lock, paths.clone()).await?;
+        let supervisor = Supervisor::start(config.global, roster, neighbors, lock, paths.clone()).await?;
         supervisor.run().await
     })
 }
@@ -95,16 +97,14 @@ pub(super) struct Supervisor {
     pub(super) refused: BTreeSet<u32>,
     /// Routers that could not be started: their frames could not be built, or the datapath did not take the tables.
     pub(super) unstarted: BTreeSet<Slot>,
-    /// Routers that own addresses which could not all be put on their interfaces.
-    pub(super) incomplete: BTreeSet<Slot>,
-    /// Addresses that could not be taken off.
-    pub(super) stuck: Vec<Placed>,
+    /// Routers some of whose addresses could not be put on their interfaces, or taken off.
+    pub(super) troubled: BTreeSet<Slot>,
     /// Keeps the interfaces receiving to virtual MACs, each with its interface.
     pub(super) virtual_macs: VirtualMacs,
     pub(super) ledger: Ledger,
-    pub(super) addresses: Handle,
-    commands: UnboundedSender<Command>,
-    election: JoinHandle<()>,
+    /// BFD sessions, and what routers track.
+    pub(super) reach: Reach,
+    pub(super) threads: Threads,
     inputs: Option<Inputs>,
 }
 
@@ -119,22 +119,11 @@ struct Inputs {
     unused: [(&'static str, Signal); 3],
 }
 
-/// Starts the election thread on the datapath.
-fn start_election(
-    datapath: &mut Xdp,
-    commands: UnboundedReceiver<Command>,
-    notices: UnboundedSender<Notice>,
-) -> Result<JoinHandle<()>, StartError> {
-    let events = datapath.events().map_err(|error| StartError::Events(error.into()))?;
-    let events = events.ok_or_else(|| StartError::Events("it is in use already".into()))?;
-    driver::spawn(Parts { datapath: datapath.election(), events, commands, notices })
-        .map_err(failed("start the election thread"))
-}
-
 impl Supervisor {
     async fn start(
         global: crate::model::Global,
         roster: Roster,
+        neighbors: Neighbors,
         lock: PinLock,
         paths: Paths,
     ) -> Result<Self, StartError> {
@@ -156,12 +145,11 @@ impl Supervisor {
             .map_err(failed(format!("listen on {}", paths.control().display())))?;
         // Before a dead daemon's programs are replaced: until then they keep silent what it left on the interfaces.
         holdings::sweep(&addresses, &links, &roster, &paths).await;
-        let (commands, obeyed) = mpsc::unbounded_channel();
-        let (told, notices) = mpsc::unbounded_channel();
         let mut datapath = Xdp::open(lock)?;
         program_log::follow(&mut datapath);
-        let election = match start_election(&mut datapath, obeyed, told) {
-            Ok(election) => election,
+        let reach = Reach::new(neighbors, &roster);
+        let (threads, notices) = match Threads::start(&mut datapath, reach.followers.clone(), &global) {
+            Ok(started) => started,
             Err(error) => {
                 datapath.remove()?;
                 return Err(error);
@@ -178,15 +166,15 @@ impl Supervisor {
             attached: BTreeMap::new(),
             refused: BTreeSet::new(),
             unstarted: BTreeSet::new(),
-            incomplete: BTreeSet::new(),
-            stuck: Vec::new(),
+            troubled: BTreeSet::new(),
             virtual_macs: VirtualMacs::default(),
             ledger,
-            addresses,
-            commands,
-            election,
+            reach,
+            threads,
             inputs,
         };
+        supervisor.assign_guards();
+        supervisor.follow_tracked_links();
         for (slot, entry) in supervisor.roster.iter() {
             let config = proto::Config::from(&entry.router);
             supervisor.command(Command::Insert { slot, config });
@@ -205,46 +193,43 @@ impl Supervisor {
                 seen = inputs.monitor.next() => match seen {
                     Seen::Message(message) => {
                         let change = self.links.apply(&message);
-                        self.changed(change).await;
+                        self.changed(change);
                     }
                     Seen::Lost => self.resync(&mut inputs.monitor).await,
                 },
                 notice = inputs.notices.recv() => match notice {
                     Some(Notice::Stopped) => break,
-                    Some(notice) => self.noticed(notice).await,
+                    Some(notice) => self.noticed(notice),
                     None => {
                         outcome = Err(StartError::ElectionEnded);
                         break;
                     }
                 },
                 Some((request, reply)) = inputs.requests.recv() => {
-                    let answer = self.answer(request).await;
-                    // The asker may have gone.
-                    drop(reply.send(answer));
+                    self.answer(request, reply).await;
                 }
                 _ = inputs.terminate.recv() => self.hand_over(),
                 _ = inputs.interrupt.recv() => self.hand_over(),
                 name = any(&mut inputs.unused) => warn!("{name} does nothing yet: restart hadp to read the configuration again"),
-                _ = retry.tick() => self.retry().await,
+                _ = retry.tick() => self.retry(),
             }
         }
         // Whatever the election ordered before it stopped.
         while let Ok(notice) = inputs.notices.try_recv() {
-            self.noticed(notice).await;
+            self.noticed(notice);
         }
         self.leave().await.and(outcome)
     }
 
     /// Tries again what was refused or failed.
-    async fn retry(&mut self) {
-        if !self.refused.is_empty() || !self.unstarted.is_empty() {
+    fn retry(&mut self) {
+        if !self.refused.is_empty() || !self.unstarted.is_empty() || self.has_waiting_sessions() {
             self.refused.clear();
             self.replace();
         }
-        for slot in std::mem::take(&mut self.incomplete) {
-            self.hold(slot).await;
+        for slot in std::mem::take(&mut self.troubled) {
+            self.threads.placer.repair(slot);
         }
-        self.unstick().await;
     }
 
     fn hand_over(&self) {
@@ -254,16 +239,9 @@ impl Supervisor {
     }
 
     /// Removes everything from the machine.
-    async fn leave(mut self) -> Result<(), StartError> {
-        let slots: Vec<_> = self.roster.iter().map(|(slot, _)| slot).collect();
-        for slot in slots {
-            self.release(slot).await;
-        }
-        self.unstick().await;
-        drop(self.commands);
-        if self.election.join().is_err() {
-            error!("the election thread panicked");
-        }
+    async fn leave(self) -> Result<(), StartError> {
+        self.take_off().await;
+        self.threads.end();
         for path in [self.paths.control(), self.paths.ledger()] {
             match std::fs::remove_file(&path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -278,35 +256,26 @@ impl Supervisor {
     }
 
     pub(super) fn command(&self, command: Command) {
-        if self.commands.send(command).is_err() {
-            error!("the election thread is gone");
-        }
+        self.threads.command(command);
     }
 
-    async fn noticed(&mut self, notice: Notice) {
+    fn noticed(&mut self, notice: Notice) {
         match notice {
-            Notice::AcquireVips(slot) => self.acquire(slot).await,
-            Notice::ReleaseVips(slot) => self.release(slot).await,
+            Notice::AcquiredVips(slot) => self.ledger.acquire(slot),
+            Notice::ReleasedVips(slot) => self.ledger.release(slot),
+            Notice::AddressesFailed { slot, errors } => self.addresses_failed(slot, &errors),
             Notice::Retired(outlet) => drop(outlet),
+            Notice::Standing { slot, standing } => self.bring_to(slot, standing),
             told @ (Notice::Transition { .. }
+            | Notice::PutBack { .. }
             | Notice::Conflict { .. }
             | Notice::Rejected { .. }
             | Notice::Mismatch { .. }
             | Notice::SendFailed { .. }
-            | Notice::Stopped) => report::notice(&self.roster, &self.links, &told),
-        }
-    }
-
-    async fn answer(&self, request: Request) -> Answer {
-        match request {
-            Request::Status => {
-                let (reply, replied) = oneshot::channel();
-                self.command(Command::Inspect(reply));
-                match time::timeout(Duration::from_secs(1), replied).await {
-                    Ok(Ok(views)) => Answer::Status(Box::new(self.snapshot(&views))),
-                    _ => Answer::Error("the election thread does not answer".to_owned()),
-                }
-            }
+            | Notice::Session { .. }
+            | Notice::GuardLapsed(_)
+            | Notice::Unheard { .. }
+            | Notice::Stopped) => report::notice(self, &told),
         }
     }
 }

@@ -60,14 +60,15 @@ impl Timer {
         Ok(())
     }
 
-    /// Waits until the timer fires.
-    pub(crate) async fn fired(&mut self) -> io::Result<()> {
+    /// Waits until the timer fires, and returns what it was set to.
+    pub(crate) async fn fired(&mut self) -> io::Result<Option<Time>> {
         let mut ready = self.fd.readable().await?;
         ready.clear_ready();
-        self.armed = None;
+        let due = self.armed.take();
         match unistd::read(self.fd.get_ref().0.as_fd(), &mut [0; 8]) {
             // EAGAIN: re-armed since it fired.
-            Ok(_) | Err(nix::errno::Errno::EAGAIN) => Ok(()),
+            Err(nix::errno::Errno::EAGAIN) => Ok(None),
+            Ok(_) => Ok(due),
             Err(error) => Err(error.into()),
         }
     }

@@ -2,11 +2,11 @@
 
 use std::{collections::BTreeMap, io, net::IpAddr, ops::Range, time::Duration};
 
-use super::{announcements::Announcements, clock};
+use super::{announcements::Announcements, clock, orders::Due, placer::Placed};
 use crate::{
     net::{
         frames::{Message, Outlet},
-        packet::PacketSocket,
+        packet::{BATCH, PacketSocket},
     },
     proto::Slot,
     units::Time,
@@ -26,6 +26,19 @@ pub(super) struct Voice {
     full_until: Option<Time>,
     /// Routers whose last send failed, so that it is reported once.
     failing: BTreeMap<Slot, &'static str>,
+    /// Adverts of one batch that leave by multicast; kept for its memory.
+    together: Vec<Due>,
+}
+
+/// What became of an advert.
+#[derive(Debug)]
+pub(super) struct Advertised {
+    /// The advert.
+    pub(super) due: Due,
+    /// A time just before it left.
+    pub(super) at: Time,
+    /// Whether it left, by unicast to one peer at least; the failure is there if it is news.
+    pub(super) result: Result<(), Option<Failure>>,
 }
 
 /// Something could not be sent, and this is news.
@@ -49,6 +62,7 @@ impl Voice {
             waiting: Announcements::default(),
             full_until: None,
             failing: BTreeMap::new(),
+            together: Vec::with_capacity(BATCH),
         })
     }
 
@@ -57,34 +71,70 @@ impl Voice {
         self.outlets.insert(slot, outlet)
     }
 
-    /// Sends an advert with the router's priority, or with 0.
-    ///
-    /// # Errors
-    ///
-    /// When it did not leave, by unicast to no peer at all; the failure is there if it is news.
-    pub(super) fn advertise(&mut self, slot: Slot, priority: u8) -> Result<(), Option<Failure>> {
-        let Some(outlet) = self.outlets.get(&slot) else { return Err(None) };
-        let result = match if priority == 0 { &outlet.resign } else { &outlet.advert } {
-            Message::Multicast(frame) => self.adverts.send([frame]).error.map_or(Ok(()), Err),
-            Message::Unicast(peers) => {
-                let mut result = Err(io::ErrorKind::NotConnected.into());
-                for (peer, message) in peers {
-                    // One peer out of reach does not keep the others from hearing.
-                    let sent = outlet.socket.send(message, *peer);
-                    if result.is_err() {
-                        result = sent;
-                    }
-                }
-                result
+    /// Sends adverts: those by multicast together, as far as one system call goes. Appends what became of each.
+    pub(super) fn advertise(&mut self, batch: &[Due], out: &mut Vec<Advertised>) {
+        let mut together = std::mem::take(&mut self.together);
+        for due in batch {
+            match self.outlets.get(&due.slot).map(|outlet| outlet.message(due.priority)) {
+                Some(Message::Multicast(_)) => together.push(*due),
+                Some(Message::Unicast(_)) => out.push(self.unicast(*due)),
+                // Without frames nothing leaves, and nothing is news.
+                None => out.push(Advertised { due: *due, at: clock::now(), result: Err(None) }),
             }
-        };
-        match result {
+        }
+        let mut left = together.as_slice();
+        while !left.is_empty() {
+            // Read before they leave: no lease must run from later than the peers' timers do.
+            let at = clock::now();
+            let sent = self.adverts.send(left.iter().filter_map(|due| {
+                match self.outlets.get(&due.slot)?.message(due.priority) {
+                    Message::Multicast(frame) => Some(frame),
+                    Message::Unicast(_) => None,
+                }
+            }));
+            let (done, rest) = left.split_at(sent.count.min(left.len()));
+            for due in done {
+                self.failing.remove(&due.slot);
+                out.push(Advertised { due: *due, at, result: Ok(()) });
+            }
+            left = rest;
+            // Why the kernel stopped in the middle it says when asked again.
+            if sent.count == 0
+                && let Some((due, rest)) = left.split_first()
+            {
+                let error = sent.error.unwrap_or_else(|| io::ErrorKind::WriteZero.into());
+                let result = Err(self.failed(due.slot, "advert", error));
+                out.push(Advertised { due: *due, at, result });
+                left = rest;
+            }
+        }
+        together.clear();
+        self.together = together;
+    }
+
+    /// Sends an advert to each peer; it has left if one of them could be reached.
+    fn unicast(&mut self, due: Due) -> Advertised {
+        let at = clock::now();
+        let mut result = Err(io::ErrorKind::NotConnected.into());
+        if let Some(outlet) = self.outlets.get(&due.slot)
+            && let Message::Unicast(peers) = outlet.message(due.priority)
+        {
+            for (peer, message) in peers {
+                // One peer out of reach does not keep the others from hearing.
+                let sent = outlet.socket.send(message, *peer);
+                if result.is_err() {
+                    result = sent;
+                }
+            }
+        }
+        let result = match result {
             Ok(()) => {
-                self.failing.remove(&slot);
+                self.failing.remove(&due.slot);
                 Ok(())
             }
-            Err(error) => Err(self.failed(slot, "advert", error)),
-        }
+            Err(error) => Err(self.failed(due.slot, "advert", error)),
+        };
+        Advertised { due, at, result }
     }
 
     fn failed(&mut self, slot: Slot, what: &'static str, error: io::Error) -> Option<Failure> {
@@ -110,16 +160,33 @@ impl Voice {
         self.waiting.cancel(slot);
     }
 
-    /// Sends one slice of the queued announcements; the failure is there if it is news.
-    pub(super) fn speak(&mut self) -> Option<Failure> {
-        if self.full_until.is_some_and(|until| clock::now() < until) {
-            return None;
+    /// Holds a router's announcements back until its addresses are in place, or until `opens`.
+    pub(super) fn wait_for_addresses(&mut self, slot: Slot, number: u64, total: usize, opens: Time) {
+        self.waiting.close(slot, number, total, opens);
+    }
+
+    /// Has announcements that wait for addresses wait until `opens` if need be.
+    pub(super) fn wait_longer(&mut self, slot: Slot, opens: Time) {
+        self.waiting.postpone(slot, opens);
+    }
+
+    /// Notes how far an acquisition has come.
+    pub(super) fn placed(&mut self, placed: Placed) {
+        self.waiting.placed(placed.slot, placed.number, placed.count);
+    }
+
+    /// Sends one slice of the queued announcements: whose, and how many; the failure is there if it is news.
+    pub(super) fn speak(&mut self) -> Result<Option<(Slot, usize)>, Failure> {
+        let now = clock::now();
+        self.waiting.expire(now);
+        if self.full_until.is_some_and(|until| now < until) {
+            return Ok(None);
         }
         self.full_until = None;
-        let (slot, vips) = self.waiting.front()?;
+        let Some((slot, vips)) = self.waiting.front() else { return Ok(None) };
         let Some(frames) = self.outlets.get(&slot).and_then(|outlet| outlet.announcements.get(vips)) else {
             self.waiting.cancel(slot);
-            return None;
+            return Ok(None);
         };
         let sent = self.bursts.send(frames);
         match sent.error {
@@ -131,14 +198,17 @@ impl Voice {
             Some(error) => {
                 // The interface went; its routers hear of that over netlink.
                 self.waiting.cancel(slot);
-                return self.failed(slot, "announcement", error);
+                return self.failed(slot, "announcement", error).map_or(Ok(None), Err);
             }
         }
-        None
+        Ok(Some((slot, sent.count)))
     }
 
     /// Returns when [`speak`](Self::speak) has something to do: now is [`Time::ZERO`].
     pub(super) fn next(&self) -> Option<Time> {
-        (!self.waiting.is_empty()).then(|| self.full_until.unwrap_or(Time::ZERO))
+        if self.waiting.is_empty() {
+            return self.waiting.next();
+        }
+        Some(self.full_until.unwrap_or(Time::ZERO))
     }
 }

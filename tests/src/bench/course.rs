@@ -38,8 +38,13 @@ pub(super) fn run(runs: usize) -> Result<String> {
         let mut samples = Vec::new();
         for run in 0..runs {
             let phase = (run as f64 + 0.5) / runs as f64;
-            let course =
-                Course { software: Software::Hadp, setting: &setting, fault: Fault::Silent, phase, loaded: false };
+            let course = Course {
+                software: Software::Hadp,
+                setting: &setting,
+                fault: Fault::Silent,
+                phase,
+                loaded: false,
+            };
             samples.push(measure_asking(course, ASKING)?);
             eprintln!("course, {title}, run {}/{runs}", run + 1);
         }

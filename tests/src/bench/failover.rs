@@ -96,7 +96,8 @@ pub fn run(options: &Options) -> Result<String> {
         let head = "# Failover, measured\n\n`cargo xtask bench failover --out docs`: hadp and keepalived in turn on the same LAN.\n\
                     `lost` is the number of probes without an answer, `both` how long two machines answered ARP, asked every ms.\n\
                     \n![Outages](failover.svg)\n";
-        for (file, content) in [("failover.md", format!("{head}{text}")), ("failover.svg", plot::svg(&rows))] {
+        for (file, content) in [("failover.md", format!("{head}{text}")), ("failover.svg", plot::svg(&rows))]
+        {
             let path = dir.join(file);
             fs::write(&path, content).with_context(|| format!("writing {}", path.display()))?;
         }
@@ -128,10 +129,8 @@ fn plans(part: Part, options: &Options) -> Vec<Plan> {
         Part::Bfd => [Setting::BFD_250, Setting::BFD_100]
             .into_iter()
             .flat_map(|setting| {
-                [Fault::Silent, Fault::LinkDown, Fault::Stop, Fault::Kill].map(|fault| Plan {
-                    keepalived: Some(Setting::FASTEST),
-                    ..line(setting, fault, runs)
-                })
+                [Fault::Silent, Fault::LinkDown, Fault::Stop, Fault::Kill]
+                    .map(|fault| Plan { keepalived: Some(Setting::FASTEST), ..line(setting, fault, runs) })
             })
             .collect(),
         Part::Timers => {
@@ -156,8 +155,16 @@ fn plans(part: Part, options: &Options) -> Vec<Plan> {
                 .into_iter()
                 .flat_map(|(timers, bfd, instances, vips)| {
                     [
-                        line(Setting { name: timers, instances, vips, ..Setting::FASTEST }, Fault::Silent, slow_runs),
-                        line(Setting { name: bfd, instances, vips, ..Setting::BFD_250 }, Fault::Silent, slow_runs),
+                        line(
+                            Setting { name: timers, instances, vips, ..Setting::FASTEST },
+                            Fault::Silent,
+                            slow_runs,
+                        ),
+                        line(
+                            Setting { name: bfd, instances, vips, ..Setting::BFD_250 },
+                            Fault::Silent,
+                            slow_runs,
+                        ),
                     ]
                 })
                 .collect()
@@ -184,8 +191,7 @@ fn measure_rows(plans: &[Plan], options: &Options) -> Result<Vec<Row>> {
     let mut samples: BTreeMap<(usize, bool), Vec<Sample>> = BTreeMap::new();
     let most = options.runs.max(options.slow_runs);
     for run in 0..most {
-        let due: Vec<(usize, &Plan)> =
-            plans.iter().enumerate().filter(|(_, plan)| run < plan.runs).collect();
+        let due: Vec<(usize, &Plan)> = plans.iter().enumerate().filter(|(_, plan)| run < plan.runs).collect();
         let is_slow = |plan: &Plan| plan.hadp.or(plan.keepalived).is_some_and(|setting| setting.parallel);
         for (index, plan) in due.iter().filter(|(_, plan)| !is_slow(plan)) {
             for (hadp, sample) in pair(plan, run)? {
@@ -201,7 +207,9 @@ fn measure_rows(plans: &[Plan], options: &Options) -> Result<Vec<Row>> {
                 .collect();
             threads
                 .into_iter()
-                .map(|(index, thread)| Ok((index, thread.join().map_err(|_| anyhow!("a measurement panicked"))??)))
+                .map(|(index, thread)| {
+                    Ok((index, thread.join().map_err(|_| anyhow!("a measurement panicked"))??))
+                })
                 .collect::<Result<Vec<_>>>()
         })?;
         for (index, measured) in slow {
@@ -235,7 +243,12 @@ fn pair(plan: &Plan, run: usize) -> Result<Vec<(bool, Sample)>> {
             let sample = measure(Course { software, setting: &setting, fault, phase, loaded })
                 .with_context(|| format!("{}: {software}, {fault}", plan.name))?;
             let (outage, lost) = (show(sample.outage), sample.lost);
-            eprintln!("{}, run {}/{}: {fault:<20} {software:<10} {outage}, {lost} lost", plan.name, run + 1, plan.runs);
+            eprintln!(
+                "{}, run {}/{}: {fault:<20} {software:<10} {outage}, {lost} lost",
+                plan.name,
+                run + 1,
+                plan.runs
+            );
             Ok((software == Software::Hadp, sample))
         })
         .collect()

@@ -1,7 +1,8 @@
 //! Measurements.
 
-pub mod failover;
 mod course;
+pub mod failover;
+pub mod handover;
 mod load;
 mod plot;
 mod run;

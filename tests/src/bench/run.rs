@@ -203,7 +203,7 @@ fn befall(fault: Fault, pair: &mut Pair, n1: &Node, files: &[std::path::PathBuf;
         Fault::Silent => n1.cut(),
         Fault::Kill => pair.first.crash(),
         Fault::KillDaemon => pair.first.crash_daemon(),
-        Fault::Stop => pair.first.freeze(),
+        Fault::Stop => pair.first.freeze_all(),
         Fault::LinkDown => n1.link_down(),
         Fault::Term => pair.first.terminate(),
         Fault::Failover => {

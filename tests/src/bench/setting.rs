@@ -14,10 +14,10 @@ pub(super) struct Setting {
     pub(super) name: &'static str,
     /// The adverts' interval, and as the configuration has it.
     pub(super) interval: Duration,
-    advert_int: &'static str,
-    version: u8,
+    pub(super) advert_int: &'static str,
+    pub(super) version: u8,
     /// The priorities of the Active node and the Backup.
-    priorities: [u8; 2],
+    pub(super) priorities: [u8; 2],
     /// The BFD interval in microseconds; `None` without BFD. Three of them make the detection time.
     pub(super) bfd_us: Option<u32>,
     /// `on_daemon_death`.

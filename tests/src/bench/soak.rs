@@ -70,7 +70,11 @@ pub fn run(options: &Options) -> Result<String> {
     let lan = Lan::new(3)?;
     let setting = Setting { on_daemon_death: "restart", ..Setting::FAST };
     let [n1, n2, n3] = lan.nodes() else { bail!("the LAN has no three nodes") };
-    let conf = |own: usize| setting.conf(own.min(1), Software::Hadp).replace("priority 100", &format!("priority {}", 200 - 40 * own));
+    let conf = |own: usize| {
+        setting
+            .conf(own.min(1), Software::Hadp)
+            .replace("priority 100", &format!("priority {}", 200 - 40 * own))
+    };
     let files: Vec<_> = [n1, n2, n3]
         .iter()
         .enumerate()
@@ -185,8 +189,16 @@ fn judge(
     let _ = writeln!(text, "| changes of the owner, without a fault | {}, {unexplained} |", changes.len());
     let _ = writeln!(text, "| times two machines answered | {flickers} |");
     let _ = writeln!(text, "| the longest time without an answer | {longest:.1?} |");
-    let _ = writeln!(text, "| memory of the undisturbed node, peak of each half | {} KiB, {} KiB |", peak(early), peak(late));
-    ensure!(unexplained == 0 && flickers == 0, "the owner changed without a cause, or there were two\n{text}");
+    let _ = writeln!(
+        text,
+        "| memory of the undisturbed node, peak of each half | {} KiB, {} KiB |",
+        peak(early),
+        peak(late)
+    );
+    ensure!(
+        unexplained == 0 && flickers == 0,
+        "the owner changed without a cause, or there were two\n{text}"
+    );
     ensure!(peak(late) <= peak(early) + peak(early) / 20, "memory grows\n{text}");
     Ok(text)
 }

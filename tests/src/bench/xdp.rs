@@ -1,19 +1,23 @@
-//! What one packet costs in the XDP program.
+//! What one packet costs in the XDP program, and in the classifier of what leaves.
 //!
 //! Every run begins with the packet restored by a small program that then becomes the measured one by a tail call. The
 //! same program becoming an empty one is the floor, which is subtracted. What is measured is the program that the daemon
-//! loads, with its maps.
+//! loads, with its maps. The classifier changes no packet that is measured, so it runs by itself, and its floor is an empty
+//! one.
 
-use std::{fmt::Write as _, net::Ipv4Addr};
+use std::{
+    fmt::Write as _,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+};
 
 use anyhow::{Context, Result, ensure};
 use aya::{
     Ebpf,
     maps::{Array, ProgramArray},
-    programs::{ProgramFd, TestRun, TestRunOptions, Xdp as XdpProgram},
+    programs::{ProgramFd, SchedClassifier, TestRun, TestRunOptions, Xdp as XdpProgram},
 };
 use hadp::{
-    datapath::{BENCH_OBJECT, Datapath, Plan},
+    datapath::{BENCH_OBJECT, Datapath, Plan, PlannedSession},
     units::Time,
 };
 use hadp_common::stats::Counter;
@@ -22,7 +26,11 @@ use nix::{
     unistd::Pid,
 };
 
-use crate::prog::{Arp, Frame, IFINDEX, Ip, Runner, context, plans, v2, v3};
+use crate::prog::{
+    Arp, Frame, IFINDEX, Ip, Runner,
+    bfd::{self, Bfd},
+    context, plans, v2, v3,
+};
 
 /// How much is measured.
 #[derive(Clone, Copy, Debug, clap::Args)]
@@ -70,6 +78,10 @@ enum Program {
     ClockRead,
     /// The datapath.
     Datapath,
+    /// A classifier that passes everything.
+    EmptyEgress,
+    /// The classifier of what leaves.
+    Egress,
 }
 
 /// One line of the table.
@@ -98,9 +110,12 @@ impl Row {
     }
 }
 
-const FRAME_LEN: usize = 64;
+/// The longest frame is a BFD packet over IPv6, of 86 octets; in words of 8.
+const FRAME_LEN: usize = 88;
 const PASS: u32 = 2;
 const TX: u32 = 3;
+/// What a classifier returns for the next program to decide.
+const NEXT: u32 = u32::MAX;
 
 const CLIENT: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 9);
 const PEER: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 2);
@@ -111,9 +126,13 @@ const PASSWORD: [u8; 8] = *b"1111\0\0\0\0";
 struct Frames {
     unrelated: [u8; FRAME_LEN],
     to_vip: [u8; FRAME_LEN],
+    from_vip: [u8; FRAME_LEN],
     arp: [u8; FRAME_LEN],
     v2: [u8; FRAME_LEN],
     v3: [u8; FRAME_LEN],
+    bfd_v4: [u8; FRAME_LEN],
+    bfd_v6: [u8; FRAME_LEN],
+    unrelated_v6: [u8; FRAME_LEN],
 }
 
 fn frames() -> Frames {
@@ -122,14 +141,36 @@ fn frames() -> Frames {
         octets.resize(FRAME_LEN, 0);
         octets.try_into().unwrap_or([0; FRAME_LEN])
     };
+    let [bfd_v4, bfd_v6] = sessions().map(|session| {
+        let own = if session.remote.is_ipv4() { OWN_V4 } else { OWN_V6 };
+        Bfd::new(session.remote, own, &bfd::up(&session))
+    });
     Frames {
         unrelated: padded(Frame::ip(&Ip::udp(CLIENT, Ipv4Addr::new(10, 77, 3, 7)))),
         to_vip: padded(Frame::ip(&Ip::udp(CLIENT, VIP))),
+        from_vip: padded(Frame::ip(&Ip::udp(VIP, CLIENT))),
         arp: padded(Frame::arp(&Arp::request(CLIENT, VIP))),
         v2: padded(Frame::ip(&Ip::vrrp(PEER, v2(52, 200, 1, Some(PASSWORD), &[VIP])))),
         v3: padded(Frame::ip(&Ip::vrrp(PEER, v3(PEER, 53, 200, 100, &[VIP])))),
+        unrelated_v6: padded(Bfd { port: 80, ..bfd_v6.clone() }.frame()),
+        bfd_v4: padded(bfd_v4.frame()),
+        bfd_v6: padded(bfd_v6.frame()),
     }
 }
+
+const OWN_V4: IpAddr = IpAddr::V4(plans::OWN);
+const OWN_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1));
+const PEER_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 2));
+
+/// The BFD sessions: one over each family.
+fn sessions() -> [PlannedSession; 2] {
+    let single_hop =
+        |index, remote, local| PlannedSession { local: Some(local), ..bfd::session(index, remote) };
+    [single_hop(1, PEER.into(), OWN_V4), single_hop(2, PEER_V6, OWN_V6)]
+}
+
+/// The row that those of the classifier are measured above.
+const EGRESS_FLOOR: &str = "leaving: floor";
 
 fn rows() -> Vec<Row> {
     let frames = frames();
@@ -143,6 +184,12 @@ fn rows() -> Vec<Row> {
         row("ARP answer", Program::Datapath, frames.arp, TX, Some(50.0)),
         row("valid advert recorded, v2 PASS", Program::Datapath, frames.v2, PASS, Some(75.0)),
         row("valid advert recorded, v3", Program::Datapath, frames.v3, PASS, Some(75.0)),
+        row("unrelated traffic, IPv6", Program::Datapath, frames.unrelated_v6, PASS, Some(10.0)),
+        row("BFD packet, nothing new, IPv4", Program::Datapath, frames.bfd_v4, PASS, Some(75.0)),
+        row("BFD packet, nothing new, IPv6", Program::Datapath, frames.bfd_v6, PASS, Some(75.0)),
+        row(EGRESS_FLOOR, Program::EmptyEgress, frames.unrelated, NEXT, None),
+        row("leaving: unrelated traffic", Program::Egress, frames.unrelated, NEXT, Some(15.0)),
+        row("leaving: traffic from an owned VIP", Program::Egress, frames.from_vip, NEXT, Some(20.0)),
     ]
 }
 
@@ -154,19 +201,24 @@ struct Bench {
 }
 
 impl Bench {
-    /// Loads everything: this node owns a router with 255 addresses, and is Backup for a v2 and a v3 router.
+    /// Loads everything: this node owns a router with 255 addresses, is Backup for a v2 and a v3 router, and watches two
+    /// neighbours.
     fn new(options: Options) -> Result<Self> {
         let mut runner = Runner::new()?;
         let vips: Vec<_> = (0..255).map(|n| Ipv4Addr::from_bits(VIP.to_bits() - 100 + 1 + n)).collect();
         let backup_v2 = plans::v2_router(plans::router(1, 52, &[]), 1, Some(PASSWORD));
         let routers = vec![plans::router(0, 51, &vips), backup_v2, plans::router(2, 53, &[])];
         runner.apply(&Plan { routers })?;
+        runner.xdp.apply_bfd(&sessions())?;
         runner.xdp.election().set_lease(plans::slot(0), Time::from_nanos(u64::MAX));
         let mut ebpf = Ebpf::load(BENCH_OBJECT).context("loading the measuring programs")?;
         for name in ["restore_empty", "restore_clock", "restore_datapath", "empty", "clock_read"] {
             let program: &mut XdpProgram = ebpf.program_mut(name).context(name)?.try_into()?;
             program.load()?;
         }
+        let empty_egress: &mut SchedClassifier =
+            ebpf.program_mut("empty_egress").context("empty_egress")?.try_into()?;
+        empty_egress.load()?;
         let mut bench = Self { runner, ebpf, options };
         bench.put(0, &bench.program("empty")?.fd()?.try_clone()?)?;
         bench.put(1, &bench.program("clock_read")?.fd()?.try_clone()?)?;
@@ -179,19 +231,17 @@ impl Bench {
         let words: [u64; FRAME_LEN / 8] = bytemuck::cast(row.frame);
         let frame = self.ebpf.map_mut("FRAME").context("FRAME")?;
         Array::<_, [u64; FRAME_LEN / 8]>::try_from(frame)?.set(0, words, 0)?;
-        let program = self.program(match row.program {
-            Program::Empty => "restore_empty",
-            Program::ClockRead => "restore_clock",
-            Program::Datapath => "restore_datapath",
-        })?;
         let context = context(FRAME_LEN, IFINDEX);
-        let options = TestRunOptions {
-            data_in: Some(&row.frame),
-            ctx_in: Some(&context),
-            repeat: self.options.repeat,
-            ..TestRunOptions::default()
+        let (data_in, repeat) = (Some(&row.frame[..]), self.options.repeat);
+        let leaving = || TestRunOptions { data_in, repeat, ..TestRunOptions::default() };
+        let coming = || TestRunOptions { ctx_in: Some(&context), ..leaving() };
+        let result = match row.program {
+            Program::Empty => self.program("restore_empty")?.test_run(coming())?,
+            Program::ClockRead => self.program("restore_clock")?.test_run(coming())?,
+            Program::Datapath => self.program("restore_datapath")?.test_run(coming())?,
+            Program::EmptyEgress => self.classifier("empty_egress")?.test_run(leaving())?,
+            Program::Egress => self.runner.xdp.egress_program()?.test_run(leaving())?,
         };
-        let result = program.test_run(options)?;
         ensure!(result.return_value == row.verdict, "{}: verdict {}", row.name, result.return_value);
         // The kernel leaves out the time in which another thread had the CPU.
         Ok(result.duration.as_nanos() as f64)
@@ -201,6 +251,10 @@ impl Bench {
     fn put(&mut self, index: u32, program: &ProgramFd) -> Result<()> {
         let measured = self.ebpf.map_mut("MEASURED").context("MEASURED")?;
         Ok(ProgramArray::try_from(measured)?.set(index, program, 0)?)
+    }
+
+    fn classifier(&self, name: &str) -> Result<&SchedClassifier> {
+        Ok(self.ebpf.program(name).with_context(|| name.to_owned())?.try_into()?)
     }
 
     fn program(&self, name: &str) -> Result<&XdpProgram> {
@@ -215,7 +269,8 @@ impl Bench {
             (Counter::VipAdmitted, runs),
             (Counter::ArpAnswered, runs),
             (Counter::AdvertHeard, 2 * runs),
-            (Counter::EventSent, 2), // the first advert of each router
+            (Counter::BfdHeard, 2 * runs),
+            (Counter::EventSent, 4), // the first packet of each router and session
         ] {
             let count = stats.count(counter);
             ensure!(count == expected, "{} counted {count} instead of {expected}", counter.name());
@@ -241,6 +296,8 @@ const MARKED_CLOCK: f64 = 31.0;
 fn table(rows: &[Row], options: &Options) -> String {
     let Some((floor, rest)) = rows.split_first() else { return String::new() };
     let clock = rest.first().map_or(f64::NAN, |row| row.median_above(&floor.nanos));
+    let (rest, leaving) =
+        rest.split_at(rest.iter().position(|row| row.name == EGRESS_FLOOR).unwrap_or(rest.len()));
     let mut table = format!(
         "Median (and least) of {} rounds of {} runs each, programs interleaved, packet restored before each run.\n\
          The floor, an empty program behind the one that restores the packet, takes {:.0} ({:.0}) ns.\n\n\
@@ -250,7 +307,9 @@ fn table(rows: &[Row], options: &Options) -> String {
         floor.median_above(&vec![0.0; floor.nanos.len()]),
         floor.least(),
     );
-    for row in rest {
+    let above = |floor, rows| std::iter::zip(std::iter::repeat(floor), rows);
+    let leaving = leaving.split_first().into_iter().flat_map(|(floor, rows)| above(floor, rows));
+    for (floor, row) in above(floor, rest).chain(leaving) {
         let (nanos, least) = (row.median_above(&floor.nanos), row.least() - floor.least());
         let reads = nanos / clock;
         let mark = row.mark.map_or("| |".to_owned(), |mark| {

@@ -3,7 +3,7 @@
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use hadp_tests::bench::{failover, soak, takeover, xdp};
+use hadp_tests::bench::{failover, handover, soak, takeover, xdp};
 
 /// Measures hadp; without a name, everything.
 #[derive(Debug, Parser)]
@@ -17,6 +17,8 @@ struct Options {
 enum Bench {
     /// The outage that a client sees when the Active node fails, beside keepalived
     Failover(failover::Options),
+    /// What that client loses when a node gives the address up on purpose
+    Handover(handover::Options),
     /// From the decision to the last of 1,000 addresses that answers ARP
     Takeover,
     /// Random faults for half an hour: owners change where faults were, and memory stays
@@ -34,6 +36,7 @@ impl Bench {
         match self {
             Self::Failover(options) => println!("\n{}", failover::run(options)?),
             Self::Soak(options) => println!("\n{}", soak::run(options)?),
+            Self::Handover(options) => println!("\n{}", handover::run(options)?),
             Self::Takeover => println!("\n{}", takeover::run()?),
             Self::Xdp(options) => println!("\n{}", xdp::run(options)?),
         }

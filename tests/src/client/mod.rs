@@ -11,8 +11,8 @@ mod socket;
 mod worker;
 
 pub use arp_prober::{Answer, ArpProber};
-pub use claims::{AddressClaim, Claims};
 pub use capture::{Capture, SeenAdvert};
+pub use claims::{AddressClaim, Claims};
 pub use mac::Mac;
 pub use prober::Prober;
 pub use report::{Claim, Outage, Probe, Report};

@@ -10,7 +10,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, anyhow, bail};
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
 use serde_json::Value;
 
 use super::{Log, Node, Process};
@@ -131,6 +131,59 @@ impl Daemon {
     /// When it has ended already.
     pub fn crash(&mut self) -> Result<()> {
         self.process.crash()
+    }
+
+    /// Kills the daemon proper alone: its companion goes on.
+    ///
+    /// # Errors
+    ///
+    /// When there is none, as there is of other software than hadp.
+    pub fn crash_daemon(&mut self) -> Result<()> {
+        self.signal_daemon(Signal::SIGKILL)
+    }
+
+    /// Stops the daemon proper in its tracks (SIGSTOP); its companion goes on.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::crash_daemon`].
+    pub fn freeze(&self) -> Result<()> {
+        self.signal_daemon(Signal::SIGSTOP)
+    }
+
+    /// Lets the daemon proper go on (SIGCONT).
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::crash_daemon`].
+    pub fn thaw(&self) -> Result<()> {
+        self.signal_daemon(Signal::SIGCONT)
+    }
+
+    /// Stops the daemon and its companion, as a frozen control group or a suspended machine does.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::crash_daemon`].
+    pub fn freeze_all(&self) -> Result<()> {
+        self.process.signal(Signal::SIGSTOP)?;
+        self.freeze()
+    }
+
+    /// Lets the daemon and its companion go on.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::crash_daemon`].
+    pub fn thaw_all(&self) -> Result<()> {
+        self.thaw()?;
+        self.process.signal(Signal::SIGCONT)
+    }
+
+    /// Sends a signal to the daemon proper.
+    fn signal_daemon(&self, signal: Signal) -> Result<()> {
+        let pid = self.process.child_pid().context("there is no daemon proper")?;
+        kill(pid, signal).with_context(|| format!("sending {signal} to the daemon proper"))
     }
 
     /// Asks it to end (SIGTERM), without waiting.

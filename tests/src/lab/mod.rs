@@ -12,6 +12,7 @@
 //! panic, and even a SIGKILL of the test, leaves nothing behind, and labs of different processes cannot collide.
 
 mod daemon;
+mod frr;
 mod holder;
 mod lan;
 mod log;
@@ -22,6 +23,7 @@ mod procfs;
 mod wait;
 
 pub use daemon::{Daemon, Software, hadp_binary, hadp_status};
+pub use frr::Frr;
 pub use holder::Holder;
 pub use lan::Lan;
 pub use log::{Line, Log};

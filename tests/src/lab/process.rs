@@ -65,12 +65,22 @@ impl Process {
     pub fn crash(&mut self) -> Result<()> {
         // Stopped first, so that a parent neither notices that its children die nor starts others.
         self.signal(Signal::SIGSTOP)?;
-        for pid in procfs::descendants(self.pid().as_raw()) {
-            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL); // it may have ended meanwhile
-        }
+        self.kill_descendants();
         self.signal(Signal::SIGKILL)?;
         self.child.wait().with_context(|| format!("waiting for {}", self.name))?;
         Ok(())
+    }
+
+    /// Kills its descendants, as far as they have not ended.
+    fn kill_descendants(&self) {
+        for pid in procfs::descendants(self.pid().as_raw()) {
+            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+        }
+    }
+
+    /// Returns the process it has started, if there is one: of hadp, the daemon proper.
+    pub fn child_pid(&self) -> Option<Pid> {
+        procfs::descendants(self.pid().as_raw()).first().copied().map(Pid::from_raw)
     }
 
     /// Returns whether it still runs.
@@ -97,6 +107,10 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
+        if self.running().is_ok_and(|running| running) {
+            let _ = self.signal(Signal::SIGSTOP); // it starts no others
+            self.kill_descendants();
+        }
         let _ = self.child.kill(); // it may have ended already
         let _ = self.child.wait();
         if thread::panicking() {

@@ -2,6 +2,7 @@
 //!
 //! Everything happens in namespaces of the calling thread: no interface of the machine sees the program.
 
+pub mod bfd;
 mod frame;
 pub mod plans;
 mod runner;

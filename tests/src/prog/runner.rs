@@ -1,4 +1,4 @@
-//! Running the loaded program on packets.
+//! Running the loaded programs on packets.
 
 use anyhow::{Context, Result, bail};
 use aya::{
@@ -46,7 +46,7 @@ pub struct Outcome {
     pub events: Vec<EventRecord>,
 }
 
-/// The loaded, not attached, program.
+/// The loaded, not attached, programs.
 pub struct Runner {
     /// The datapath.
     pub xdp: Xdp,
@@ -57,7 +57,7 @@ pub struct Runner {
 }
 
 impl Runner {
-    /// Loads the program in namespaces of the calling thread.
+    /// Loads the programs in namespaces of the calling thread.
     ///
     /// # Errors
     ///
@@ -78,7 +78,7 @@ impl Runner {
         Ok(self.xdp.apply(plan)?)
     }
 
-    /// Runs the program on one packet.
+    /// Runs the XDP program on one packet.
     ///
     /// # Errors
     ///
@@ -100,6 +100,33 @@ impl Runner {
             3 => Action::Transmit,
             other => bail!("the program returned {other}"),
         };
+        self.outcome(action, out)
+    }
+
+    /// Runs the classifier on one packet that would leave by [`IFINDEX`].
+    ///
+    /// # Errors
+    ///
+    /// When the kernel refuses the run.
+    pub fn leave(&mut self, packet: &[u8]) -> Result<Outcome> {
+        let mut out = vec![0; packet.len() + 256];
+        let options = TestRunOptions {
+            data_in: Some(packet),
+            data_out: Some(&mut out),
+            ..TestRunOptions::default() // the interface is then the loopback one
+        };
+        let result = self.xdp.egress_program()?.test_run(options).context("BPF_PROG_TEST_RUN")?;
+        out.truncate(usize::try_from(result.data_size_out)?);
+        let action = match result.return_value.cast_signed() {
+            -1 => Action::Pass, // to the next program
+            2 => Action::Drop,
+            other => bail!("the classifier returned {other}"),
+        };
+        self.outcome(action, out)
+    }
+
+    /// Collects what a run brought about.
+    fn outcome(&mut self, action: Action, packet: Vec<u8>) -> Result<Outcome> {
         let mut events = Vec::new();
         self.events.drain(64, |event| events.push(event));
         let (stats, drops) = (self.xdp.stats()?, self.xdp.drops()?);
@@ -107,7 +134,7 @@ impl Runner {
         let dropped = DropReason::ALL.iter().filter(|which| drops.count(**which) > self.drops.count(**which));
         let (counted, dropped) = (counted.copied().collect(), dropped.copied().collect());
         (self.stats, self.drops) = (stats, drops);
-        Ok(Outcome { action, packet: out, dropped, counted, events })
+        Ok(Outcome { action, packet, dropped, counted, events })
     }
 
     /// Returns how many events made no sense.

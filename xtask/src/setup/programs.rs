@@ -6,13 +6,14 @@ use super::{apt, say};
 use crate::command::find;
 
 /// Programs and the Debian package of each.
-const PROGRAMS: [(&str, &str); 8] = [
+const PROGRAMS: [(&str, &str); 9] = [
     ("ip", "iproute2"),
     ("bridge", "iproute2"),
     ("bpftool", "bpftool"),
     ("tcpdump", "tcpdump"),
     ("arping", "arping"),
     ("keepalived", "keepalived"),
+    ("vtysh", "frr"),
     ("hostname", "hostname"),
     ("cc", "gcc"),
 ];

@@ -1,5 +1,6 @@
 //! Problems: where they are, how bad they are, how they are shown.
 
+mod hidden;
 mod problem;
 mod report;
 mod span;

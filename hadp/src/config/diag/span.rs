@@ -101,7 +101,7 @@ impl SourceCode for File {
 
 /// The files of one pass, in the order they were opened.
 #[derive(Debug, Default)]
-pub(crate) struct Files(Vec<Arc<File>>);
+pub(crate) struct Files(pub(super) Vec<Arc<File>>);
 
 impl Files {
     /// Adds a file and returns its number.

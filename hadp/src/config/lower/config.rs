@@ -1,6 +1,6 @@
 //! A whole configuration.
 
-use super::{global::Defaults, instance, unique::Unique};
+use super::{global::Defaults, instance, sessions::Sessions, unique::Unique};
 use crate::{
     config::{ast::Node, diag::Problems},
     model::Config,
@@ -13,6 +13,8 @@ pub(in crate::config) fn lower(nodes: &[Node], problems: &mut Problems) -> Confi
     for node in nodes.iter().filter(|node| node.name() == "global_defs") {
         defaults.read(node.children(), problems);
     }
+    // As for global_defs: an instance may name a session that stands behind it.
+    let sessions = Sessions::read(nodes, problems);
     let mut unique = Unique::default();
     let mut routers = Vec::new();
     for node in nodes.iter().filter(|node| node.name() == "vrrp_instance") {
@@ -24,11 +26,11 @@ pub(in crate::config) fn lower(nodes: &[Node], problems: &mut Problems) -> Confi
         let first = unique.name(name, problems);
         let draft = instance::read(node, name, problems);
         if first {
-            routers.extend(draft.finish(&defaults, &mut unique, problems));
+            routers.extend(draft.finish(&defaults, &sessions, &mut unique, problems));
         } else {
             // It is looked at by itself: what it has in common with the first one is not another mistake.
-            draft.finish(&defaults, &mut Unique::default(), problems);
+            draft.finish(&defaults, &sessions, &mut Unique::default(), problems);
         }
     }
-    Config { global: defaults.global, routers, bfd: Vec::new() }
+    Config { global: defaults.global, routers, bfd: sessions.into_model() }
 }

@@ -4,7 +4,10 @@ use std::{net::IpAddr, time::Duration};
 
 use hadp_common::addr::Family;
 
-use super::{announce::Schedule, auth::Authentication, delivery::Peers, value::Given, vip::VipDraft};
+use super::{
+    announce::Schedule, auth::Authentication, delivery::Peers, fast::Fast, track::Entry, value::Given,
+    vip::VipDraft,
+};
 use crate::{
     config::ast::Word,
     model::InitialState,
@@ -54,6 +57,10 @@ pub(super) struct Draft<'a> {
     pub(super) lower_prio_no_advert: Option<bool>,
     /// `higher_prio_send_advert`.
     pub(super) higher_prio_send_advert: Option<bool>,
+    /// `track_interface` and `track_bfd`.
+    pub(super) tracks: Vec<Entry<'a>>,
+    /// `fast_failover`.
+    pub(super) fast_failover: Option<Fast<'a>>,
     /// `virtual_ipaddress`.
     pub(super) vips: Vec<VipDraft>,
     /// `virtual_ipaddress_excluded`.
@@ -97,6 +104,8 @@ impl<'a> Draft<'a> {
             down_timer_adverts: None,
             lower_prio_no_advert: None,
             higher_prio_send_advert: None,
+            tracks: Vec::new(),
+            fast_failover: None,
             vips: Vec::new(),
             excluded: Vec::new(),
             wrong_vip: None,

@@ -6,7 +6,9 @@ use hadp_common::addr::Family;
 
 use super::{
     draft::{Attempt, Draft},
+    fast::Reach,
     global::Defaults,
+    sessions::Sessions,
     unique::Unique,
     vip::VipDraft,
 };
@@ -28,6 +30,7 @@ impl Draft<'_> {
     pub(super) fn finish(
         &self,
         defaults: &Defaults,
+        sessions: &Sessions,
         unique: &mut Unique,
         problems: &mut Problems,
     ) -> Option<Router> {
@@ -42,6 +45,11 @@ impl Draft<'_> {
         let delivery = self.delivery(family, defaults, problems);
         let (vips, excluded) = self.addresses(family, interface.as_deref(), problems);
         unique.vips(self.name, vips.iter().chain(&excluded), problems);
+        let tracks = self.tracks(interface.as_deref(), priority, sessions, problems);
+        let down_timer_adverts = self.down_timer_adverts.unwrap_or(defaults.down_timer_adverts);
+        let silence = interval.map(|interval| interval.duration() * u32::from(down_timer_adverts));
+        let reach = Reach { family, delivery: &delivery, silence };
+        let fast_failover = self.fast_failover(reach, sessions, &mut unique.limits, problems);
         let left_out = family == Family::V6;
         if !left_out {
             unique.limits.router(self.name, problems);
@@ -70,14 +78,14 @@ impl Draft<'_> {
             source: self.source.as_ref().map(|source| source.value),
             ttl: self.peers.ttl.filter(|_| unicast).unwrap_or(255),
             preempt,
-            down_timer_adverts: self.down_timer_adverts.unwrap_or(defaults.down_timer_adverts),
+            down_timer_adverts,
             lower_priority: if no_advert { LowerPriority::Discard } else { LowerPriority::Advertise },
             advert_on_yield: self.higher_prio_send_advert.unwrap_or(defaults.higher_prio_send_advert),
             virtual_mac: self.virtual_mac,
             accept: self.accept,
             announce: self.schedule.over(&defaults.schedule, defaults.min_garp),
-            tracks: Vec::new(),
-            fast_failover: None,
+            tracks,
+            fast_failover,
             vips: vips.into_iter().map(model).collect(),
             excluded_vips: excluded.into_iter().map(model).collect(),
         })

@@ -6,6 +6,7 @@ use hadp_common::{addr::Family, wire::vrrp};
 
 use super::{
     announce::Schedule,
+    realtime,
     value::{address, choice, interface, octet, switch},
 };
 use crate::{
@@ -13,7 +14,7 @@ use crate::{
         ast::{Node, Word},
         diag::Problems,
     },
-    model::{Global, XdpMode},
+    model::{Global, OnDaemonDeath, XdpMode},
 };
 
 /// The group of VRRP over IPv6 (RFC 9568 §5.1.2.2).
@@ -72,6 +73,7 @@ impl Defaults {
     pub(super) fn read(&mut self, nodes: &[Node], problems: &mut Problems) {
         for node in nodes {
             self.flag(node, problems);
+            realtime::read(node, &mut self.global, problems);
             if let Some(word) = node.param(0)
                 && !self.schedule.read(node, problems)
             {
@@ -98,6 +100,10 @@ impl Defaults {
             "xdp_mode" => {
                 let modes = [("auto", XdpMode::Auto), ("native", XdpMode::Native), ("skb", XdpMode::Skb)];
                 self.global.xdp_mode = choice(keyword, word, &modes, problems).unwrap_or_default();
+            }
+            "on_daemon_death" => {
+                let policies = [("restart", OnDaemonDeath::Restart), ("failover", OnDaemonDeath::Failover)];
+                self.global.on_daemon_death = choice(keyword, word, &policies, problems).unwrap_or_default();
             }
             "default_interface" => self.interface = interface(keyword, word, problems),
             "vrrp_version" => self.version = octet(keyword, word, 2..=3, problems).unwrap_or(self.version),

@@ -7,6 +7,8 @@ use hadp_common::addr::Family;
 use super::{
     auth::Authentication,
     draft::{Attempt, Draft},
+    fast::Fast,
+    track::{Entry, Kind},
     value::{Given, address, interface, octet, seconds, switch},
     vip,
 };
@@ -41,7 +43,7 @@ pub(super) fn read<'a>(node: &'a Node, name: &'a Word, problems: &mut Problems) 
 }
 
 impl<'a> Draft<'a> {
-    fn block(&mut self, node: &Node, problems: &mut Problems) {
+    fn block(&mut self, node: &'a Node, problems: &mut Problems) {
         let Some(block) = &node.block else { return };
         match node.name() {
             "authentication" => self.authentication = Some(Authentication::read(node, problems)),
@@ -57,11 +59,17 @@ impl<'a> Draft<'a> {
             "virtual_ipaddress_excluded" => {
                 self.excluded.extend(block.nodes.iter().filter_map(|node| vip::read(node, problems)));
             }
+            "track_interface" => self.track(Kind::Interface, &block.nodes, problems),
+            "track_bfd" => self.track(Kind::Bfd, &block.nodes, problems),
             _ => {}
         }
     }
 
-    fn flag(&mut self, node: &Node, problems: &mut Problems) {
+    fn track(&mut self, kind: Kind, entries: &'a [Node], problems: &mut Problems) {
+        self.tracks.extend(entries.iter().filter_map(|entry| Entry::read(kind, entry, problems)));
+    }
+
+    fn flag(&mut self, node: &'a Node, problems: &mut Problems) {
         match node.name() {
             "accept" => self.accept = true,
             "no_accept" => self.accept = false,
@@ -80,6 +88,10 @@ impl<'a> Draft<'a> {
             "lower_prio_no_advert" => self.lower_prio_no_advert = switch(node, problems),
             "higher_prio_send_advert" => self.higher_prio_send_advert = switch(node, problems),
             "check_unicast_src" => self.peers.check_source = switch(node, problems),
+            "fast_failover" => {
+                let names = node.words.get(1..).unwrap_or_default();
+                self.fast_failover = Some(Fast { span: node.span(), names });
+            }
             "unicast_fault_no_peer" => self.peers.required = true,
             _ => {}
         }

@@ -1,6 +1,11 @@
-//! How many routers and addresses the datapath's tables hold.
+//! How many routers, addresses and guards the datapath's tables hold.
 
-use hadp_common::{router::MAX_ROUTERS, vip::MAX_VIPS};
+use std::collections::HashSet;
+
+use hadp_common::{
+    router::{MAX_GUARDS, MAX_ROUTERS},
+    vip::MAX_VIPS,
+};
 
 use super::vip::VipDraft;
 use crate::config::{
@@ -13,6 +18,7 @@ use crate::config::{
 pub(super) struct Limits {
     routers: u32,
     vips: u32,
+    guards: HashSet<Vec<String>>,
 }
 
 impl Limits {
@@ -27,6 +33,20 @@ impl Limits {
         let help = "virtual_ipaddress and virtual_ipaddress_excluded of all instances count";
         for vip in vips {
             count(&mut self.vips, MAX_VIPS, "virtual addresses", vip.span, help, problems);
+        }
+    }
+
+    /// Counts what a fast failover depends on, once for all routers that depend on the same sessions, and reports the
+    /// first one for which there is no guard.
+    pub(super) fn guard(&mut self, sessions: &[String], span: Span, problems: &mut Problems) {
+        // Guard 0 is never used.
+        let most = (MAX_GUARDS - 1) as usize;
+        let mut sessions = sessions.to_vec();
+        sessions.sort_unstable();
+        if self.guards.insert(sessions) && self.guards.len() == most + 1 {
+            let message = format!("a node has at most {most} different choices of sessions in fast_failover");
+            let problem = problems.error(span, message);
+            problem.label("the first one beyond").help("routers that name the same sessions share one");
         }
     }
 }

@@ -62,6 +62,29 @@ pub(super) fn octet(
     number(keyword, word, range, problems).and_then(|value| u8::try_from(value).ok())
 }
 
+/// Reads a whole number that may be negative.
+pub(super) fn signed(
+    keyword: &str,
+    word: &Word,
+    range: RangeInclusive<i32>,
+    problems: &mut Problems,
+) -> Option<i32> {
+    let text = &word.text;
+    let between = format!("from {} to {}", range.start(), range.end());
+    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+    if digits.is_empty() || !digits.bytes().all(|c| c.is_ascii_digit()) {
+        let problem = problems.error(word.span, format!("{keyword} takes a whole number, not `{text}`"));
+        problem.label("not a whole number").help(format!("a number {between}"));
+        return None;
+    }
+    let value = text.parse().ok().filter(|value| range.contains(value));
+    if value.is_none() {
+        let problem = problems.error(word.span, format!("{keyword} {text} is out of range"));
+        problem.label(&between).help(format!("a number {between}"));
+    }
+    value
+}
+
 /// Reads seconds with up to six decimal places.
 pub(super) fn seconds(
     keyword: &str,

@@ -5,11 +5,16 @@ use proptest::{collection::vec, prelude::*, sample::Index};
 use super::*;
 
 /// Files whose mutations are tried: together they use most of the language.
-const SEEDS: [&str; 5] = [
+const SEEDS: [&str; 6] = [
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/scenarios/mail-and-garp/typo.conf")),
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/scenarios/vpc-unicast/n1.conf")),
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/scenarios/lvs-dr/n1.conf")),
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/scenarios/dual-active/n1.conf")),
+    "global_defs {\nvrrp_rt_priority 50\nbfd_priority -20\nvrrp_cpu_affinity 0 1\non_daemon_death failover\n}\n\
+     $K=abc\nbfd_instance B {\nneighbor_ip 10.0.0.2\nsource_ip 10.0.0.1\ninterface e\nmin_rx 0.25\nmin_tx 250us\n\
+     idle_tx 1000ms\nmultiplier 3\nttl 64\nmax_hops 3\nmultihop off\nauth_sha1 1 $K meticulous\nweight -5 reverse\n}\n\
+     vrrp_instance V {\ninterface e\nvirtual_router_id 1\nfast_failover B\ntrack_bfd {\nB weight 5 noreverse\n}\n\
+     track_interface { f weight -254 }\nvirtual_ipaddress { 10.0.0.9 }\n}\n",
     "$A= \\\n x ${B} { \\\n @n1 y }\n$B=~LST({Q,R},{1,2},{3,4}) z\n$A\n~SEQ(I,1,3) ~SEQx(J,9,-1,7) vrrp_instance V${I}${J} \
      {\nvirtual_router_id ${I}\ninterface 'e'\nscript \"\\x41\\101\" '\\cA'\n@^n2 virtual_ipaddress { 10.0.${I}.${J}/24 \
      brd + }\n}\ninclude {a,b*}/[!x]?.conf\n${_ENV IFACE} ${_RANDOM 1 2} \"q ! # \\\" \" \\# ! end\n",

@@ -64,6 +64,14 @@ fn time_grows_with_size_and_not_with_its_square() {
         ("problems on one line", "x } $abc } ".repeat(30_000), 374),
         ("as many macros as mistakes in them", many("$NAME_%=1\n") + &many("x $NBME_%\n"), 3034),
         ("one name", many("vrrp_instance V {\ninterface e\nvirtual_router_id 1\n}\n"), 5999),
+        (
+            "sessions beyond the limit",
+            many("bfd_instance B% { neighbor_ip 10.0.0.1\nauth_sha1 1 $K\n}\n"),
+            255,
+        ),
+        ("keys out of macros", many("$K=key%\nbfd_instance B% { auth_sha1 1 $K }\n"), 3001),
+        ("one tracked object", instance(&format!("track_interface {{\n{}}}", many("e\n"))), 2999),
+        ("no such session", instance(&format!("fast_failover\ntrack_bfd {{\n{}}}", many("B%\n"))), 3001),
         ("one address", instance(&format!("virtual_ipaddress {{\n{}}}", "10.1.1.1\n".repeat(3000))), 2999),
     ] {
         let start = Instant::now();

@@ -15,7 +15,7 @@ pub(in crate::config) static TOP: Vocab = Vocab {
         kw("vrrp_track_process", 1, 1).block(&track::PROCESS),
         kw("track_file", 1, 1).block(&track::FILE),
         kw("vrrp_track_file", 1, 1).block(&track::FILE),
-        kw("bfd_instance", 1, 1).block(&bfd::INSTANCE),
+        kw("bfd_instance", 1, 1).done().block(&bfd::INSTANCE),
         kw("virtual_server", 1, 2).block(&server::SERVER),
         kw("virtual_server_group", 1, 1).entries(),
         kw("SSL", 0, 0).block(&server::SSL),

@@ -1,4 +1,4 @@
-//! Attaching the program to interfaces.
+//! Attaching the programs to interfaces.
 
 use std::{fmt, io, path::PathBuf};
 
@@ -11,7 +11,7 @@ use aya::{
     },
 };
 
-use super::{link, open::Xdp, pins};
+use super::{egress::Egress, link, open::Xdp, pins};
 use crate::model::XdpMode;
 
 /// How the program runs on an interface.
@@ -35,8 +35,10 @@ impl fmt::Display for Mode {
 /// What attaching came to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Attached {
-    /// How the program runs.
+    /// How the XDP program runs.
     pub mode: Mode,
+    /// How the classifier runs on what leaves.
+    pub egress: Egress,
 }
 
 /// Why the program could not be attached.
@@ -106,16 +108,16 @@ pub enum AttachError {
     NoProgram,
 }
 
-/// A link that the daemon made.
+/// The XDP program's link to an interface; the classifier goes with it.
 #[derive(Debug)]
 pub(super) struct Attachment {
     path: PathBuf,
 }
 
 impl Xdp {
-    /// Attaches the program to an interface and pins the link as `link_NAME`.
+    /// Attaches the programs to an interface and pins their links as `link_NAME` and `egress_NAME`.
     ///
-    /// [`XdpMode::Auto`] runs it in the driver where that is possible. On veth it does not, because a frame that a
+    /// [`XdpMode::Auto`] runs the XDP program in the driver where that is possible. On veth it does not, because a frame that a
     /// native program sends back is lost unless the peer has a program or NAPI too.
     ///
     /// # Errors
@@ -151,10 +153,11 @@ impl Xdp {
         };
         link.pin(&path).map_err(|source| AttachError::Pin { path: path.clone(), source })?;
         self.attachments.insert(ifindex, Attachment { path });
-        Ok(Attached { mode })
+        let egress = self.attach_egress(name, &pins::egress_path(self.lock.dir(), name))?;
+        Ok(Attached { mode, egress })
     }
 
-    /// Detaches the program from an interface; nothing happens if it is not attached there.
+    /// Detaches the programs from an interface; nothing happens if they are not attached there.
     ///
     /// # Errors
     ///
@@ -164,7 +167,7 @@ impl Xdp {
         pins::remove_pin(&path).map_err(|source| AttachError::Detach { path, source })
     }
 
-    /// Attaches the program in one mode.
+    /// Attaches the XDP program in one mode.
     fn try_attach(&mut self, ifindex: u32, name: &str, mode: Mode) -> Result<FdLink, AttachError> {
         let refused = |source| AttachError::Refused { name: name.to_owned(), mode, source: Box::new(source) };
         let flags = match mode {

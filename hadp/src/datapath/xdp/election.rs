@@ -5,9 +5,13 @@ use std::{
     sync::{Arc, atomic::Ordering},
 };
 
-use hadp_common::{peer::Peers, router::Router};
+use hadp_common::{
+    peer::Peers,
+    router::{LEASE_RESIGNED, Router},
+};
 
 use super::{
+    guards::Guards,
     mapped::MappedArray,
     open::{Maps, Xdp},
     peers::Fingerprints,
@@ -29,18 +33,24 @@ pub struct Election {
     pub(super) routers: Arc<MappedArray<Router>>,
     pub(super) peers: Arc<MappedArray<Peers>>,
     pub(super) fingerprints: Fingerprints,
+    pub(super) guards: Guards,
 }
 
 impl Election {
     pub(super) fn new(maps: &Maps) -> Self {
         let (routers, peers) = (Arc::clone(&maps.routers), Arc::clone(&maps.peers));
-        Self { routers, peers, fingerprints: Fingerprints::default() }
+        Self { routers, peers, fingerprints: Fingerprints::default(), guards: maps.guards.clone() }
     }
 
     /// Stores a lease: the one store of a takeover.
+    ///
+    /// A drain of an earlier ownership ends with it: should this one break off, nothing is admitted any more.
     pub(super) fn store_lease(&self, slot: u32, until: Time) {
         if let Some(entry) = self.routers.entry(slot) {
-            entry.set_word(LEASE, until.as_nanos(), Ordering::Release);
+            entry.set_word(LEASE, until.as_nanos() & !LEASE_RESIGNED, Ordering::Release);
+            if until != Time::ZERO {
+                entry.set_word(DRAIN, 0, Ordering::Release);
+            }
         }
     }
 }
@@ -52,8 +62,17 @@ impl Datapath for Election {
 
     fn renew_lease(&mut self, slot: Slot, until: Time) -> Renewal {
         let Some(entry) = self.routers.entry(slot.index()) else { return Renewal::Revoked };
-        let renewed = entry.update_word(LEASE, |lease| (lease != 0).then_some(until.as_nanos()));
+        let is_owned = |lease| lease != 0 && lease & LEASE_RESIGNED == 0;
+        let next = until.as_nanos() & !LEASE_RESIGNED;
+        let renewed = entry.update_word(LEASE, |lease| is_owned(lease).then_some(next));
         if renewed { Renewal::Stored } else { Renewal::Revoked }
+    }
+
+    fn resign(&mut self, slot: Slot) {
+        if let Some(entry) = self.routers.entry(slot.index()) {
+            // A lease that is gone stays gone.
+            let _: bool = entry.update_word(LEASE, |lease| (lease != 0).then_some(lease | LEASE_RESIGNED));
+        }
     }
 
     fn set_drain(&mut self, slot: Slot, until: Time) {
@@ -81,6 +100,10 @@ impl Datapath for Xdp {
 
     fn renew_lease(&mut self, slot: Slot, until: Time) -> Renewal {
         self.election.renew_lease(slot, until)
+    }
+
+    fn resign(&mut self, slot: Slot) {
+        self.election.resign(slot);
     }
 
     fn set_drain(&mut self, slot: Slot, until: Time) {

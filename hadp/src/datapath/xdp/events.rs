@@ -7,13 +7,17 @@ use std::{
 
 use aya::maps::{MapData, MapError, RingBuf};
 use hadp_common::{
+    bfd::BfdSession,
     event::{Event, EventKind, NO_SLOT},
     stats::DropReason,
 };
 
 use super::{open::Xdp, peers::Fingerprints};
 use crate::{
-    proto::{Heard, Slot, bfd::SessionId},
+    proto::{
+        Heard, Slot,
+        bfd::{Received, SessionId},
+    },
     units::{Centis, Time},
 };
 
@@ -64,12 +68,12 @@ pub enum EventRecord {
         /// Why it was dropped.
         reason: DropReason,
     },
-    /// A BFD packet that changes something, or polls, arrived: the session's last one, which may be a later one already.
+    /// A BFD packet that changes something, or carries Poll or Final, arrived.
     Bfd {
         /// Its session.
         session: SessionId,
-        /// When the event was sent.
-        at: Time,
+        /// The packet.
+        received: Received,
     },
 }
 
@@ -151,7 +155,10 @@ fn decode(event: Event, fingerprints: &Fingerprints) -> Option<EventRecord> {
             let reason = DropReason::from_index(reason)?;
             Some(EventRecord::Rejected { slot, ifindex, at, from: addr.into(), mac, vrid, reason })
         }
-        EventKind::Bfd => Some(EventRecord::Bfd { session: SessionId::new(slot)?, at }),
+        EventKind::Bfd => {
+            let received = Received { at, control: BfdSession::from_event(&event).control() };
+            Some(EventRecord::Bfd { session: SessionId::new(slot)?, received })
+        }
     }
 }
 
@@ -171,6 +178,8 @@ mod tests {
             Event { slot: NO_SLOT, ..good },
             Event { kind: EventKind::Conflict as u8, slot: u32::MAX - 1, ..good },
             Event { kind: EventKind::Rejected as u8, reason: 255, ..good },
+            Event { kind: EventKind::Bfd as u8, slot: 0, ..good },
+            Event { kind: EventKind::Bfd as u8, slot: 256, ..good },
         ] {
             assert_eq!(decode(bad, &fingerprints), None, "{bad:?}");
         }

@@ -1,4 +1,4 @@
-//! The datapath that runs in the kernel: the XDP program, its maps, and where it is attached.
+//! The datapath that runs in the kernel: the programs, their maps, and where they are attached.
 //!
 //! ```text
 //!                 ROUTERS  set_lease: one store          PEERS  heard_since: loads
@@ -7,13 +7,17 @@
 //!  apply: other halves of ADVERT_KEYS and VIPS, then SETTINGS.half            |
 //!                                v                                            |
 //!  wire ----------------------> hadp (XDP) ------ EVENTS (ring buffer) -----> election
+//!  wire <---------------------- hadp_egress (tcx) <----- the kernel's own packets
 //! ```
 
 mod apply;
 mod attach;
+mod bfd;
 mod clock;
+mod egress;
 mod election;
 mod events;
+mod guards;
 mod link;
 mod mapped;
 mod object;
@@ -26,8 +30,11 @@ mod stats;
 mod sys;
 
 pub use attach::{AttachError, Attached, Mode};
+pub use bfd::{BfdPlanError, BfdSessions, PlannedSession};
+pub use egress::Egress;
 pub use election::Election;
 pub use events::{EventRecord, Events};
+pub use guards::Guards;
 pub use object::BENCH_OBJECT;
 pub use open::{OpenError, Xdp};
 pub use pins::{CleanupError, PinLock};

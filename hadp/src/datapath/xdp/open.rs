@@ -6,21 +6,23 @@ use aya::{
     Ebpf, EbpfError, EbpfLoader,
     maps::Map,
     pin::PinError,
-    programs::{ProgramError, Xdp as XdpProgram},
+    programs::{ProgramError, SchedClassifier, Xdp as XdpProgram},
 };
 use hadp_common::{
     LAYOUT_VERSION,
+    bfd::{BFD_INDEX_LEN, BfdKey, BfdSession, MAX_BFD_SESSIONS},
     key::{ADVERT_KEYS_LEN, AdvertKey, UnicastPeers},
     peer::Peers,
-    router::{MAX_ROUTERS, Router},
+    router::{MAX_GUARDS, MAX_ROUTERS, Router},
     settings::{ClockSample, Settings},
     vip::{VIPS_LEN, Vip},
 };
 
 use super::{
     attach::Attachment,
-    clock,
+    clock, egress,
     election::Election,
+    guards::Guards,
     mapped::MappedArray,
     object::OBJECT,
     pins::{self, PinLock},
@@ -140,6 +142,7 @@ impl Xdp {
             .map_err(|source| OpenError::Load(Box::new(source)))?;
         load_program(&mut ebpf, "hadp")?;
         load_program(&mut ebpf, "clock")?;
+        load_classifier(&mut ebpf)?;
         for (name, map) in ebpf.maps() {
             if let Some(name) = pins::MAPS.iter().find(|pinned| **pinned == name) {
                 let path = dir.join(name);
@@ -177,6 +180,14 @@ fn load_program(ebpf: &mut Ebpf, name: &'static str) -> Result<(), OpenError> {
     program.load().map_err(|source| OpenError::Program { name, source: Box::new(source) })
 }
 
+/// Loads the classifier into the kernel.
+fn load_classifier(ebpf: &mut Ebpf) -> Result<(), OpenError> {
+    let name = egress::PROGRAM;
+    let program = ebpf.program_mut(name).ok_or(OpenError::Missing(name))?;
+    let program: &mut SchedClassifier = program.try_into().map_err(|_| OpenError::Missing(name))?;
+    program.load().map_err(|source| OpenError::Program { name, source: Box::new(source) })
+}
+
 /// Returns one program.
 pub(super) fn program<'a>(ebpf: &'a Ebpf, name: &'static str) -> Result<&'a XdpProgram, OpenError> {
     let program = ebpf.program(name).ok_or(OpenError::Missing(name))?;
@@ -186,24 +197,32 @@ pub(super) fn program<'a>(ebpf: &'a Ebpf, name: &'static str) -> Result<&'a XdpP
 /// The maps that are mapped into memory.
 pub(super) struct Maps {
     pub(super) routers: Arc<MappedArray<Router>>,
+    pub(super) guards: Guards,
     pub(super) peers: Arc<MappedArray<Peers>>,
     pub(super) unicast_peers: MappedArray<UnicastPeers>,
     pub(super) advert_keys: MappedArray<AdvertKey>,
     pub(super) vips: MappedArray<Vip>,
     pub(super) settings: MappedArray<Settings>,
     pub(super) clock: MappedArray<ClockSample>,
+    pub(super) bfd_keys: MappedArray<BfdKey>,
+    pub(super) bfd_index: MappedArray<u64>,
+    pub(super) bfd_sessions: Arc<MappedArray<BfdSession>>,
 }
 
 impl Maps {
     fn new(ebpf: &Ebpf) -> Result<Self, OpenError> {
         Ok(Self {
             routers: Arc::new(map(ebpf, "ROUTERS", MAX_ROUTERS)?),
+            guards: Guards::new(map(ebpf, "GUARDS", MAX_GUARDS)?),
             peers: Arc::new(map(ebpf, "PEERS", MAX_ROUTERS)?),
             unicast_peers: map(ebpf, "UNICAST_PEERS", MAX_ROUTERS)?,
             advert_keys: map(ebpf, "ADVERT_KEYS", 2 * ADVERT_KEYS_LEN)?,
             vips: map(ebpf, "VIPS", 2 * VIPS_LEN)?,
             settings: map(ebpf, "SETTINGS", 1)?,
             clock: map(ebpf, "CLOCK", 1)?,
+            bfd_keys: map(ebpf, "BFD_KEYS", MAX_BFD_SESSIONS)?,
+            bfd_index: map(ebpf, "BFD_INDEX", 1 + 2 * BFD_INDEX_LEN)?,
+            bfd_sessions: Arc::new(map(ebpf, "BFD_SESSIONS", MAX_BFD_SESSIONS)?),
         })
     }
 }

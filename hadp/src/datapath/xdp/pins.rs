@@ -1,6 +1,7 @@
 //! The pins: what outlives the daemon, and how it goes.
 
 use std::{
+    ffi::OsStr,
     fs, io,
     os::fd::AsFd as _,
     path::{Path, PathBuf},
@@ -10,14 +11,16 @@ use aya::maps::{Array, Map, MapData};
 use hadp_common::{LAYOUT_VERSION, settings::Settings};
 
 use super::{
+    egress,
     open::{OpenError, Xdp},
     preflight, sys,
 };
 use crate::dir_lock::{DirLock, DirLockError};
 
 /// The maps that are pinned, each under its name.
-pub(super) const MAPS: [&str; 10] = [
+pub(super) const MAPS: [&str; 14] = [
     "ROUTERS",
+    "GUARDS",
     "PEERS",
     "UNICAST_PEERS",
     "ADVERT_KEYS",
@@ -27,10 +30,15 @@ pub(super) const MAPS: [&str; 10] = [
     "LIMITS",
     "STATS",
     "DROPS",
+    "BFD_KEYS",
+    "BFD_INDEX",
+    "BFD_SESSIONS",
 ];
 
 /// What the pins of links begin with; the interface's name follows.
 const LINK_PREFIX: &str = "link_";
+/// The same for the links of the classifier.
+const EGRESS_PREFIX: &str = "egress_";
 
 /// Why pins could not be removed.
 #[derive(Debug, thiserror::Error)]
@@ -140,7 +148,7 @@ fn pinned(dir: &Path) -> io::Result<Vec<PathBuf>> {
     for entry in fs::read_dir(dir)? {
         let entry = entry?;
         let name = entry.file_name();
-        let is_link = name.as_encoded_bytes().starts_with(LINK_PREFIX.as_bytes());
+        let is_link = is_link(&name);
         if is_link || MAPS.iter().any(|map| name == *map) {
             paths.push((!is_link, entry.path()));
         }
@@ -149,11 +157,17 @@ fn pinned(dir: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(paths.into_iter().map(|(_, path)| path).collect())
 }
 
-/// Removes one pin; a link is detached first, at once.
+/// Tells by its name whether a pin is a link's.
+fn is_link(name: &OsStr) -> bool {
+    [LINK_PREFIX, EGRESS_PREFIX].iter().any(|prefix| name.as_encoded_bytes().starts_with(prefix.as_bytes()))
+}
+
+/// Removes one pin; a link is detached first, at once, and with the XDP program's goes the classifier.
 pub(super) fn remove_pin(path: &Path) -> io::Result<()> {
-    let is_link =
-        path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(LINK_PREFIX.as_bytes()));
-    if is_link {
+    if let (Some(dir), Some(interface)) = (path.parent(), interface_of(path)) {
+        egress::detach(&egress_path(dir, &interface), &interface)?;
+    }
+    if path.file_name().is_some_and(is_link) {
         // A link that cannot be opened or detached any more goes with its pin.
         let _ = sys::open_pin(path).and_then(|link| sys::detach_link(link.as_fd()));
     }
@@ -163,9 +177,25 @@ pub(super) fn remove_pin(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Returns the pin of the link to an interface. bpffs reserves dots in names, so `.` is written `%2e`, and `%` `%25`.
+/// Returns the pin of the XDP program's link to an interface.
 pub(super) fn link_path(dir: &Path, interface: &str) -> PathBuf {
-    dir.join(format!("{LINK_PREFIX}{}", interface.replace('%', "%25").replace('.', "%2e")))
+    dir.join(format!("{LINK_PREFIX}{}", escape(interface)))
+}
+
+/// Returns the pin of the classifier's link to an interface.
+pub(super) fn egress_path(dir: &Path, interface: &str) -> PathBuf {
+    dir.join(format!("{EGRESS_PREFIX}{}", escape(interface)))
+}
+
+/// Writes an interface's name as a pin has it. bpffs reserves dots in names, so `.` is written `%2e`, and `%` `%25`.
+fn escape(interface: &str) -> String {
+    interface.replace('%', "%25").replace('.', "%2e")
+}
+
+/// Returns the interface whose XDP link a pin is.
+fn interface_of(path: &Path) -> Option<String> {
+    let name = path.file_name()?.to_str()?.strip_prefix(LINK_PREFIX)?;
+    Some(name.replace("%2e", ".").replace("%25", "%"))
 }
 
 #[cfg(test)]
@@ -178,5 +208,9 @@ mod tests {
         assert_eq!(name("eth0"), "/p/link_eth0");
         assert_eq!(name("eth0.100"), "/p/link_eth0%2e100");
         assert_eq!(name("eth0%2e100"), "/p/link_eth0%252e100");
+        for interface in ["eth0", "eth0.100", "eth0%2e100", "a%25.b"] {
+            assert_eq!(interface_of(&link_path(Path::new("/p"), interface)).as_deref(), Some(interface));
+        }
+        assert_eq!(interface_of(&egress_path(Path::new("/p"), "eth0")), None);
     }
 }

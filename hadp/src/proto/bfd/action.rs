@@ -21,6 +21,8 @@ pub enum Action {
         /// Why.
         diag: Diag,
     },
+    /// The session has stayed Up long enough after it flapped: what follows it may count on it again.
+    Settled,
 }
 
 /// What the sending thread sends for a session until told otherwise.

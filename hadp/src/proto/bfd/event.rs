@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hadp_common::{bfd::MAX_BFD_SESSIONS, wire::bfd::Control};
 
-use crate::units::Time;
+use crate::{model::BfdInstance, units::Time};
 
 /// The place of a session in `BFD_KEYS` and `BFD_SESSIONS`, and the low octet of its local discriminator: 1..=255.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -37,6 +37,19 @@ pub struct Config {
     pub passive: bool,
     /// Packets are authenticated.
     pub authenticated: bool,
+}
+
+impl From<&BfdInstance> for Config {
+    fn from(instance: &BfdInstance) -> Self {
+        Self {
+            min_tx: instance.min_tx,
+            min_rx: instance.min_rx,
+            idle_tx: instance.idle_tx,
+            multiplier: instance.multiplier,
+            passive: instance.passive,
+            authenticated: instance.auth.is_some(),
+        }
+    }
 }
 
 /// Something that happened to a session.

@@ -107,9 +107,9 @@ fn higher_prio_send_advert_sends_a_last_advert_when_the_lease_is_gone() {
     assert_eq!(
         hear(&mut router, T0 + ms(1), 1, 200),
         [
-            Action::SetLease { until: Time::ZERO },
+            Action::Drain { until: T0 + ms(1) + DRAIN },
+            REVOKED,
             Action::SendAdvert { priority: 100 },
-            Action::ReleaseVips,
             notify("Active", "Backup", reason),
         ]
     );

@@ -1,16 +1,23 @@
 //! Tests of the protocol: tables of transitions, and routers against each other on a virtual clock.
 
 mod announce;
+mod bfd_down;
+mod drain;
+mod failover;
 mod keepalived;
 mod lease;
 mod node;
+mod order;
+mod priority;
+mod resume;
+mod revoked;
 mod rfc9568;
 mod sim;
 mod takeover;
 
 use std::{net::IpAddr, time::Duration};
 
-use super::{Action, AddressList, Config, Event, Heard, Reason, Router, State, Transition};
+use super::{Action, AddressList, Config, DRAIN, Event, Heard, Reason, Router, State, Transition};
 use crate::{
     model::{Announce, Auth, ChecksumMode, LowerPriority, Preempt, Version},
     units::{Centis, Priority, Time},
@@ -121,11 +128,24 @@ fn notify(from: &'static str, to: &'static str, reason: Reason) -> Action {
     Action::Notify(Transition { from, to, reason })
 }
 
-const RELEASE: [Action; 2] = [Action::SetLease { until: Time::ZERO }, Action::ReleaseVips];
+const REVOKED: Action = Action::SetLease { until: Time::ZERO };
+const NO_DRAIN: Action = Action::Drain { until: Time::ZERO };
+const RESIGN: Action = Action::SendAdvert { priority: 0 };
+const RELEASE: [Action; 3] = [REVOKED, NO_DRAIN, Action::ReleaseVips];
 
 /// Returns the actions that give a router up, told as this transition.
 fn released(from: &'static str, to: &'static str, reason: Reason) -> Vec<Action> {
     [&RELEASE[..], &[notify(from, to, reason)]].concat()
+}
+
+/// Returns the actions that hand a router over to one that was heard, told at `now` as this transition.
+fn drained(now: Time, from: &'static str, to: &'static str, reason: Reason) -> Vec<Action> {
+    vec![Action::Drain { until: now + DRAIN }, REVOKED, notify(from, to, reason)]
+}
+
+/// Returns the actions that end a lease nobody renewed, heeded in time.
+fn lapsed() -> Vec<Action> {
+    vec![REVOKED, NO_DRAIN, Action::ReleaseVips, notify("Active", "Backup", Reason::LeaseExpired)]
 }
 
 /// Returns the next deadline in milliseconds after `now`.

@@ -50,8 +50,8 @@ fn takeover(priority: u8, now: Time, from: &'static str, reason: Reason) -> Vec<
     vec![
         Action::SetLease { until: now + ms(3_000) },
         Action::SendAdvert { priority },
-        Action::Announce { vips: 0..3, rounds: 1 },
         Action::AcquireVips,
+        Action::Announce { vips: 0..3, rounds: 1 },
         notify(from, "Active", reason),
     ]
 }
@@ -225,10 +225,11 @@ fn rfc9568_41_42_43_adverts_in_active() {
         let mut router = active(Config { priority: priority(own), preempt, ..config() }, T0);
         let got = hear(&mut router, now, host, other);
         let expected = match end {
-            YIELD => released("Active", "Backup", Reason::Yielded { from: ip(host), priority: other }),
+            YIELD => drained(now, "Active", "Backup", Reason::Yielded { from: ip(host), priority: other }),
             _ => vec![Action::SendAdvert { priority: own }],
         };
         assert_eq!(got, expected, "{label}");
+        tell(&mut router, now + DRAIN, Event::Timeout);
         assert_eq!(deadline_ms(&router, now), Some(deadline), "{label}");
     }
 }
@@ -239,6 +240,7 @@ fn rfc9568_42_yielding_learns_the_interval() {
     let winner = Heard { interval: centis(200), ..heard(T0 + ms(10), 9, 101) };
     tell(&mut router, T0 + ms(11), Event::Advert(winner));
     assert_eq!(router.active_interval(), centis(200));
+    tell(&mut router, T0 + ms(11) + DRAIN, Event::Timeout);
     assert_eq!(router.next_deadline(), Some(T0 + ms(10) + Duration::from_nanos(7_218_750_000)));
 }
 
@@ -247,6 +249,7 @@ fn rfc9568_42_what_arrived_before_the_advert_yielded_to_is_history() {
     let mut router = active(config(), T0);
     hear(&mut router, T0 + ms(500), 9, 200);
     tell(&mut router, T0 + ms(501), Event::Advert(heard(T0 + ms(300), 7, 0)));
+    tell(&mut router, T0 + ms(500) + DRAIN, Event::Timeout);
     assert_eq!(deadline_ms(&router, T0 + ms(500)), Some(3_609));
 }
 
@@ -268,6 +271,7 @@ fn rfc9568_49_the_owner_always_preempts() {
         let mut router = active(Config { priority: Priority::OWNER, preempt, ..config() }, T0);
         hear(&mut router, T0 + ms(1), 9, 255);
         assert_eq!(router.state().name(), "Backup");
+        tell(&mut router, T0 + ms(1) + DRAIN, Event::Timeout);
         let due = router.next_deadline();
         hear(&mut router, T0 + ms(500), 9, 254);
         assert_eq!(router.next_deadline(), due, "{preempt:?}");
@@ -338,7 +342,7 @@ fn an_active_router_answers_an_advert_once_and_no_stale_one() {
     assert_eq!(tell(&mut router, now, rival), []);
     // Another sender's advert that is older, but news.
     let other = tell(&mut router, now, Event::Advert(heard(T0 + ms(190), 7, 150)));
-    assert_eq!(other, released("Active", "Backup", Reason::Yielded { from: ip(7), priority: 150 }));
+    assert_eq!(other, drained(now, "Active", "Backup", Reason::Yielded { from: ip(7), priority: 150 }));
 }
 
 #[test]
@@ -396,7 +400,7 @@ fn an_active_router_started_again_advertises_and_announces_once_more() {
             [
                 Action::SendAdvert { priority: 100 },
                 Action::Announce { vips: 0..3, rounds: 4 },
-                Action::SetLease { until: now + ms(3_000) },
+                Action::RenewLease { until: now + ms(3_000) },
             ]
         );
         assert_eq!((router.source(), router.since()), (Some(ip(host)), T0));
@@ -443,8 +447,10 @@ fn rfc9568_41_43_an_advert_that_is_due_does_not_wait_for_an_answer() {
 #[test]
 fn rfc9568_41_an_answer_that_had_to_wait_is_sent() {
     let mut router = active(config(), T0);
-    hear(&mut router, T0 + ms(500), 1, 50);
-    hear(&mut router, T0 + ms(501), 9, 0);
+    hear(&mut router, T0 + ms(499), 1, 50);
+    // The answer to a lower priority is none to a resignation.
+    assert_eq!(hear(&mut router, T0 + ms(500), 9, 0), [Action::SendAdvert { priority: 100 }]);
+    assert_eq!(hear(&mut router, T0 + ms(501), 8, 0), []);
     let sent: Vec<Time> = run(&mut router, T0 + ms(1_700))
         .iter()
         .filter(|(_, action)| *action == Action::SendAdvert { priority: 100 })

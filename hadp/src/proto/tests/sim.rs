@@ -17,8 +17,18 @@ use super::*;
 const RUNS: u64 = 700;
 
 /// Everything that can happen to a node.
-const ALL: &[Fault] =
-    &[Fault::Pause, Fault::Kill, Fault::Shutdown, Fault::LinkDown, Fault::Mute, Fault::Startup];
+const ALL: &[Fault] = &[
+    Fault::Pause,
+    Fault::Kill,
+    Fault::Shutdown,
+    Fault::LinkDown,
+    Fault::Mute,
+    Fault::Startup,
+    Fault::Respawn,
+    Fault::Failover,
+    Fault::Priority,
+    Fault::Unguarded,
+];
 
 /// One node after another dies without a word, and no advert is lost: one router answers, or none, at any time.
 #[test]
@@ -37,7 +47,7 @@ fn after_a_crash_no_two_leases_overlap() {
 /// them answer no longer than an advert takes from one to the other.
 #[test]
 fn two_running_routers_answer_no_longer_than_an_advert_takes() {
-    let mut handovers = 0;
+    let (mut handovers, mut refusals) = (0, 0);
     for seed in 0..RUNS {
         let mut world = World::new(seed, Plan { loss: 0, faults: ALL, distinct: false });
         world.run();
@@ -50,8 +60,10 @@ fn two_running_routers_answer_no_longer_than_an_advert_takes() {
             );
         }
         world.assert_converged();
+        refusals += world.refusals();
     }
     assert!(handovers > RUNS, "the runs have hardly a handover: {handovers}");
+    assert!(refusals > RUNS / 50, "hardly a renewal comes too late: {refusals}");
 }
 
 /// Up to half of the adverts are lost until the last fault: afterwards one router is Active, and stays so.
@@ -64,7 +76,8 @@ fn a_lossy_link_converges_once_it_heals() {
     }
 }
 
-/// A planned handover leaves no gap: the successor answers before the resigning router stops.
+/// A planned handover leaves no gap: the successor answers before the resigning router stops, and what was under way to
+/// that one is served.
 #[test]
 fn a_planned_handover_leaves_no_gap() {
     for seed in 0..RUNS {
@@ -73,12 +86,15 @@ fn a_planned_handover_leaves_no_gap() {
             continue;
         }
         world.settle();
-        let (leader, at) = world.resign_leader();
+        let event = if seed % 3 == 0 { Event::Resign } else { Event::Shutdown };
+        let (leader, at) = world.resign_leader(event);
         world.settle();
         let ended = world.owned(leader).last().map(|span| span.end).unwrap();
         let taken = world.first_takeover_after(at, leader).unwrap();
         assert!(taken < ended, "seed {seed}: nobody answers from {ended:?} to {taken:?}");
         assert!(ended.since(taken) <= world.delay(), "seed {seed}: both answer for {:?}", ended.since(taken));
+        assert!(world.drained(leader) >= ended + DRAIN, "seed {seed}");
+        assert_eq!(world.owned(leader).len(), 1, "seed {seed}: who handed over is Active again");
     }
 }
 

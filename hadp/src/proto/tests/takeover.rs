@@ -3,7 +3,7 @@
 use super::*;
 use crate::proto::Cause;
 
-const REVOKED: Action = Action::SetLease { until: Time::ZERO };
+const RETRY: Duration = ms(1);
 
 /// Returns a router in the middle of its takeover from silence, and when that is.
 fn taking_over() -> (Router, Time) {
@@ -14,6 +14,62 @@ fn taking_over() -> (Router, Time) {
         [Action::SetLease { until: now + ms(3_000) }, Action::SendAdvert { priority: 100 }]
     );
     (router, now)
+}
+
+/// Lets both tries of a takeover that is under way fail, and returns what the second failure orders.
+fn fail(router: &mut Router, now: Time) -> Vec<Action> {
+    let told = router.told;
+    assert_eq!(tell(router, now, Event::AdvertFailed), [REVOKED]);
+    assert_eq!((router.state(), router.told), (State::Backup { active_down: now + RETRY }, told));
+    assert_eq!(tell(router, now + RETRY - Duration::from_nanos(1), Event::Timeout), []);
+    let own = router.config().priority.get();
+    let again = [
+        Action::SetLease { until: now + RETRY + router.config().lease_span() },
+        Action::SendAdvert { priority: own },
+    ];
+    assert_eq!(tell(router, now + RETRY, Event::Timeout), again);
+    tell(router, now + RETRY, Event::AdvertFailed)
+}
+
+/// A queue that was full has room a moment later, and the takeover is what it was.
+#[test]
+fn the_second_try_completes_the_takeover() {
+    let mut owner = Router::new(Config { priority: Priority::OWNER, ..config() }, T0);
+    tell(&mut owner, T0, STARTUP);
+    let (backup, now) = taking_over();
+    for (mut router, now, from, reason) in
+        [(backup, now, "Backup", Reason::ActiveDown), (owner, T0, "Initialize", Reason::Owner)]
+    {
+        tell(&mut router, now, Event::AdvertFailed);
+        let actions = step(&mut router, now + RETRY, Event::Timeout);
+        assert!(actions.ends_with(&[notify(from, "Active", reason)]), "{actions:?}");
+        assert_eq!(router.since(), now + RETRY);
+        // The next takeover has two tries as well.
+        hear(&mut router, now + ms(10), 9, 255);
+        tell(&mut router, now + ms(10) + DRAIN, Event::Timeout);
+        let due = router.next_deadline().unwrap();
+        tell(&mut router, due, Event::Timeout);
+        assert_eq!(fail(&mut router, due).len(), 2);
+    }
+}
+
+/// Whoever is heard before the second try is followed, and the next takeover begins anew.
+#[test]
+fn an_advert_before_the_second_try_ends_the_takeover() {
+    for (other, wait) in [(200, 3_609), (0, 609)] {
+        let (mut router, begun) = taking_over();
+        tell(&mut router, begun, Event::AdvertFailed);
+        let now = begun + Duration::from_micros(500);
+        assert_eq!(hear(&mut router, now, 9, other), []);
+        assert_eq!(deadline_ms(&router, now), Some(wait), "{other}");
+        let due = router.next_deadline().unwrap();
+        tell(&mut router, due, Event::Timeout);
+        assert_eq!(fail(&mut router, due).len(), 2, "{other}");
+    }
+    let (mut router, begun) = taking_over();
+    tell(&mut router, begun, Event::AdvertFailed);
+    hear(&mut router, begun + Duration::from_micros(500), 9, 50);
+    assert_eq!(router.next_deadline(), Some(begun + RETRY));
 }
 
 #[test]
@@ -27,9 +83,9 @@ fn nothing_is_claimed_before_an_advert_has_left() {
     assert_eq!(
         tell(&mut router, now + ms(2), Event::AdvertSent { at: now + ms(1) }),
         [
-            Action::SetLease { until: now + ms(3_001) },
-            Action::Announce { vips: 0..3, rounds: 1 },
+            Action::RenewLease { until: now + ms(3_001) },
             Action::AcquireVips,
+            Action::Announce { vips: 0..3, rounds: 1 },
             notify("Backup", "Active", Reason::ActiveDown),
         ]
     );
@@ -46,9 +102,9 @@ fn a_router_that_cannot_send_stays_a_backup() {
     let (mut router, mut now) = taking_over();
     let mut expected = vec![REVOKED, notify("Backup", "Backup", Reason::Unsendable)];
     for _ in 0..5 {
-        assert_eq!(tell(&mut router, now, Event::AdvertFailed), expected);
-        assert_eq!((router.state(), router.since()), (State::Backup { active_down: now + wait }, T0));
-        now = now + wait;
+        assert_eq!(fail(&mut router, now), expected);
+        now = now + RETRY + wait;
+        assert_eq!((router.state(), router.since()), (State::Backup { active_down: now }, T0));
         assert_eq!(tell(&mut router, now - Duration::from_nanos(1), Event::Timeout), []);
         let trying = [Action::SetLease { until: now + ms(3_000) }, Action::SendAdvert { priority: 100 }];
         assert_eq!(tell(&mut router, now, Event::Timeout), trying);
@@ -62,12 +118,9 @@ fn a_router_that_cannot_send_stays_a_backup() {
         assert_eq!(tell(&mut router, now + ms(second * 1_000), Event::AdvertFailed), []);
     }
     now = now + ms(3_000);
-    assert_eq!(tell(&mut router, now, Event::Timeout), released("Active", "Backup", Reason::LeaseExpired));
+    assert_eq!(tell(&mut router, now, Event::Timeout), lapsed());
     tell(&mut router, now + wait, Event::Timeout);
-    assert_eq!(
-        tell(&mut router, now + wait, Event::AdvertFailed),
-        [REVOKED, notify("Backup", "Backup", Reason::Unsendable)]
-    );
+    assert_eq!(fail(&mut router, now + wait), [REVOKED, notify("Backup", "Backup", Reason::Unsendable)]);
 }
 
 #[test]
@@ -75,20 +128,28 @@ fn an_owner_that_cannot_send_is_a_backup() {
     let mut router = Router::new(Config { priority: Priority::OWNER, ..config() }, T0 - ms(1));
     tell(&mut router, T0, STARTUP);
     let failed = [REVOKED, notify("Initialize", "Backup", Reason::Unsendable)];
-    assert_eq!(tell(&mut router, T0, Event::AdvertFailed), failed);
-    assert_eq!((deadline_ms(&router, T0), router.since()), (Some(3_003), T0));
+    assert_eq!(fail(&mut router, T0), failed);
+    assert_eq!((deadline_ms(&router, T0 + RETRY), router.since()), (Some(3_003), T0 + RETRY));
     // Stopped and started, it tells where it went once more.
-    tell(&mut router, T0, Event::Fault(Cause::LinkDown));
-    tell(&mut router, T0, STARTUP);
-    assert_eq!(tell(&mut router, T0, Event::AdvertFailed), failed);
-    // As a Backup started anew, too.
-    let (mut router, now) = taking_over();
-    tell(&mut router, now, Event::AdvertFailed);
+    let now = T0 + ms(5);
     tell(&mut router, now, Event::Fault(Cause::LinkDown));
     tell(&mut router, now, STARTUP);
+    assert_eq!(fail(&mut router, now), failed);
+    // In the middle of that, too.
+    let mut router = Router::new(Config { priority: Priority::OWNER, ..config() }, T0 - ms(1));
+    for _ in 0..2 {
+        tell(&mut router, T0, STARTUP);
+        assert_eq!(tell(&mut router, T0, Event::AdvertFailed), [REVOKED]);
+        tell(&mut router, T0, Event::Fault(Cause::LinkDown));
+    }
+    // As a Backup started anew, too.
+    let (mut router, now) = taking_over();
+    fail(&mut router, now);
+    tell(&mut router, now + RETRY, Event::Fault(Cause::LinkDown));
+    tell(&mut router, now + RETRY, STARTUP);
     let due = router.next_deadline().unwrap();
     tell(&mut router, due, Event::Timeout);
-    assert_eq!(tell(&mut router, due, Event::AdvertFailed).len(), 2);
+    assert_eq!(fail(&mut router, due).len(), 2);
 }
 
 /// Whatever comes between the two steps finds a Backup that never was Active.
@@ -101,7 +162,6 @@ fn a_takeover_interrupted_claims_nothing() {
         (    5, Event::Fault(Cause::LinkDown),      Some(fault),    None),
         (    5, Event::Shutdown,                    Some(shutdown), None),
         (    5, STARTUP,                            None,           Some(3_609)),
-        (    5, Event::AdvertFailed,                None,           Some(3_609)),
         (3_000, Event::Timeout,                     None,           Some(3_609)), // never answered
         (3_000, Event::AdvertSent { at: T0 },       None,           Some(3_609)),
         (3_000, Event::AdvertFailed,                None,           Some(3_609)),
@@ -139,6 +199,7 @@ fn a_takeover_waits_for_nothing_but_its_advert() {
     let announce = Announce { refresh: ms(300), delay: ms(200), ..config().announce };
     let mut router = active(Config { announce, ..config() }, T0);
     hear(&mut router, T0 + ms(10), 9, 200);
+    tell(&mut router, T0 + ms(10) + DRAIN, Event::Timeout);
     let now = router.next_deadline().unwrap();
     tell(&mut router, now, Event::Timeout);
     assert_eq!(router.state().name(), "Active");
@@ -153,9 +214,9 @@ fn a_failed_takeover_keeps_the_wait_to_preempt() {
     }
     let now = router.next_deadline().unwrap();
     tell(&mut router, now, Event::Timeout);
-    tell(&mut router, now, Event::AdvertFailed);
+    fail(&mut router, now);
     hear(&mut router, now + ms(500), 1, 50);
-    assert_eq!(deadline_ms(&router, now), Some(3_609));
+    assert_eq!(deadline_ms(&router, now + RETRY), Some(3_609));
 }
 
 /// What a takeover that failed was for is not what the next one is for.
@@ -165,7 +226,7 @@ fn a_failed_takeover_forgets_its_reason() {
     hear(&mut router, T0 + ms(1), 1, 50);
     let now = router.next_deadline().unwrap();
     tell(&mut router, now, Event::Timeout);
-    tell(&mut router, now, Event::AdvertFailed);
+    fail(&mut router, now);
     let due = router.next_deadline().unwrap();
     assert!(step(&mut router, due, Event::Timeout).contains(&notify("Backup", "Active", Reason::ActiveDown)));
 }

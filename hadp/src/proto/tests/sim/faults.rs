@@ -1,7 +1,7 @@
 //! What goes wrong in a run.
 
 use super::{
-    host::Process,
+    host::{Process, SLOT},
     world::{Happening, World, address},
     *,
 };
@@ -33,6 +33,14 @@ pub(super) enum Fault {
     Mute,
     /// It is told to start once more.
     Startup,
+    /// The process dies, and another one goes on with what the datapath has.
+    Respawn,
+    /// The operator wants another router to be Active.
+    Failover,
+    /// Something tracked changes its priority.
+    Priority,
+    /// The guard of its lease lapses.
+    Unguarded,
 }
 
 impl World {
@@ -52,7 +60,8 @@ impl World {
             let end = at + Duration::from_nanos(self.random(step * 2));
             match fault {
                 Fault::Kill if host == survivor => continue,
-                Fault::Kill | Fault::Startup => {}
+                Fault::Kill | Fault::Startup | Fault::Failover | Fault::Priority | Fault::Unguarded => {}
+                Fault::Respawn => self.push(end, host, Happening::Respawn),
                 Fault::Pause => self.push(end, host, Happening::Resume),
                 Fault::Shutdown => self.push(end, host, Happening::Restart),
                 Fault::LinkDown => self.push(end, host, Happening::LinkUp),
@@ -66,13 +75,24 @@ impl World {
     pub(super) fn befall(&mut self, host: usize, fault: Fault) {
         let now = self.now;
         match fault {
-            Fault::Pause | Fault::Kill if self.hosts[host].process == Process::Running => {
+            Fault::Pause | Fault::Kill | Fault::Respawn if self.hosts[host].process == Process::Running => {
                 self.hosts[host].process =
-                    if matches!(fault, Fault::Kill) { Process::Dead } else { Process::Paused };
+                    if matches!(fault, Fault::Pause) { Process::Paused } else { Process::Dead };
                 self.hosts[host].stalls.push(now..Time::from_nanos(u64::MAX));
             }
             Fault::Kill => self.hosts[host].process = Process::Dead,
-            Fault::Pause => {}
+            Fault::Pause | Fault::Respawn => {}
+            Fault::Failover => self.tell(host, Event::Resign),
+            Fault::Priority => {
+                let priority = priority(self.random(254) as u8 + 1);
+                self.tell(host, Event::Priority(priority));
+            }
+            Fault::Unguarded => {
+                if self.hosts[host].process == Process::Running {
+                    self.hosts[host].set_lease(now, Time::ZERO);
+                    self.tell(host, Event::Revoked);
+                }
+            }
             Fault::Shutdown => self.tell(host, Event::Shutdown),
             Fault::Startup => self.start(host),
             Fault::Mute => self.hosts[host].mute = true,
@@ -80,6 +100,36 @@ impl World {
                 self.hosts[host].link = false;
                 self.tell(host, Event::Fault(Cause::LinkDown));
             }
+        }
+    }
+
+    /// Starts another process on a node whose process has died.
+    pub(super) fn respawn(&mut self, host: usize) {
+        let now = self.now;
+        let this = &mut self.hosts[host];
+        if this.process != Process::Dead {
+            return;
+        }
+        this.process = Process::Running;
+        this.stalls.last_mut().unwrap().end = now;
+        this.ring.clear();
+        this.announcing = false;
+        let config = this.router().config().clone();
+        this.node.insert(SLOT, Router::new(config, now));
+        let lease = this.lease;
+        if lease <= now {
+            this.vips = false; // swept up
+            this.drain = Time::ZERO;
+        }
+        if this.link {
+            let told = self.told();
+            self.tell(host, Event::Resume { source: address(host), lease });
+            let resumed = Reason::Resumed;
+            assert!(lease <= now || self.notified(told) == [notify("Active", "Active", resumed)]);
+            self.wake(host);
+        } else {
+            self.hosts[host].vips = false;
+            self.hosts[host].set_lease(now, Time::ZERO);
         }
     }
 

@@ -36,6 +36,12 @@ pub(super) struct Host {
     pub(super) peers: BTreeMap<IpAddr, Heard>,
     /// Events the process has not read.
     pub(super) ring: Vec<Heard>,
+    /// The lease as the datapath has it; zero when it is revoked.
+    pub(super) lease: Time,
+    /// Until when the datapath admits traffic after ownership has ended.
+    pub(super) drain: Time,
+    /// Whether announcements wait to leave.
+    pub(super) announcing: bool,
     pub(super) owned: Vec<Owned>,
     /// When the process did not run.
     pub(super) stalls: Vec<Range<Time>>,
@@ -56,6 +62,9 @@ impl Host {
             vips: false,
             peers: BTreeMap::new(),
             ring: Vec::new(),
+            lease: Time::ZERO,
+            drain: Time::ZERO,
+            announcing: false,
             owned: Vec::new(),
             stalls: Vec::new(),
             alarm: None,
@@ -63,7 +72,7 @@ impl Host {
         }
     }
 
-    fn router(&self) -> &Router {
+    pub(super) fn router(&self) -> &Router {
         self.node.get(SLOT).unwrap()
     }
 
@@ -75,7 +84,28 @@ impl Host {
         self.router().config().priority.get()
     }
 
+    /// Ends ownership as the datapath does by itself.
+    pub(super) fn revoke(&mut self, now: Time) {
+        self.set_lease(now, Time::ZERO);
+        self.drain = now + DRAIN;
+    }
+
+    /// Extends a lease that has not been revoked, and tells whether it was so.
+    pub(super) fn renew_lease(&mut self, now: Time, until: Time) -> bool {
+        let stored = self.lease != Time::ZERO;
+        if stored {
+            self.set_lease(now, until);
+        }
+        stored
+    }
+
+    /// Tells whether the datapath answers.
+    pub(super) fn owns(&self, now: Time) -> bool {
+        self.lease > now
+    }
+
     pub(super) fn set_lease(&mut self, now: Time, until: Time) {
+        self.lease = until;
         match self.owned.last_mut() {
             Some(span) if span.end > now => span.end = until.max(now),
             Some(_) | None if until > now => self.owned.push(Owned { start: now, end: until }),

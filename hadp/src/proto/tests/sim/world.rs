@@ -10,17 +10,22 @@ use super::{
     host::{Host, Owned, Process, SLOT},
     *,
 };
+use crate::proto::Slot;
 
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Happening {
     /// The alarm of this number rings.
     Wake(u32),
+    /// An advert arrives at the datapath.
     Arrival(Heard),
+    /// The process reads of it.
+    Event(Heard),
     Fault(Fault),
     Resume,
     LinkUp,
     Unmute,
     Restart,
+    Respawn,
 }
 
 #[derive(Debug)]
@@ -42,6 +47,8 @@ pub(super) struct World {
     down: Duration,
     handover: Duration,
     trace: Vec<(Time, usize, Action)>,
+    /// How many renewals the datapath refused.
+    refusals: u64,
     /// False with `down_timer_adverts 1`: a lease can then end before a successor's Skew_Time.
     pub(super) leases_outlast_skew: bool,
 }
@@ -64,6 +71,7 @@ impl World {
             down: ms(0),
             handover: ms(0),
             trace: Vec::new(),
+            refusals: 0,
             leases_outlast_skew: true,
         };
         world.loss = plan.loss.min(world.random(plan.loss + 1));
@@ -91,7 +99,9 @@ impl World {
             // A third of what 40 priorities differ in skew: what the link and late timers take together.
             let skew = |own| Config { priority: priority(own), ..config.clone() }.skew(world.interval);
             world.max_delay = (skew(100) - skew(140)) / 3;
-            world.down = world.down.max(config.active_down_interval(world.interval) + world.max_delay * 2);
+            // Whatever its priority becomes.
+            let slowest = Config { priority: priority(1), ..config.clone() };
+            world.down = slowest.active_down_interval(world.interval) + world.max_delay * 2;
             world.handover = config.handover_span();
             world.hosts.push(Host::new(Router::new(config, T0)));
         }
@@ -136,7 +146,7 @@ impl World {
             "{:?}",
             self.states()
         );
-        if self.preempt == Preempt::Always {
+        if self.preempt == Preempt::Always && !running.iter().any(|host| host.router().deferring) {
             let best = running.iter().map(|host| host.priority()).max();
             let active = before.first().map(|index| self.hosts[*index].priority());
             assert_eq!(active, best, "{:?}", self.states());
@@ -168,15 +178,34 @@ impl World {
         found
     }
 
-    /// Shuts the Active router down; returns who and when.
-    pub(super) fn resign_leader(&mut self) -> (usize, Time) {
+    /// Makes the Active router resign; returns who and when.
+    pub(super) fn resign_leader(&mut self, event: Event) -> (usize, Time) {
         let leader = self.hosts.iter().position(|host| host.state() == "Active").unwrap();
-        self.tell(leader, Event::Shutdown);
+        self.tell(leader, event);
         (leader, self.now)
+    }
+
+    /// Returns how much was ordered so far, and [what transitions were told](Self::notified) since then.
+    pub(super) fn told(&self) -> usize {
+        self.trace.len()
+    }
+
+    pub(super) fn notified(&self, since: usize) -> Vec<Action> {
+        let told = self.trace[since..].iter().map(|(.., action)| action);
+        told.filter(|action| matches!(action, Action::Notify(_))).cloned().collect()
     }
 
     pub(super) fn owned(&self, host: usize) -> &[Owned] {
         &self.hosts[host].owned
+    }
+
+    /// Returns until when a node served what was under way after it handed over, and how often renewals were refused.
+    pub(super) fn drained(&self, host: usize) -> Time {
+        self.hosts[host].drain
+    }
+
+    pub(super) fn refusals(&self) -> u64 {
+        self.refusals
     }
 
     pub(super) fn first_takeover_after(&self, at: Time, except: usize) -> Option<Time> {
@@ -210,6 +239,12 @@ impl World {
             Happening::Wake(alarm) if alarm == self.hosts[host].alarms => self.wake(host),
             Happening::Wake(_) => {}
             Happening::Arrival(heard) => self.arrive(host, heard),
+            Happening::Event(heard) => match self.hosts[host].process {
+                Process::Running => self.tell(host, Event::Advert(heard)),
+                Process::Paused => self.hosts[host].ring.push(heard),
+                Process::Dead => {}
+            },
+            Happening::Respawn => self.respawn(host),
             Happening::Fault(fault) => self.befall(host, fault),
             Happening::Resume => self.resume(host),
             Happening::LinkUp => {
@@ -229,7 +264,8 @@ impl World {
         }
     }
 
-    /// The datapath hears an advert: it records it, and raises an event if an election may change.
+    /// The datapath hears an advert: it records it, yields to a higher rank by itself, and raises an event if an
+    /// election may change.
     fn arrive(&mut self, host: usize, heard: Heard) {
         let now = self.now;
         let this = &mut self.hosts[host];
@@ -237,13 +273,13 @@ impl World {
             return;
         }
         let last = this.peers.insert(heard.from, heard);
-        let owner = this.owned.last().is_some_and(|span| span.end > now);
+        let owner = this.owns(now);
+        if owner && (heard.priority, heard.from) > (this.priority(), address(host)) {
+            this.revoke(now);
+        }
         if owner || last.is_none_or(|last| last.priority != heard.priority) {
-            match this.process {
-                Process::Running => self.tell(host, Event::Advert(heard)),
-                Process::Paused => this.ring.push(heard),
-                Process::Dead => {}
-            }
+            let late = self.random(self.max_delay.as_nanos() as u64 / 8);
+            self.push(now + Duration::from_nanos(late), host, Happening::Event(heard));
         }
     }
 
@@ -254,14 +290,22 @@ impl World {
         while self.hosts[host].process == Process::Running && self.hosts[host].node.due(self.now).is_some() {
             turns += 1;
             assert!(turns < 4, "no progress");
-            let mut peers: Vec<Heard> = self.hosts[host].peers.values().copied().collect();
-            peers.sort_by_key(|heard| heard.at);
-            for heard in peers {
-                self.tell(host, Event::Advert(heard));
+            // An advert can arrive right after they were read.
+            if self.hosts[host].state() != "Active" || self.random(2) == 0 {
+                for heard in self.recorded(host) {
+                    self.tell(host, Event::Advert(heard));
+                }
             }
             self.tell(host, Event::Timeout);
         }
         self.set_alarm(host);
+    }
+
+    /// Returns what the datapath has recorded of every sender, oldest first.
+    fn recorded(&self, host: usize) -> Vec<Heard> {
+        let mut peers: Vec<Heard> = self.hosts[host].peers.values().copied().collect();
+        peers.sort_by_key(|heard| heard.at);
+        peers
     }
 
     fn set_alarm(&mut self, host: usize) {
@@ -288,37 +332,67 @@ impl World {
         while let Some((_, action)) = out.get(next).cloned() {
             next += 1;
             self.trace.push((self.now, host, action.clone()));
-            match action {
-                Action::SetLease { until } | Action::RenewLease { until } => {
-                    self.hosts[host].set_lease(self.now, until)
-                }
-                Action::Drain { .. } => {}
-                Action::SendAdvert { priority } => {
-                    let answer = self.send(host, priority);
-                    if priority > 0 {
-                        self.hosts[host].node.handle(self.now, SLOT, answer, &mut out);
-                    }
-                }
-                Action::Announce { .. } => {
-                    let last = self.hosts[host].owned.last();
-                    assert!(last.is_some_and(|span| span.end > self.now), "announced without a lease");
-                }
-                Action::AcquireVips => {
-                    assert!(!self.hosts[host].mute, "taken over without a word");
-                    self.hosts[host].vips = true;
-                }
-                Action::ReleaseVips => self.hosts[host].vips = false,
-                Action::Notify(_) => {}
-            }
+            self.perform(host, action, &mut out);
         }
-        let this = &self.hosts[host];
+        let now = self.now;
+        let this = &mut self.hosts[host];
+        if std::mem::take(&mut this.announcing) {
+            assert!(this.lease != Time::ZERO, "announced without a lease");
+        }
         let owns = ["Active", "Resigning"].contains(&this.state());
-        assert_eq!(this.vips, owns);
-        assert!(
-            owns || this.owned.last().is_none_or(|span| span.end <= self.now),
-            "a lease outlives its state"
-        );
+        assert_eq!(this.vips, owns || this.router().drain.is_some(), "{:?}", this.router());
+        assert!(owns || !this.owns(now), "a lease outlives its state");
+        assert!(this.vips || this.drain <= now, "traffic is admitted to addresses that are gone");
         self.set_alarm(host);
+    }
+
+    fn perform(&mut self, host: usize, action: Action, out: &mut Vec<(Slot, Action)>) {
+        let now = self.now;
+        let this = &mut self.hosts[host];
+        match action {
+            Action::SetLease { until } => {
+                this.set_lease(now, until);
+                this.announcing &= until != Time::ZERO;
+            }
+            Action::RenewLease { until } => {
+                if !this.renew_lease(now, until) {
+                    self.refused(host, out);
+                }
+            }
+            Action::Drain { until } => this.drain = until,
+            Action::SendAdvert { priority } => {
+                this.announcing &= priority > 0;
+                let answer = self.send(host, priority);
+                if priority > 0 {
+                    self.hosts[host].node.handle(now, SLOT, answer, out);
+                }
+            }
+            Action::Announce { .. } => this.announcing = true,
+            Action::AcquireVips => {
+                assert!(
+                    !this.mute || out.iter().any(|(_, other)| *other == resumed()),
+                    "taken over without a word"
+                );
+                this.vips = true;
+            }
+            Action::ReleaseVips => this.vips = false,
+            Action::Notify(_) => {}
+        }
+    }
+
+    /// Tells a router whose renewal the datapath refused what it heard, and, unless that is enough, that its lease is gone.
+    fn refused(&mut self, host: usize, out: &mut Vec<(Slot, Action)>) {
+        self.refusals += 1;
+        let mut events: Vec<Event> = self.recorded(host).into_iter().map(Event::Advert).collect();
+        if self.random(4) == 0 {
+            events.clear();
+        }
+        for event in events {
+            self.hosts[host].node.handle(self.now, SLOT, event, out);
+        }
+        if ["Active", "Resigning"].contains(&self.hosts[host].state()) {
+            self.hosts[host].node.handle(self.now, SLOT, Event::Revoked, out);
+        }
     }
 
     /// Sends an advert, and returns what the router is told of it.
@@ -360,6 +434,11 @@ impl World {
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         (mixed ^ (mixed >> 31)) % limit.max(1)
     }
+}
+
+/// Returns what tells that a process went on with another one's lease.
+fn resumed() -> Action {
+    notify("Active", "Active", Reason::Resumed)
 }
 
 pub(super) fn address(host: usize) -> IpAddr {

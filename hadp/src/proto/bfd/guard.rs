@@ -1,0 +1,124 @@
+//! Which routers share a guard.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hadp_common::router::MAX_GUARDS;
+
+use super::SessionId;
+use crate::proto::Slot;
+
+/// The entries of `GUARDS` in use: one for each set of sessions that routers with `fast_failover` follow.
+///
+/// A router's guard covers every session it follows: over any of them a neighbour may be waiting for this node, and take
+/// the router over when it hears nothing.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Guards {
+    /// The set of guard 1 comes first.
+    sets: Vec<BTreeSet<SessionId>>,
+    routers: BTreeMap<Slot, u32>,
+    refused: Vec<Slot>,
+}
+
+/// Why a router has no fast failover.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("fast_failover follows more than {} different sets of bfd_instances", MAX_GUARDS - 1)]
+pub struct TooManyGuards;
+
+impl Guards {
+    /// Numbers the sets as they first appear, so that routers that are added later do not renumber those before them. A
+    /// router that follows no session needs no guard.
+    pub fn assign(routers: impl IntoIterator<Item = (Slot, BTreeSet<SessionId>)>) -> Self {
+        let mut guards = Self::default();
+        let mut numbers: BTreeMap<BTreeSet<SessionId>, u32> = BTreeMap::new();
+        for (slot, set) in routers.into_iter().filter(|(_, set)| !set.is_empty()) {
+            let next = u32::try_from(numbers.len() + 1).unwrap_or(MAX_GUARDS);
+            let known = numbers.get(&set).copied();
+            match known {
+                Some(number) => {
+                    guards.routers.insert(slot, number);
+                }
+                None if next < MAX_GUARDS => {
+                    guards.sets.push(set.clone());
+                    numbers.insert(set, next);
+                    guards.routers.insert(slot, next);
+                }
+                None => guards.refused.push(slot),
+            }
+        }
+        guards
+    }
+
+    /// Returns the guard of a router, 0 for none; or why it has no fast failover although it is configured.
+    ///
+    /// # Errors
+    ///
+    /// There are more sets than entries of `GUARDS`, and its set came too late.
+    pub fn of(&self, slot: Slot) -> Result<u32, TooManyGuards> {
+        match self.routers.get(&slot) {
+            Some(guard) => Ok(*guard),
+            None if self.refused.contains(&slot) => Err(TooManyGuards),
+            None => Ok(0),
+        }
+    }
+
+    /// Returns every guard with the sessions it stands for, by ascending number.
+    pub fn iter(&self) -> impl Iterator<Item = (u32, &BTreeSet<SessionId>)> {
+        (1..).zip(&self.sets)
+    }
+
+    /// Returns the routers on a guard, by ascending slot.
+    pub fn routers(&self, guard: u32) -> impl Iterator<Item = Slot> {
+        self.routers.iter().filter(move |(_, number)| **number == guard).map(|(slot, _)| *slot)
+    }
+
+    /// Returns the routers that have no fast failover because there are too many sets.
+    pub fn refused(&self) -> &[Slot] {
+        &self.refused
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn slot(index: u32) -> Slot {
+        Slot::new(index).unwrap()
+    }
+
+    fn set(ids: &[u32]) -> BTreeSet<SessionId> {
+        ids.iter().filter_map(|id| SessionId::new(*id)).collect()
+    }
+
+    #[test]
+    fn routers_of_the_same_sessions_share_a_guard() {
+        let sets = [(3, &[2, 1][..]), (0, &[1]), (4, &[]), (5, &[1, 2]), (6, &[1])];
+        let guards = Guards::assign(sets.map(|(index, ids)| (slot(index), set(ids))));
+        let numbers = [0, 3, 4, 5, 6].map(|index| guards.of(slot(index)));
+        assert_eq!(numbers, [Ok(2), Ok(1), Ok(0), Ok(1), Ok(2)]);
+        assert_eq!(guards.iter().collect::<Vec<_>>(), [(1, &set(&[1, 2])), (2, &set(&[1]))]);
+        assert_eq!(guards.routers(2).collect::<Vec<_>>(), [slot(0), slot(6)]);
+        assert!(guards.refused().is_empty());
+    }
+
+    #[test]
+    fn a_thousand_routers_on_one_session_need_one_guard() {
+        let guards = Guards::assign((0..1_000).map(|index| (slot(index), set(&[9]))));
+        assert_eq!((guards.iter().count(), guards.routers(1).count()), (1, 1_000));
+    }
+
+    #[test]
+    fn too_many_sets_leave_the_last_ones_without() {
+        // Slots 63 and 64 come too late for a set of their own; slot 65 shares an early one.
+        let routers = (0..65).map(|index| (slot(index), set(&[index + 1])));
+        let guards = Guards::assign(routers.chain([(slot(65), set(&[1]))]));
+        assert_eq!(guards.of(slot(62)), Ok(63));
+        assert_eq!(guards.of(slot(63)), Err(TooManyGuards));
+        assert_eq!(guards.of(slot(65)), Ok(1));
+        assert_eq!(guards.refused(), [slot(63), slot(64)]);
+        assert!(guards.iter().all(|(guard, _)| (1..MAX_GUARDS).contains(&guard)));
+        assert_eq!(
+            TooManyGuards.to_string(),
+            "fast_failover follows more than 63 different sets of bfd_instances"
+        );
+    }
+}

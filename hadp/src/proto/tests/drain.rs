@@ -1,0 +1,188 @@
+//! Drains: what is still served after a handover, and what ends that.
+
+use super::*;
+use crate::proto::{Cause, Next};
+
+/// When the successor was heard.
+const OVER: Time = Time::from_nanos(T0.as_nanos() + 500_000_000);
+
+/// Returns a router that yielded at [`OVER`].
+fn yielded(config: Config) -> Router {
+    let mut router = active(config, OVER - ms(5));
+    let winner = Heard { interval: router.config().interval, ..heard(OVER, 9, 255) };
+    assert_eq!(tell(&mut router, OVER, Event::Advert(winner)).len(), 3);
+    router
+}
+
+/// Returns a router that stopped, with a successor heard at [`OVER`].
+fn stopped() -> Router {
+    let mut router = active(config(), T0);
+    tell(&mut router, T0 + ms(400), Event::Shutdown);
+    let over = drained(OVER, "Resigning", "Initialize", Reason::HandedOver);
+    assert_eq!(hear(&mut router, OVER, 1, 50), over);
+    router
+}
+
+#[test]
+fn the_addresses_come_off_when_the_drain_ends_and_not_before() {
+    for mut router in [yielded(config()), stopped()] {
+        let state = router.state();
+        assert_eq!((router.next_deadline(), router.is_idle()), (Some(OVER + DRAIN), false));
+        assert_eq!(tell(&mut router, OVER + DRAIN - Duration::from_nanos(1), Event::Timeout), []);
+        // Whatever is told then, or later.
+        let mut other = router.clone();
+        assert_eq!(
+            tell(&mut other, OVER + DRAIN + ms(5), Event::AdvertSent { at: T0 }),
+            [Action::ReleaseVips]
+        );
+        assert_eq!(tell(&mut router, OVER + DRAIN, Event::Timeout), [Action::ReleaseVips]);
+        assert_eq!(router.state(), state);
+        assert_eq!(router.is_idle(), state.name() == "Initialize");
+        // Once.
+        assert_eq!(tell(&mut router, OVER + DRAIN + ms(1), Event::Timeout), []);
+        assert!(router.next_deadline().is_none_or(|at| at > OVER + ms(1_000)));
+    }
+}
+
+#[test]
+fn only_a_router_in_initialize_without_a_drain_is_idle() {
+    let mut router = Router::new(config(), T0);
+    assert!(router.is_idle());
+    tell(&mut router, T0, STARTUP);
+    assert!(!router.is_idle());
+    let mut router = active(config(), T0);
+    assert!(!router.is_idle());
+    tell(&mut router, T0, Event::Shutdown);
+    assert!(!router.is_idle());
+    let until = router.next_deadline().unwrap();
+    tell(&mut router, until, Event::Timeout);
+    assert!(router.is_idle());
+}
+
+/// Columns: event 5 ms into the drain => whether it ends at once.
+#[test]
+fn what_ends_a_drain() {
+    #[rustfmt::skip]
+    let table = [
+        (Event::Fault(Cause::LinkDown),    true),
+        (Event::Fault(Cause::NoInterface), true),
+        (Event::Fault(Cause::NoSource),    true),
+        (Event::Fault(Cause::NoDatapath),  true),
+        (Event::Fault(Cause::Stopped),     true), // told to stop a second time
+        (Event::Revoked,                   true),
+        (Event::Fault(Cause::Tracked),     false),
+        (Event::Fault(Cause::NotStarted),  false),
+        (Event::Shutdown,                  false),
+        (STARTUP,                          false),
+        (Event::AdvertFailed,              false),
+        (Event::Resign,                    false),
+        (Event::Priority(priority(7)),     false),
+        (Event::Timeout,                   false),
+    ];
+    for (event, ends) in table {
+        for mut router in [yielded(config()), stopped()] {
+            let actions = tell(&mut router, OVER + ms(5), event);
+            assert_eq!(actions.starts_with(&[NO_DRAIN, Action::ReleaseVips]), ends, "{event:?}");
+            assert_eq!(router.drain, (!ends).then_some(OVER + DRAIN), "{event:?}");
+            let later = tell(&mut router, OVER + DRAIN, Event::Timeout);
+            let left = [Action::ReleaseVips];
+            assert_eq!(later, if ends { &[][..] } else { &left }, "{event:?}");
+        }
+    }
+}
+
+/// The successor fell silent, or resigned, at once: the addresses are where they belong.
+#[test]
+fn a_router_that_is_active_again_keeps_the_addresses() {
+    let mut router = yielded(Config { interval: centis(1), ..config() });
+    let resigned = Heard { interval: centis(1), ..heard(OVER + ms(1), 9, 0) };
+    tell(&mut router, OVER + ms(1), Event::Advert(resigned));
+    let now = router.next_deadline().unwrap();
+    assert!(now < OVER + DRAIN);
+    let expected = [
+        Action::SetLease { until: now + ms(30) },
+        Action::SendAdvert { priority: 100 },
+        NO_DRAIN,
+        Action::AcquireVips,
+        Action::Announce { vips: 0..3, rounds: 1 },
+        notify("Backup", "Active", Reason::Resigned),
+    ];
+    let mut failing = router.clone();
+    assert_eq!(step(&mut router, now, Event::Timeout), expected);
+    let log = run(&mut router, OVER + ms(100));
+    assert!(!log.iter().any(|(_, action)| *action == Action::ReleaseVips), "{log:?}");
+    // Unless it cannot say so.
+    assert_eq!(tell(&mut failing, now, Event::Timeout), expected[..3]);
+    assert_eq!(tell(&mut failing, now, Event::AdvertFailed), [REVOKED, Action::ReleaseVips]);
+    assert_eq!(failing.drain, None);
+}
+
+#[test]
+fn an_interrupted_takeover_takes_off_what_the_last_one_left() {
+    for event in [Event::Fault(Cause::LinkDown), Event::Revoked, Event::Shutdown] {
+        let mut router = yielded(Config { interval: centis(1), ..config() });
+        let resigned = Heard { interval: centis(1), ..heard(OVER + ms(1), 9, 0) };
+        tell(&mut router, OVER + ms(1), Event::Advert(resigned));
+        let now = router.next_deadline().unwrap();
+        tell(&mut router, now, Event::Timeout);
+        let actions = tell(&mut router, now, event);
+        let released = actions.iter().filter(|action| **action == Action::ReleaseVips).count();
+        assert_eq!(released, 1, "{event:?}: {actions:?}");
+    }
+}
+
+/// A process that slept through the end of a drain first does what it missed.
+#[test]
+fn a_drain_that_ended_long_ago_comes_first() {
+    let mut router = yielded(config());
+    let now = OVER + ms(60_000);
+    let actions = step(&mut router, now, Event::Timeout);
+    assert_eq!(actions[..2], [Action::ReleaseVips, Action::SetLease { until: now + ms(3_000) }]);
+    assert!(actions.contains(&Action::AcquireVips));
+}
+
+/// Nobody took over: nothing is under way to a successor.
+#[test]
+fn a_stop_without_a_successor_does_not_drain() {
+    for restart in [false, true] {
+        let mut router = active(config(), T0);
+        tell(&mut router, T0, Event::Shutdown);
+        if restart {
+            tell(&mut router, T0, STARTUP);
+        }
+        let until = router.next_deadline().unwrap();
+        assert_eq!(tell(&mut router, until, Event::Timeout)[..3], RELEASE);
+        assert_eq!(router.drain, None);
+    }
+}
+
+/// Columns: how it resigned, then a fault => what is next, and whether that is at once.
+#[test]
+fn faults_while_resigning() {
+    let stopped = Next::Initialize(Cause::Stopped);
+    #[rustfmt::skip]
+    let table = [
+        (Event::Shutdown,              Cause::Tracked,    Some(stopped)),
+        (Event::Shutdown,              Cause::LinkDown,   None),
+        (Event::Shutdown,              Cause::Stopped,    None), // told a second time, nobody is waited for
+        (Event::Fault(Cause::Tracked), Cause::Tracked,    Some(Next::Initialize(Cause::Tracked))),
+        (Event::Fault(Cause::Tracked), Cause::NotStarted, Some(Next::Initialize(Cause::NotStarted))),
+        (Event::Fault(Cause::Tracked), Cause::NoSource,   None),
+        (Event::Resign,                Cause::Tracked,    Some(Next::Initialize(Cause::Tracked))),
+        (Event::Resign,                Cause::LinkDown,   None),
+    ];
+    for (first, cause, next) in table {
+        let mut router = active(config(), T0);
+        tell(&mut router, T0, first);
+        let State::Resigning { until, .. } = router.state() else { panic!("{first:?}") };
+        let actions = tell(&mut router, T0 + ms(1), Event::Fault(cause));
+        match next {
+            Some(next) => {
+                assert_eq!((actions, router.state()), (vec![], State::Resigning { until, next }), "{first:?}")
+            }
+            None => {
+                assert_eq!(actions, released("Resigning", "Initialize", Reason::Fault(cause)), "{first:?}")
+            }
+        }
+    }
+}

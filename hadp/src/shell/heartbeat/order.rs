@@ -1,0 +1,160 @@
+//! How other threads speak to the heartbeat, and what they can read of it.
+
+use std::{
+    io,
+    net::IpAddr,
+    os::fd::{AsFd, BorrowedFd},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+        mpsc::{Receiver, Sender, channel},
+    },
+    time::Duration,
+};
+
+use hadp_common::{bfd::MAX_BFD_SESSIONS, wire::bfd::Control};
+use nix::sys::eventfd::{EfdFlags, EventFd};
+
+use crate::{
+    model::BfdAuth,
+    net::{bfd::BfdSender, bfd_receive::BfdReceiver},
+    proto::bfd::{SessionId, Transmission},
+    shell::lateness::Lateness,
+};
+
+/// An order to the heartbeat.
+pub(crate) enum Order {
+    /// The session's packets go by this socket from now on; without one they cannot leave.
+    Socket(SessionId, Option<BfdSender>),
+    /// The session counts for these guards.
+    Guards(SessionId, Vec<u32>),
+    /// The session's packets are signed, and those of its neighbour verified.
+    Authenticate(SessionId, Box<Heard>),
+    /// From now on send this; `None` stops sending.
+    Transmit(SessionId, Option<Transmission>),
+    /// Send one packet at once, beside those at their pace.
+    SendNow(SessionId, Control),
+    /// Every router of this guard has stepped down: it may count again.
+    Rearm(u32),
+    /// The sockets to hear authenticated packets with.
+    Listen(Vec<BfdReceiver>),
+    /// End the thread.
+    Stop,
+}
+
+/// Whose authenticated packets a session takes, and by which key.
+#[derive(Clone, Debug)]
+pub(crate) struct Heard {
+    /// The neighbour.
+    pub(crate) addr: IpAddr,
+    /// The address its packets are sent to; `None` for any of this node's.
+    pub(crate) local: Option<IpAddr>,
+    /// The interface they must arrive on; 0 for any.
+    pub(crate) ifindex: u32,
+    /// The smallest TTL or hop limit accepted.
+    pub(crate) min_ttl: u8,
+    /// Whether the session runs over several hops.
+    pub(crate) multihop: bool,
+    /// The local discriminator.
+    pub(crate) discriminator: u32,
+    /// Required Min RX Interval.
+    pub(crate) min_rx: Duration,
+    /// The key.
+    pub(crate) auth: BfdAuth,
+}
+
+/// What the heartbeat counts of one session.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Sent {
+    /// Packets that left.
+    pub(crate) packets: u64,
+    /// Packets that the kernel did not take.
+    pub(crate) failures: u64,
+}
+
+/// What the heartbeat shows of itself.
+#[derive(Debug)]
+pub(crate) struct Shown {
+    /// How late it wakes up.
+    pub(crate) lateness: Lateness,
+    sent: Vec<[AtomicU64; 2]>,
+}
+
+impl Shown {
+    /// Counts a packet.
+    pub(super) fn count(&self, session: SessionId, left: bool) {
+        if let Some(count) = self.counts(session).and_then(|counts| counts.get(usize::from(!left))) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Returns what was sent for a session.
+    pub(crate) fn sent(&self, session: SessionId) -> Sent {
+        let Some([packets, failures]) = self.counts(session) else { return Sent::default() };
+        Sent { packets: packets.load(Ordering::Relaxed), failures: failures.load(Ordering::Relaxed) }
+    }
+
+    fn counts(&self, session: SessionId) -> Option<&[AtomicU64; 2]> {
+        self.sent.get(usize::try_from(session.index()).ok()?)
+    }
+}
+
+/// The other threads' end.
+#[derive(Clone)]
+pub(crate) struct Heartbeat {
+    orders: Sender<Order>,
+    wake: Arc<EventFd>,
+    shown: Arc<Shown>,
+}
+
+/// The heartbeat's end.
+pub(super) struct Inbox {
+    pub(super) orders: Receiver<Order>,
+    pub(super) shown: Arc<Shown>,
+    wake: Arc<EventFd>,
+}
+
+/// Makes both ends.
+///
+/// # Errors
+///
+/// When no descriptor is left.
+pub(super) fn channels() -> io::Result<(Heartbeat, Inbox)> {
+    let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
+    let wake = Arc::new(EventFd::from_value_and_flags(0, flags)?);
+    let (orders, obeyed) = channel();
+    let sent = (0..MAX_BFD_SESSIONS).map(|_| Default::default()).collect();
+    let shown = Arc::new(Shown { lateness: Lateness::default(), sent });
+    let inbox = Inbox { orders: obeyed, shown: Arc::clone(&shown), wake: Arc::clone(&wake) };
+    Ok((Heartbeat { orders, wake, shown }, inbox))
+}
+
+impl Heartbeat {
+    /// Gives an order, which is obeyed at once.
+    pub(crate) fn order(&self, order: Order) {
+        // A heartbeat that is gone sends nothing; its sessions' neighbours find that out, and guards have lapsed.
+        if self.orders.send(order).is_ok() {
+            // The counter is full: it wakes up in any case.
+            let _: nix::Result<usize> = self.wake.write(1);
+        }
+    }
+
+    /// Returns what the heartbeat shows of itself.
+    pub(crate) fn shown(&self) -> &Shown {
+        &self.shown
+    }
+}
+
+impl Inbox {
+    /// Takes note of being woken up.
+    pub(super) fn woken(&self) {
+        // It fails when nobody has called, which is as good.
+        let _: nix::Result<u64> = self.wake.read();
+    }
+}
+
+impl AsFd for Inbox {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.wake.as_fd()
+    }
+}

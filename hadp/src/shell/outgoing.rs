@@ -1,0 +1,110 @@
+//! What the election thread sends out: adverts, then what others are to do, then announcements.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{clock, driver::Driver, messages::Notice, orders::Due, placer::Placed, voice::Advertised};
+use crate::{
+    datapath::Datapath,
+    proto::{Action, DRAIN, Event, Reason, Slot},
+};
+
+/// How long the announcements of a takeover wait for the addresses. What is not in place then has its clients wait for
+/// it, which is no worse than to have them send to the router that is gone.
+const PLACING: Duration = Duration::from_millis(1);
+
+impl<D: Datapath> Driver<D> {
+    /// Sends one batch of adverts.
+    pub(super) fn advertise(&mut self) {
+        self.orders.batch(&mut self.batch);
+        self.send_batch();
+    }
+
+    /// Sends the adverts in `batch`, and tells the state machines when they left.
+    pub(super) fn send_batch(&mut self) {
+        let mut advertised = std::mem::take(&mut self.advertised);
+        self.voice.advertise(&self.batch, &mut advertised);
+        self.batch.clear();
+        let left = clock::now();
+        for Advertised { due: Due { slot, priority }, at, result } in advertised.drain(..) {
+            match result {
+                Ok(()) if priority > 0 => {
+                    if let Some(attached) = self.routers.get_mut(&slot) {
+                        attached.note_advert(left);
+                    }
+                    self.handle(slot, Event::AdvertSent { at }, at);
+                }
+                Ok(()) => {}
+                Err(news) => {
+                    if priority > 0 {
+                        self.handle(slot, Event::AdvertFailed, clock::now());
+                    }
+                    if let Some(failure) = news {
+                        self.tell_failure(failure);
+                    }
+                }
+            }
+        }
+        self.advertised = advertised;
+    }
+
+    /// Carries out what has waited for the adverts.
+    pub(super) fn carry_out(&mut self) {
+        while let Some((slot, action)) = self.orders.next() {
+            match action {
+                // Ordered before it lost the lease, it would tell clients what is no longer so.
+                Action::Announce { vips, rounds } if self.is_active(slot) => {
+                    self.voice.announce(slot, vips, rounds);
+                }
+                Action::AcquireVips => self.acquire(slot),
+                Action::ReleaseVips => {
+                    self.placer.release(slot);
+                    self.tell(Notice::ReleasedVips(slot));
+                }
+                Action::Notify(transition) => {
+                    if let Reason::Resigned | Reason::Preempted = transition.reason {
+                        // The router before still serves those who have not heard of this one.
+                        self.voice.wait_longer(slot, clock::now() + DRAIN / 2);
+                    }
+                    self.tell(Notice::Transition { slot, transition });
+                }
+                Action::Announce { .. }
+                | Action::SetLease { .. }
+                | Action::RenewLease { .. }
+                | Action::Drain { .. }
+                | Action::SendAdvert { .. } => {}
+            }
+        }
+    }
+
+    /// Has a router's addresses put on, and its announcements wait for them.
+    fn acquire(&mut self, slot: Slot) {
+        let Some(attached) = self.routers.get_mut(&slot) else { return };
+        let number = attached.acquire();
+        if let Some(addresses) = attached.addresses.as_ref().filter(|addresses| !addresses.is_empty()) {
+            self.voice.wait_for_addresses(slot, number, addresses.len(), clock::now() + PLACING);
+            self.placer.acquire(slot, Arc::clone(addresses), number);
+        }
+        self.tell(Notice::AcquiredVips(slot));
+    }
+
+    pub(super) fn note_placed(&mut self, placed: Placed) {
+        self.voice.placed(placed);
+        if let Some(attached) = self.routers.get_mut(&placed.slot) {
+            attached.note_placed(placed, clock::now());
+        }
+    }
+
+    /// Sends a batch of announcements.
+    pub(super) fn speak(&mut self) {
+        match self.voice.speak() {
+            Ok(Some((slot, count))) => {
+                let total = self.node.get(slot).map_or(0, |router| router.config().vips);
+                if let Some(attached) = self.routers.get_mut(&slot) {
+                    attached.note_announced(count, total, clock::now());
+                }
+            }
+            Ok(None) => {}
+            Err(failure) => self.tell_failure(failure),
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! The thread that puts virtual addresses on their interfaces and takes them off.
+//!
+//! ```text
+//!   election thread --Acquire, Release--> placer --netlink--> kernel
+//!   supervisor -----Repair, Leave-------->   |  --Placed--> election thread (announcements may go)
+//!                                            +--Notice----> supervisor (what failed, what was put back)
+//! ```
+//!
+//! It alone changes the addresses of running routers, so no two changes can cross. It is a thread of its own because
+//! every change waits for the kernel's one lock on network configuration, which others hold for as long as they like.
+
+mod jobs;
+
+use std::{
+    collections::BTreeMap,
+    io,
+    sync::{Arc, mpsc},
+    thread,
+};
+
+use tokio::sync::{mpsc::UnboundedSender, oneshot};
+
+use self::jobs::{Job, Jobs};
+use super::{
+    messages::Notice,
+    realtime::{self, Role},
+};
+use crate::{
+    model::Realtime,
+    net::{
+        addr::AddressError,
+        address_set::{AddressSet, AddressSocket, CHUNK, Change, Outcome},
+    },
+    proto::Slot,
+};
+
+/// What the placer is asked to do.
+enum Order {
+    /// Put a router's addresses on; report the progress under this number.
+    Acquire { slot: Slot, addresses: Arc<AddressSet>, number: u64 },
+    /// Take them off.
+    Release(Slot),
+    /// See to it that they are as last ordered.
+    Repair(Slot),
+    /// Take everything off, and say what stayed.
+    Leave(oneshot::Sender<Vec<AddressError>>),
+}
+
+/// How far an acquisition has come.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Placed {
+    /// Whose.
+    pub(crate) slot: Slot,
+    /// Its number.
+    pub(crate) number: u64,
+    /// How many addresses are in place, from the front.
+    pub(crate) count: usize,
+}
+
+/// The way to the placer. When its last copy is dropped the thread ends and leaves the addresses as they are.
+#[derive(Clone, Debug)]
+pub(crate) struct Placer {
+    orders: mpsc::Sender<Order>,
+}
+
+impl Placer {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    ///
+    /// When it, or its socket, cannot be had.
+    pub(crate) fn spawn(
+        realtime: Realtime,
+        progress: UnboundedSender<Placed>,
+        notices: UnboundedSender<Notice>,
+    ) -> io::Result<Self> {
+        let socket = AddressSocket::open()?;
+        let (orders, received) = mpsc::channel();
+        let worker = Worker { socket, jobs: Jobs::default(), places: BTreeMap::new(), progress, notices };
+        thread::Builder::new().name("placer".to_owned()).spawn(move || {
+            realtime::enter(Role::Placer, &realtime);
+            worker.run(&received);
+        })?;
+        Ok(Self { orders })
+    }
+
+    /// Puts a router's addresses on, and reports the progress under `number`.
+    pub(crate) fn acquire(&self, slot: Slot, addresses: Arc<AddressSet>, number: u64) {
+        self.order(Order::Acquire { slot, addresses, number });
+    }
+
+    /// Takes off what was put on for a router.
+    pub(crate) fn release(&self, slot: Slot) {
+        self.order(Order::Release(slot));
+    }
+
+    /// Puts a router's addresses on, or takes them off, once more: whatever was ordered last.
+    pub(crate) fn repair(&self, slot: Slot) {
+        self.order(Order::Repair(slot));
+    }
+
+    /// Takes everything off and returns what failed.
+    pub(crate) async fn leave(&self) -> Vec<AddressError> {
+        let (reply, left) = oneshot::channel();
+        self.order(Order::Leave(reply));
+        left.await.unwrap_or_default()
+    }
+
+    fn order(&self, order: Order) {
+        // The thread ends after all who could order anything.
+        drop(self.orders.send(order));
+    }
+}
+
+/// What was last ordered for a router, and for which addresses.
+struct Place {
+    addresses: Arc<AddressSet>,
+    wanted: Change,
+}
+
+struct Worker {
+    socket: AddressSocket,
+    jobs: Jobs,
+    places: BTreeMap<Slot, Place>,
+    progress: UnboundedSender<Placed>,
+    notices: UnboundedSender<Notice>,
+}
+
+impl Worker {
+    fn run(mut self, orders: &mpsc::Receiver<Order>) {
+        loop {
+            // New orders first: a release must not wait for the rest of a long acquisition.
+            let order = if self.jobs.is_empty() {
+                orders.recv().map_err(|_| mpsc::TryRecvError::Disconnected)
+            } else {
+                orders.try_recv()
+            };
+            match order {
+                Ok(order) => self.obey(order),
+                Err(mpsc::TryRecvError::Empty) => self.work(),
+                Err(mpsc::TryRecvError::Disconnected) => return,
+            }
+        }
+    }
+
+    fn obey(&mut self, order: Order) {
+        match order {
+            Order::Acquire { slot, addresses, number } => {
+                // Of another set, as a rule on an interface that is gone.
+                if let Some(old) =
+                    self.places.get(&slot).filter(|old| !Arc::ptr_eq(&old.addresses, &addresses))
+                {
+                    self.jobs.push(Job::new(slot, Arc::clone(&old.addresses), Change::Remove));
+                    self.finish(slot);
+                }
+                let job = Job::new(slot, Arc::clone(&addresses), Change::Add);
+                self.jobs.push(job.reporting(number));
+                self.places.insert(slot, Place { addresses, wanted: Change::Add });
+            }
+            Order::Release(slot) => {
+                if let Some(place) = self.places.get_mut(&slot) {
+                    place.wanted = Change::Remove;
+                    self.jobs.push(Job::new(slot, Arc::clone(&place.addresses), Change::Remove));
+                }
+            }
+            Order::Repair(slot) => {
+                // What is under way comes to the same.
+                if let Some(place) = self.places.get(&slot).filter(|_| !self.jobs.has(slot)) {
+                    self.jobs.push(Job::new(slot, Arc::clone(&place.addresses), place.wanted).repairing());
+                }
+            }
+            Order::Leave(reply) => {
+                // Nobody may be listening.
+                drop(reply.send(self.leave()));
+            }
+        }
+    }
+
+    /// Carries out one chunk of the next job.
+    fn work(&mut self) {
+        let Some(mut job) = self.jobs.pop() else { return };
+        let Some(outcome) = self.socket.change(&job.addresses, job.next, job.change) else { return };
+        job.next += 1;
+        let slot = job.slot;
+        if let Some(number) = job.number {
+            let count = job.addresses.len().min(job.next * CHUNK);
+            // When the election has ended nobody wants to know.
+            let _ = self.progress.send(Placed { slot, number, count });
+        }
+        self.report(&job, outcome);
+        if job.next * CHUNK < job.addresses.len() {
+            self.jobs.resume(job);
+        }
+    }
+
+    fn report(&self, job: &Job, Outcome { changed, errors }: Outcome) {
+        let slot = job.slot;
+        if job.is_repair && job.change == Change::Add && !changed.is_empty() {
+            drop(self.notices.send(Notice::PutBack { slot, addresses: changed }));
+        }
+        if !errors.is_empty() {
+            drop(self.notices.send(Notice::AddressesFailed { slot, errors }));
+        }
+    }
+
+    /// Carries out what there is to do for a router.
+    fn finish(&mut self, slot: Slot) {
+        while self.jobs.has(slot) {
+            self.work();
+        }
+    }
+
+    fn leave(&mut self) -> Vec<AddressError> {
+        let mut errors = Vec::new();
+        self.jobs = Jobs::default();
+        for place in std::mem::take(&mut self.places).into_values() {
+            let mut next = 0;
+            while let Some(outcome) = self.socket.change(&place.addresses, next, Change::Remove) {
+                errors.extend(outcome.errors);
+                next += 1;
+            }
+        }
+        errors
+    }
+}

@@ -1,0 +1,238 @@
+//! Following the paths of BFD sessions: which can run, as interfaces and addresses come and go.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tracing::{error, info, warn};
+
+use super::{
+    heartbeat::{Heard, Order},
+    messages::Command,
+    neighbors::{self, Neighbor, Neighbors, Site},
+    report,
+    roster::Roster,
+    supervisor::Supervisor,
+};
+use crate::{
+    datapath::Plan,
+    model::Tracked,
+    net::{bfd::BfdSender, bfd_receive::BfdReceiver, link::Carrier},
+    proto::{
+        Slot,
+        bfd::{self, Followers, SessionId, Standing},
+    },
+    units::Priority,
+};
+
+/// What the supervisor knows of sessions and of what is tracked.
+pub(super) struct Reach {
+    /// The BFD sessions.
+    pub(super) neighbors: Neighbors,
+    /// Which routers follow which of them.
+    pub(super) followers: Followers,
+    /// Whether the ports of BFD are this daemon's.
+    listening: bool,
+    /// Whether it was told that they are not.
+    port_refused: bool,
+    /// Tracked interfaces, and whether they are up, as the election was told.
+    tracked_links: BTreeMap<String, bool>,
+    /// Routers that cannot run because of what they track.
+    faulted: BTreeSet<Slot>,
+}
+
+impl Reach {
+    /// Finds out who follows whom.
+    pub(super) fn new(neighbors: Neighbors, roster: &Roster) -> Self {
+        let routers = roster.iter().map(|(slot, entry)| (slot, &entry.router));
+        let followers = Followers::new(routers, &neighbors.instances());
+        Self {
+            neighbors,
+            followers,
+            listening: false,
+            port_refused: false,
+            tracked_links: BTreeMap::new(),
+            faulted: BTreeSet::new(),
+        }
+    }
+}
+
+impl Supervisor {
+    /// Tells the heartbeat which guards each session counts for, and the log which routers got none.
+    pub(super) fn assign_guards(&self) {
+        let guards = self.reach.followers.guards();
+        for (id, _) in self.reach.neighbors.iter() {
+            let counts_for = guards.iter().filter(|(_, sessions)| sessions.contains(&id));
+            self.threads.heartbeat.order(Order::Guards(id, counts_for.map(|(guard, _)| guard).collect()));
+        }
+        for slot in guards.refused() {
+            if let (Some(entry), Err(error)) = (self.roster.get(*slot), guards.of(*slot)) {
+                warn!("({}) fails over at the pace of adverts: {error}", entry.router.name);
+            }
+        }
+    }
+
+    /// Describes the routers to the datapath, with their guards.
+    pub(super) fn plan(&self) -> Plan {
+        let mut plan = self.roster.plan();
+        for router in &mut plan.routers {
+            router.guard = self.reach.followers.guards().of(router.slot).unwrap_or(0);
+        }
+        plan
+    }
+
+    /// Tells the election of tracked interfaces that came up or went down.
+    pub(super) fn follow_tracked_links(&mut self) {
+        let objects =
+            self.roster.iter().flat_map(|(_, entry)| &entry.router.tracks).map(|track| &track.object);
+        let names = objects.filter_map(|object| match object {
+            Tracked::Interface(name) => Some(name.clone()),
+            Tracked::Bfd(_) => None,
+        });
+        for name in names.collect::<BTreeSet<_>>() {
+            let up = self.links.by_name(&name).is_some_and(|link| link.carrier == Carrier::Up);
+            if self.reach.tracked_links.insert(name.clone(), up) != Some(up) {
+                self.command(Command::Link { name, up });
+            }
+        }
+    }
+
+    /// Places every session on the interfaces there are, and starts those that can run for the first time.
+    pub(super) fn place_sessions(&mut self) {
+        if !self.listens() {
+            return;
+        }
+        let mut changed = false;
+        let ids: Vec<SessionId> = self.reach.neighbors.iter().map(|(id, _)| id).collect();
+        for id in ids {
+            let Some(neighbor) = self.reach.neighbors.get(id) else { continue };
+            match neighbors::place(&neighbor.instance, &self.links) {
+                Ok(site) if neighbor.site.as_ref() == Some(&site) => {}
+                Ok(site) => changed |= self.open_path(id, site),
+                Err(error) => changed |= self.close_path(id, &error),
+            }
+        }
+        if changed && let Err(error) = self.datapath.apply_bfd(&self.reach.neighbors.plan()) {
+            error!(error = report::chain(&error), "the datapath keeps its previous BFD sessions");
+        }
+        self.begin_sessions();
+    }
+
+    /// Tells whether some session has no path yet; nothing tells of routes and IPv6 addresses that come.
+    pub(super) fn has_waiting_sessions(&self) -> bool {
+        self.reach.neighbors.iter().any(|(_, neighbor)| neighbor.site.is_none())
+    }
+
+    /// Takes the ports that neighbours send to, unless that is done or not needed.
+    fn listens(&mut self) -> bool {
+        if self.reach.listening || self.reach.neighbors.iter().next().is_none() {
+            return self.reach.listening;
+        }
+        match BfdReceiver::open_all() {
+            Ok(receivers) => {
+                self.threads.heartbeat.order(Order::Listen(receivers));
+                self.reach.listening = true;
+                self.reach.port_refused = false;
+            }
+            Err(error) => {
+                if !std::mem::replace(&mut self.reach.port_refused, true) {
+                    error!("{}", report::chain(&error));
+                }
+            }
+        }
+        self.reach.listening
+    }
+
+    fn open_path(&mut self, id: SessionId, site: Site) -> bool {
+        let Some(neighbor) = self.reach.neighbors.get_mut(id) else { return false };
+        let name = neighbor.instance.name.clone();
+        match BfdSender::open(&site.path, neighbor.port) {
+            Ok(sender) => {
+                info!(
+                    neighbor = %neighbor.instance.neighbor, source = %site.source, dev = site.interface.1,
+                    "({name}) BFD session has a path"
+                );
+                neighbor.port = Some(sender.port());
+                neighbor.site = Some(site);
+                self.threads.heartbeat.order(Order::Socket(id, Some(sender)));
+                if let Some(heard) = self.reach.neighbors.get(id).and_then(Heard::of) {
+                    self.threads.heartbeat.order(Order::Authenticate(id, Box::new(heard)));
+                }
+                true
+            }
+            Err(error) => self.close_path(id, &error),
+        }
+    }
+
+    fn close_path(&mut self, id: SessionId, error: &std::io::Error) -> bool {
+        let Some(neighbor) = self.reach.neighbors.get_mut(id) else { return false };
+        let had = neighbor.site.take().is_some();
+        if had || !std::mem::replace(&mut neighbor.complained, true) {
+            warn!("({}) BFD session waits: {error}", neighbor.instance.name);
+        }
+        if had {
+            self.threads.heartbeat.order(Order::Socket(id, None));
+            self.command(Command::PathDown(id));
+        }
+        had
+    }
+
+    /// Starts the sessions that have a path and do not run yet.
+    fn begin_sessions(&mut self) {
+        let can_begin = |neighbor: &Neighbor| neighbor.site.is_some() && !neighbor.begun;
+        let sessions = self.reach.neighbors.iter();
+        let ready: Vec<SessionId> =
+            sessions.filter(|(_, neighbor)| can_begin(neighbor)).map(|(id, _)| id).collect();
+        for id in ready {
+            let Some(neighbor) = self.reach.neighbors.get_mut(id) else { continue };
+            neighbor.begun = true;
+            let (config, discriminator) = (bfd::Config::from(&neighbor.instance), neighbor.discriminator);
+            self.command(Command::Session { id, config, discriminator });
+        }
+    }
+
+    /// Brings a router to what tracking makes of it: its frames carry the priority, and one that may run again starts.
+    pub(super) fn bring_to(&mut self, slot: Slot, standing: Standing) {
+        let was_fault = self.reach.faulted.contains(&slot);
+        match standing {
+            Standing::Fault => {
+                self.reach.faulted.insert(slot);
+            }
+            Standing::Runs(priority) => {
+                self.reach.faulted.remove(&slot);
+                self.set_priority(slot, priority);
+                if was_fault {
+                    self.start_router(slot);
+                }
+            }
+        }
+    }
+
+    fn set_priority(&mut self, slot: Slot, priority: Priority) {
+        if !self.roster.set_priority(slot, priority) {
+            return;
+        }
+        if let Err(error) = self.datapath.apply(&self.plan()) {
+            // It goes on ranking others against the priority before.
+            error!(error = report::chain(&error), "the datapath keeps its previous tables");
+        }
+        if let Some((_, outlet)) = self.outlet(slot) {
+            self.command(Command::Priority { slot, priority, outlet });
+        }
+    }
+}
+
+impl Heard {
+    /// Returns whose packets an authenticated session takes; `None` for any other one.
+    fn of(neighbor: &Neighbor) -> Option<Self> {
+        let (instance, site) = (&neighbor.instance, neighbor.site.as_ref()?);
+        Some(Self {
+            addr: instance.neighbor,
+            local: instance.source,
+            ifindex: if instance.multihop { 0 } else { site.interface.0 },
+            min_ttl: instance.min_ttl,
+            multihop: instance.multihop,
+            discriminator: neighbor.discriminator,
+            min_rx: instance.min_rx,
+            auth: instance.auth.clone()?,
+        })
+    }
+}

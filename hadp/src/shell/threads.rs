@@ -1,0 +1,132 @@
+//! The threads that must not be late, as the supervisor starts and ends them.
+
+use std::{sync::Arc, thread::JoinHandle};
+
+use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+use tracing::error;
+
+use super::{
+    driver::{self, Parts},
+    heartbeat::{self, Heartbeat, News, Order},
+    lateness::Lateness,
+    messages::{Command, Notice},
+    placer::Placer,
+    start::{StartError, failed},
+    watch::Senses,
+};
+use crate::{
+    datapath::Xdp,
+    model::{Global, Realtime},
+    proto::bfd::Followers,
+};
+
+/// The election thread, the one it orders addresses from, and the heartbeat.
+pub(super) struct Threads {
+    pub(super) placer: Placer,
+    pub(super) heartbeat: Heartbeat,
+    /// How late the election's timer is.
+    pub(super) lateness: Arc<Lateness>,
+    commands: UnboundedSender<Command>,
+    election: JoinHandle<()>,
+    sending: JoinHandle<()>,
+}
+
+impl Threads {
+    /// Starts both on the datapath.
+    ///
+    /// # Errors
+    ///
+    /// When a thread, its sockets or its timer cannot be had; neither runs then.
+    pub(super) fn start(
+        datapath: &mut Xdp,
+        followers: Followers,
+        global: &Global,
+    ) -> Result<(Self, UnboundedReceiver<Notice>), StartError> {
+        let (commands, obeyed) = mpsc::unbounded_channel();
+        let (told, notices) = mpsc::unbounded_channel();
+        let events = datapath.events().map_err(|error| StartError::Events(error.into()))?;
+        let events = events.ok_or_else(|| StartError::Events("it is in use already".into()))?;
+        let (heartbeat, sending) = heartbeat::spawn(heartbeat::Parts {
+            guards: datapath.guards(),
+            heard: datapath.bfd_sessions(),
+            news: news(commands.clone()),
+            realtime: global.bfd.clone(),
+        })
+        .map_err(failed("start the heartbeat"))?;
+        let (progress, placed) = mpsc::unbounded_channel();
+        let placer = match Placer::spawn(below(&global.election), progress, told.clone()) {
+            Ok(placer) => placer,
+            Err(error) => {
+                stop(&heartbeat, sending);
+                return Err(failed("start the thread for addresses")(error));
+            }
+        };
+        let lateness = Arc::<Lateness>::default();
+        let election = driver::spawn(Parts {
+            datapath: datapath.election(),
+            events,
+            commands: obeyed,
+            notices: told,
+            realtime: global.election.clone(),
+            senses: Senses {
+                heartbeat: heartbeat.clone(),
+                heard: datapath.bfd_sessions(),
+                guards: datapath.guards(),
+                followers,
+            },
+            lateness: Arc::clone(&lateness),
+            placer: placer.clone(),
+            placed,
+        });
+        match election {
+            Ok(election) => Ok((Self { placer, heartbeat, lateness, commands, election, sending }, notices)),
+            Err(error) => {
+                stop(&heartbeat, sending);
+                Err(failed("start the election thread")(error))
+            }
+        }
+    }
+
+    /// Gives the election an order.
+    pub(super) fn command(&self, command: Command) {
+        if self.commands.send(command).is_err() {
+            error!("the election thread is gone");
+        }
+    }
+
+    /// Ends both, the heartbeat last.
+    pub(super) fn end(self) {
+        drop(self.commands);
+        // The heartbeat can give orders too; the election has ended, or ends when told to.
+        stop(&self.heartbeat, self.sending);
+        if self.election.join().is_err() {
+            error!("the election thread panicked");
+        }
+    }
+}
+
+/// Returns how the thread for addresses is scheduled: as the election, and never before it.
+fn below(election: &Realtime) -> Realtime {
+    let rt_priority = election.rt_priority.map(|priority| priority.saturating_sub(1).max(1));
+    Realtime { rt_priority, ..election.clone() }
+}
+
+fn stop(heartbeat: &Heartbeat, thread: JoinHandle<()>) {
+    heartbeat.order(Order::Stop);
+    if thread.join().is_err() {
+        error!("the heartbeat panicked");
+    }
+}
+
+/// Passes the heartbeat's news on to the election.
+fn news(commands: UnboundedSender<Command>) -> Box<dyn Fn(News) + Send> {
+    Box::new(move |news| {
+        let command = match news {
+            News::Lapsed(guard) => Command::GuardLapsed(guard),
+            News::Failing(id, error) => Command::Unheard { id, error },
+            News::Packet(id, received) => Command::Packet { id, received },
+        };
+        // Without an election nothing is renewed, and its leases run out.
+        drop(commands.send(command));
+    })
+}

@@ -1,0 +1,263 @@
+//! The election thread's sessions: hears the neighbours, and draws the conclusions for the routers.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hadp_common::wire::bfd::{Control, FINAL, POLL};
+
+use super::{
+    clock,
+    driver::Driver,
+    farewell::{Farewell, Kin},
+    heartbeat::{Heartbeat, Order},
+    messages::{Notice, SessionView},
+};
+use crate::{
+    datapath::{BfdSessions, Datapath, Guards},
+    proto::{
+        Cause, Event, Slot,
+        bfd::{self, Followers, Received, Session, SessionId, SessionState, Sessions, Standing},
+    },
+    units::Time,
+};
+
+/// What the election thread needs for its sessions.
+pub(crate) struct Senses {
+    /// Who sends.
+    pub(crate) heartbeat: Heartbeat,
+    /// What was heard.
+    pub(crate) heard: BfdSessions,
+    /// What limits leases.
+    pub(crate) guards: Guards,
+    /// Which routers follow which sessions.
+    pub(crate) followers: Followers,
+}
+
+/// The sessions of the node and who follows them.
+pub(super) struct Watch {
+    pub(super) sessions: Sessions,
+    senses: Senses,
+    /// Tracked interfaces that are up.
+    links: BTreeSet<String>,
+    /// The last packet each session was told, without Poll and Final.
+    told: BTreeMap<SessionId, Control>,
+    /// What each router was last found fit for.
+    standings: BTreeMap<Slot, Standing>,
+    farewell: Farewell,
+    actions: Vec<(SessionId, bfd::Action)>,
+    events: Vec<(Slot, Event)>,
+}
+
+impl Watch {
+    pub(super) fn new(senses: Senses) -> Self {
+        Self {
+            sessions: Sessions::default(),
+            senses,
+            links: BTreeSet::new(),
+            told: BTreeMap::new(),
+            standings: BTreeMap::new(),
+            farewell: Farewell::default(),
+            actions: Vec::with_capacity(16),
+            events: Vec::with_capacity(64),
+        }
+    }
+
+    /// Returns when something is due.
+    pub(super) fn next_deadline(&self) -> Option<Time> {
+        [self.sessions.next_deadline(), self.farewell.next_deadline()].into_iter().flatten().min()
+    }
+
+    /// Tells whether a router's guard has lapsed: XDP no longer serves it, whatever its lease says.
+    pub(super) fn has_lapsed(&self, slot: Slot, now: Time) -> bool {
+        let guard = self.senses.followers.guards().of(slot).unwrap_or(0);
+        guard != 0 && self.senses.guards.load(guard) <= now
+    }
+
+    /// Describes every session.
+    pub(super) fn views(&self, now: Time) -> Vec<SessionView> {
+        let view = |(id, session): (SessionId, &Session)| SessionView {
+            id,
+            state: session.state(),
+            diag: session.diag(),
+            since: session.since(),
+            remote: session.remote(),
+            transmit: session.transmission().map(|what| what.every),
+            detection: session.detection_time(),
+            last_heard: self.senses.heard.last_seen(id).max(session.last_heard().unwrap_or(Time::ZERO)),
+            heard: self.senses.heard.packets(id),
+            counts: session.counts(),
+            damped: session.is_damped(now),
+        };
+        self.sessions.iter().map(view).collect()
+    }
+
+    /// Returns what the datapath has heard since the session was last told, as the event to tell.
+    fn news(&mut self, id: SessionId) -> Option<bfd::Event> {
+        let known = self.sessions.get(id)?.last_heard();
+        if known.is_some_and(|known| self.senses.heard.last_seen(id) <= known) {
+            return None;
+        }
+        let received = self.senses.heard.received(id)?;
+        match self.told.get(&id) == Some(&content(&received.control)) {
+            true => Some(bfd::Event::Alive { at: received.at }),
+            false => Some(self.tell(id, received)),
+        }
+    }
+
+    /// Returns the event of a packet.
+    fn tell(&mut self, id: SessionId, received: Received) -> bfd::Event {
+        self.told.insert(id, content(&received.control));
+        bfd::Event::Packet(received)
+    }
+}
+
+/// Returns what a packet says for longer than it takes to answer it.
+fn content(control: &Control) -> Control {
+    Control { flags: control.flags & !(POLL | FINAL), ..*control }
+}
+
+impl<D: Datapath> Driver<D> {
+    /// Takes a packet that changes something.
+    pub(super) fn hear_session(&mut self, id: SessionId, received: Received) {
+        let event = self.watch.tell(id, received);
+        self.feed_session(id, event);
+    }
+
+    /// Runs every session's deadline that has passed.
+    pub(super) fn expire_sessions(&mut self) {
+        let now = clock::now();
+        while let Some(id) = self.watch.sessions.due(now) {
+            if let Some(news) = self.watch.news(id) {
+                self.feed_session(id, news);
+            }
+            self.feed_session(id, bfd::Event::Timeout);
+        }
+        for id in self.watch.farewell.over(now) {
+            self.feed_session(id, bfd::Event::AdminUp);
+        }
+    }
+
+    /// Tells one session one event, and its routers what that means to them.
+    ///
+    /// Every router's lease is stored here; their adverts follow in batches.
+    pub(super) fn feed_session(&mut self, id: SessionId, event: bfd::Event) {
+        let now = clock::now();
+        let mut actions = std::mem::take(&mut self.watch.actions);
+        self.watch.sessions.handle(now, id, event, &mut actions);
+        for (id, action) in actions.drain(..) {
+            match action {
+                bfd::Action::Transmit(what) => self.watch.senses.heartbeat.order(Order::Transmit(id, what)),
+                bfd::Action::SendNow(control) => {
+                    self.watch.senses.heartbeat.order(Order::SendNow(id, control));
+                }
+                bfd::Action::Changed { .. } | bfd::Action::Settled => self.conclude(id, &action, now),
+            }
+        }
+        self.watch.actions = actions;
+    }
+
+    /// Draws the conclusions of a session's change.
+    fn conclude(&mut self, id: SessionId, action: &bfd::Action, now: Time) {
+        let mut events = std::mem::take(&mut self.watch.events);
+        let watch = &self.watch;
+        watch.senses.followers.fail_over(id, action, &watch.sessions, &self.node, &mut events);
+        for (slot, event) in events.drain(..) {
+            self.feed(slot, event);
+        }
+        self.watch.events = events;
+        let trackers = self.watch.senses.followers.trackers(id).to_vec();
+        for slot in trackers {
+            self.reconsider(slot, now);
+        }
+        if let bfd::Action::Changed { from, to, diag } = *action {
+            self.tell(Notice::Session { id, from, to, diag });
+        }
+    }
+
+    /// Looks again at what tracking makes of a router. It steps down here and now; whatever takes other frames, or a link
+    /// that is up, is the supervisor's to begin.
+    pub(super) fn reconsider(&mut self, slot: Slot, now: Time) {
+        let Some(standing) = self.standing(slot, now) else { return };
+        if self.watch.standings.insert(slot, standing) == Some(standing) {
+            return;
+        }
+        if standing == Standing::Fault
+            && let Some(event) = Followers::bring(slot, standing, &self.node)
+        {
+            self.feed(slot, event);
+        }
+        self.tell(Notice::Standing { slot, standing });
+    }
+
+    /// Returns what tracking makes of a router, if it tracks anything.
+    pub(super) fn standing(&self, slot: Slot, now: Time) -> Option<Standing> {
+        let watch = &self.watch;
+        watch.senses.followers.standing(now, slot, &watch.sessions, |name| watch.links.contains(name))
+    }
+
+    /// Notes whether a tracked interface is up.
+    pub(super) fn link_changed(&mut self, name: String, up: bool) {
+        let changed = if up { self.watch.links.insert(name) } else { self.watch.links.remove(&name) };
+        if changed {
+            let (now, slots) = (clock::now(), self.routers.keys().copied().collect::<Vec<_>>());
+            for slot in slots {
+                self.reconsider(slot, now);
+            }
+        }
+    }
+
+    /// Lets a session run.
+    pub(super) fn start_session(&mut self, id: SessionId, config: bfd::Config, discriminator: u32) {
+        self.watch.sessions.insert(id, Session::new(config, discriminator, clock::now()));
+        self.feed_session(id, bfd::Event::Start);
+    }
+
+    /// Steps every Active router of a lapsed guard down, and has the guard put in force again.
+    pub(super) fn guard_lapsed(&mut self, guard: u32) {
+        let slots: Vec<Slot> = self.watch.senses.followers.guards().routers(guard).collect();
+        let active: Vec<Slot> = slots.into_iter().filter(|slot| self.is_active(*slot)).collect();
+        for &slot in &active {
+            self.feed(slot, Event::Revoked);
+        }
+        if !active.is_empty() {
+            self.tell(Notice::GuardLapsed(active.len()));
+        }
+        self.watch.senses.heartbeat.order(Order::Rearm(guard));
+    }
+
+    /// Tells the neighbours over what is left when a router's link is gone, where nothing speaks against it.
+    pub(super) fn say_farewell(&mut self, slot: Slot, cause: Cause) {
+        if !cause.is_link() {
+            return;
+        }
+        let guards = self.watch.senses.followers.guards();
+        let of = |slot: Slot| guards.of(slot).unwrap_or(0);
+        let sessions = guards.iter().find(|(guard, _)| *guard == of(slot));
+        let Some((_, sessions)) = sessions else { return };
+        let kin: Vec<(SessionId, Kin)> = sessions
+            .iter()
+            .map(|id| {
+                let others = guards
+                    .iter()
+                    .filter(|(_, set)| set.contains(id))
+                    .flat_map(|(guard, _)| guards.routers(guard));
+                let active = others.filter(|other| self.is_active(*other)).count();
+                let up =
+                    self.watch.sessions.get(*id).is_some_and(|session| session.state() == SessionState::Up);
+                (*id, Kin { active, up })
+            })
+            .collect();
+        let now = clock::now();
+        for id in self.watch.farewell.begin(&kin, now) {
+            self.feed_session(id, bfd::Event::AdminDown);
+        }
+    }
+
+    /// Takes every session down for good, and returns until when the neighbours are told.
+    pub(super) fn end_sessions(&mut self) -> Option<Time> {
+        let ids: Vec<SessionId> = self.watch.sessions.iter().map(|(id, _)| id).collect();
+        for &id in &ids {
+            self.feed_session(id, bfd::Event::AdminDown);
+        }
+        ids.iter().filter_map(|id| self.watch.sessions.get(*id)?.farewell_until()).max()
+    }
+}

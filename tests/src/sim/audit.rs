@@ -1,0 +1,255 @@
+//! What has to hold at every instant, and what has to have been done.
+
+use std::{
+    fmt::{self, Write as _},
+    time::Duration,
+};
+
+use hadp::{
+    model::Preempt,
+    proto::{Config, Reason, State},
+    units::Time,
+};
+
+use super::{
+    plan::{Plan, address},
+    world::World,
+};
+
+/// A span in which a node answered for a router's addresses, in true time.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Span {
+    pub(super) start: Time,
+    pub(super) end: Time,
+    /// Why it took over, once that is known; `None` when it went on after a pause.
+    pub(super) reason: Option<Reason>,
+}
+
+/// What a run did.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Summary {
+    /// Completed takeovers.
+    pub takeovers: usize,
+    /// Takeovers after which two nodes answered because no heartbeat got through.
+    pub partitioned: usize,
+    /// Takeovers during which two nodes answered while the new owner's advert was under way.
+    pub under_way: usize,
+    /// Leases that the datapath revoked by itself.
+    pub revoked: usize,
+    /// Daemons that went on with the lease of a dead one.
+    pub resumed: usize,
+    /// Planned handovers.
+    pub handovers: usize,
+    /// Events lost because the ring buffer was full.
+    pub lost_events: u64,
+}
+
+impl Summary {
+    /// Adds another run's.
+    pub fn add(&mut self, other: &Self) {
+        self.takeovers += other.takeovers;
+        self.partitioned += other.partitioned;
+        self.under_way += other.under_way;
+        self.revoked += other.revoked;
+        self.resumed += other.resumed;
+        self.handovers += other.handovers;
+        self.lost_events += other.lost_events;
+    }
+}
+
+/// Something that must not happen.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Violation {
+    /// The run's seed.
+    pub seed: u64,
+    /// What was wrong.
+    pub what: String,
+    /// The whole run.
+    pub history: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "seed {}: {}\n{}", self.seed, self.what, self.history)
+    }
+}
+
+impl std::error::Error for Violation {}
+
+impl World {
+    /// Looks at the whole run.
+    ///
+    /// # Errors
+    ///
+    /// The first violation.
+    pub fn audit(self) -> Result<Summary, Violation> {
+        let mut summary = self.summary;
+        summary.lost_events = self.hosts.iter().map(|host| host.datapath.lost_events).sum();
+        if let Some(what) = self.broken.first() {
+            return Err(self.violation(what.clone()));
+        }
+        for slot in 0..self.plan.routers.len() {
+            self.one_owner_at_a_time(slot, &mut summary)?;
+            self.converged(slot)?;
+        }
+        Ok(summary)
+    }
+
+    fn violation(&self, what: String) -> Violation {
+        Violation { seed: self.plan.seed, what, history: self.history() }
+    }
+
+    /// Tells the run: its configuration, its faults and every change of state.
+    fn history(&self) -> String {
+        let Plan { preempt, max_delay, loss, duplicates, on_daemon_death, distinct, .. } = &self.plan;
+        let mut text = format!(
+            "  {preempt:?}, delay up to {max_delay:?}, loss {loss} per mille, duplicates {duplicates} per mille, \
+             {on_daemon_death:?}, distinct: {distinct}\n"
+        );
+        for (slot, hosts) in self.plan.routers.iter().enumerate() {
+            let of =
+                |config: &Config| (config.priority.get(), config.interval.get(), config.down_timer_adverts);
+            let _ = writeln!(text, "  router {slot}: {:?}", hosts.iter().map(of).collect::<Vec<_>>());
+        }
+        let mut lines: Vec<(Time, String)> = Vec::new();
+        for fault in &self.plan.faults {
+            lines.push((fault.at, format!("host {}: {:?}", fault.host, fault.fault)));
+            lines.push((fault.until, format!("host {}: {:?} has passed", fault.host, fault.fault)));
+        }
+        lines.extend(self.transitions.iter().map(|(at, host, what)| (*at, format!("host {host}: {what}"))));
+        lines.sort();
+        for (at, what) in lines {
+            let _ = writeln!(text, "  {:12.6} ms  {what}", at.as_nanos() as f64 / 1e6);
+        }
+        text
+    }
+
+    /// No two nodes answer at the same time: except while the advert of a takeover from a living owner is under way, and
+    /// while no heartbeat gets from one to the other.
+    fn one_owner_at_a_time(&self, slot: usize, summary: &mut Summary) -> Result<(), Violation> {
+        let Some(spans) = self.spans.get(slot) else { return Ok(()) };
+        for (one, ones) in spans.iter().enumerate() {
+            for (other, others) in spans.iter().enumerate().filter(|(other, _)| *other != one) {
+                for (first, second) in ones.iter().flat_map(|a| others.iter().map(move |b| (a, b))) {
+                    // Each pair once: `second` took over from `first`.
+                    if (second.start, other) < (first.start, one) {
+                        continue;
+                    }
+                    let end = first.end.min(second.end);
+                    if second.start >= end {
+                        continue;
+                    }
+                    let overlap = end.since(second.start);
+                    match self.excuse(one, other, first, second, overlap) {
+                        Some(Excuse::UnderWay) => summary.under_way += 1,
+                        Some(Excuse::Partitioned) => summary.partitioned += 1,
+                        None => {
+                            return Err(self.violation(format!(
+                                "router {slot}: host {one} and host {other} both answer for {overlap:?} from {} ns: \
+                                 {first:?} {second:?}",
+                                second.start.as_nanos()
+                            )));
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn excuse(
+        &self,
+        one: usize,
+        other: usize,
+        first: &Span,
+        second: &Span,
+        overlap: Duration,
+    ) -> Option<Excuse> {
+        let patience = self.plan.longest_down() + self.plan.lateness() * 2;
+        let since = second.start - patience - self.plan.max_delay;
+        let until = first.end.min(second.end);
+        let network = &self.network;
+        if network.took(one, other, since, until) || network.took(other, one, since, until) {
+            // It lasts until a heartbeat gets through again: an interval, and its way.
+            let taken = network.taken.iter().rev().find(|taken| {
+                [(one, other), (other, one)].contains(&(taken.from, taken.to)) && taken.at <= until
+            })?;
+            let bound = taken.at.max(second.start) + self.plan.interval() * 3 + patience;
+            return (until <= bound).then_some(Excuse::Partitioned);
+        }
+        // Until the first one's advert arrives, the second cannot know. In runs whose ranks are far enough apart that takes
+        // something that has upset the timers.
+        let margin = self.plan.max_delay + self.plan.lateness();
+        let upset = || {
+            let near = |at: Time| at >= since && at <= second.start;
+            let faults = self.plan.faults.iter().filter(|fault| [one, other].contains(&fault.host));
+            faults.into_iter().any(|fault| near(fault.at) || near(fault.until))
+        };
+        let excused = match second.reason {
+            Some(Reason::Preempted | Reason::Resigned | Reason::Owner) => true,
+            Some(_) | None => second.start.since(first.start) <= margin && (!self.plan.distinct || upset()),
+        };
+        (excused && overlap <= margin).then_some(Excuse::UnderWay)
+    }
+
+    /// In the end one node owns the router, if there is one that can; and it is the right one.
+    fn converged(&self, slot: usize) -> Result<(), Violation> {
+        let able: Vec<usize> = (0..self.hosts.len())
+            .filter(|host| self.hosts.get(*host).is_some_and(|host| host.runs() && host.link && host.wanted))
+            .collect();
+        let active: Vec<usize> = able
+            .iter()
+            .copied()
+            .filter(|host| {
+                let router = self.hosts.get(*host).and_then(|host| host.router(slot));
+                router.is_some_and(|router| matches!(router.state(), State::Active { .. }))
+            })
+            .collect();
+        let states = || self.hosts.iter().map(|host| host.state(slot)).collect::<Vec<_>>();
+        if active.len() != able.len().min(1) {
+            return Err(
+                self.violation(format!("router {slot}: in the end {active:?} are Active: {:?}", states()))
+            );
+        }
+        let rank = |host: usize| {
+            let config = self.plan.routers.get(slot).and_then(|hosts| hosts.get(host));
+            (config.map(|config| config.priority), address(host))
+        };
+        let best = able.iter().copied().max_by_key(|host| rank(*host));
+        let leader = active.first().copied();
+        let equal = best.map(|host| rank(host).0) == leader.map(|host| rank(host).0);
+        if self.plan.preempt == Preempt::Always && !equal && !self.resigned {
+            return Err(self.violation(format!(
+                "router {slot}: in the end host {leader:?} is Active, not {best:?}: {:?}",
+                states()
+            )));
+        }
+        for (index, host) in self.hosts.iter().enumerate().filter(|(_, host)| host.runs()) {
+            let now = host.clock.shows(self.now);
+            let owns = host.datapath.slots.get(slot).is_some_and(|entry| entry.owns(now));
+            let drains = host.datapath.slots.get(slot).is_some_and(|entry| entry.drain > now);
+            let held = host.vips.get(slot).copied().unwrap_or_default();
+            if host.wanted && (owns != held || owns != (host.state(slot) == "Active")) {
+                return Err(self.violation(format!(
+                    "router {slot}: host {index} is {}, answers: {owns}, has the addresses: {held}",
+                    host.state(slot)
+                )));
+            }
+            if drains {
+                return Err(self.violation(format!("router {slot}: host {index} drains for ever")));
+            }
+        }
+        let unrest = self.transitions.iter().find(|(at, ..)| *at > self.settled_at);
+        match unrest {
+            Some((at, host, what)) => {
+                Err(self.violation(format!("unrest at {} ns on host {host}: {what}", at.as_nanos())))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+enum Excuse {
+    UnderWay,
+    Partitioned,
+}

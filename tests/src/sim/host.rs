@@ -1,0 +1,144 @@
+//! One node of the cluster.
+
+use hadp::{
+    proto::{Config, Event, Node, Router, Slot},
+    units::Time,
+};
+
+use super::{
+    clock::Clock,
+    datapath::{self, Datapath},
+    plan::address,
+};
+
+/// Whether the machine runs.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Power {
+    On,
+    Frozen,
+    Off,
+}
+
+/// A node: its machine, its datapath, its daemon and its companion.
+#[derive(Debug)]
+pub(super) struct Host {
+    pub(super) index: usize,
+    pub(super) clock: Clock,
+    pub(super) power: Power,
+    pub(super) datapath: Datapath,
+    /// The daemon, unless it is dead.
+    pub(super) daemon: Option<Daemon>,
+    /// Whether the daemon is stopped, and since when by the node's clock.
+    pub(super) stopped: Option<Time>,
+    /// How many processes watch the daemon: the companion, unless it is dead.
+    pub(super) companion: bool,
+    /// Counts daemons and companions: what was meant for an earlier one is void.
+    pub(super) life: u32,
+    pub(super) link: bool,
+    /// Whether what it sends leaves.
+    pub(super) mute: bool,
+    /// Whether the operator wants it to run.
+    pub(super) wanted: bool,
+    /// For each router: its configuration, and whether its addresses are on the interface.
+    pub(super) configs: Vec<Config>,
+    pub(super) vips: Vec<bool>,
+    /// Frames that arrived while the machine stood still.
+    pub(super) backlog: Vec<(usize, hadp::proto::Heard)>,
+}
+
+/// What the daemon has in its memory.
+#[derive(Debug)]
+pub(super) struct Daemon {
+    pub(super) node: Node,
+    /// Since when adverts count, for each router.
+    pub(super) since: Time,
+    /// The wake-up that is set, and its number: setting another one cancels it.
+    pub(super) alarm: Option<Time>,
+    pub(super) alarms: u32,
+}
+
+impl Host {
+    pub(super) fn new(index: usize, clock: Clock, configs: Vec<Config>) -> Self {
+        let vips = vec![false; configs.len()];
+        let mut host = Self {
+            index,
+            clock,
+            power: Power::On,
+            datapath: Datapath::default(),
+            daemon: None,
+            stopped: None,
+            companion: true,
+            life: 0,
+            link: true,
+            mute: false,
+            wanted: true,
+            configs,
+            vips,
+            backlog: Vec::new(),
+        };
+        host.reset();
+        host
+    }
+
+    /// Empties the machine: new maps, no addresses.
+    pub(super) fn reset(&mut self) {
+        let slot = |config: &Config| {
+            let priority = config.priority.get();
+            datapath::Slot::new(priority, address(self.index), priority != 255)
+        };
+        self.datapath = Datapath { slots: self.configs.iter().map(slot).collect(), ..Datapath::default() };
+        self.vips.fill(false);
+        self.backlog.clear();
+    }
+
+    /// Makes a daemon, which is then to be started; returns what to tell each of its routers first.
+    pub(super) fn spawn(&mut self, now: Time, revive_expired: bool) -> Vec<Event> {
+        let mut node = Node::default();
+        let mut events = Vec::new();
+        let source = address(self.index);
+        for (index, config) in self.configs.iter().enumerate() {
+            if let Some(slot) = Slot::new(index as u32) {
+                node.insert(slot, Router::new(config.clone(), now));
+            }
+            let kept = self.datapath.slots.get(index).filter(|slot| !slot.resigned);
+            let lease = kept.map_or(Time::ZERO, |slot| slot.lease);
+            // A lease that has been resigned is not gone on with.
+            if let Some(slot) = self.datapath.slots.get_mut(index).filter(|slot| slot.resigned) {
+                (slot.lease, slot.resigned) = (Time::ZERO, false);
+            }
+            // What a dead daemon left on the interfaces of routers that are not its own any more is swept away.
+            if let Some(vips) = self.vips.get_mut(index)
+                && lease <= now
+            {
+                *vips = false;
+            }
+            events.push(if lease > now {
+                Event::Resume { source, lease }
+            } else if revive_expired && lease > Time::ZERO {
+                Event::Resume { source, lease: now + config.interval.duration() * 3 }
+            } else {
+                Event::Startup { source }
+            });
+        }
+        self.daemon = Some(Daemon { node, since: now, alarm: None, alarms: 0 });
+        self.stopped = None;
+        self.companion = true;
+        self.life += 1;
+        events
+    }
+
+    /// Tells whether the daemon gets to run.
+    pub(super) fn runs(&self) -> bool {
+        self.power == Power::On && self.stopped.is_none() && self.daemon.is_some()
+    }
+
+    /// Returns the router in a slot as the daemon has it.
+    pub(super) fn router(&self, slot: usize) -> Option<&Router> {
+        self.daemon.as_ref()?.node.get(Slot::new(slot as u32)?)
+    }
+
+    /// Returns the name of a router's state.
+    pub(super) fn state(&self, slot: usize) -> &'static str {
+        self.router(slot).map_or("dead", |router| router.state().name())
+    }
+}

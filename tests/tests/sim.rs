@@ -1,0 +1,85 @@
+//! The virtual cluster: random runs of several nodes, every instant of them checked, and faults put into the program
+//! itself that the checks have to find.
+//!
+//! `HADP_SIM_SEED=N` runs one seed alone and prints what it did; `HADP_SIM_SEEDS=N` runs that many.
+
+use std::{
+    env,
+    sync::atomic::{AtomicU64, Ordering},
+    thread,
+};
+
+use hadp_tests::sim::{self, Mutation, Summary, Violation};
+
+/// How many runs there are by default.
+const SEEDS: u64 = 10_000;
+/// In how many runs a mutation has to be found.
+const FOUND_WITHIN: u64 = 3_000;
+
+fn number(name: &str) -> Option<u64> {
+    env::var(name).ok()?.parse().ok()
+}
+
+/// Runs the seeds on all processors until one fails.
+fn run(seeds: std::ops::Range<u64>, mutation: Option<Mutation>) -> Result<Summary, Violation> {
+    let next = AtomicU64::new(seeds.start);
+    let workers = thread::available_parallelism().map_or(1, usize::from);
+    let work = || {
+        let mut total = Summary::default();
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= seeds.end {
+                return Ok(total);
+            }
+            match sim::run(seed, mutation) {
+                Ok(summary) => total.add(&summary),
+                Err(violation) => {
+                    next.store(seeds.end, Ordering::Relaxed);
+                    return Err(violation);
+                }
+            }
+        }
+    };
+    thread::scope(|scope| {
+        let threads: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+        let mut total = Summary::default();
+        for thread in threads {
+            total.add(&thread.join().expect("a run panicked")?);
+        }
+        Ok(total)
+    })
+}
+
+#[test]
+fn no_two_nodes_answer_and_one_does_in_the_end() {
+    let seeds = match number("HADP_SIM_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..number("HADP_SIM_SEEDS").unwrap_or(SEEDS),
+    };
+    let runs = seeds.end - seeds.start;
+    let total = run(seeds, None).unwrap_or_else(|violation| panic!("{violation}"));
+    println!("{runs} runs: {total:?}");
+    if runs >= SEEDS {
+        // The runs are worth something: everything that is checked has happened.
+        let happened = [total.takeovers, total.partitioned, total.revoked, total.resumed, total.handovers];
+        assert!(happened.iter().all(|count| *count as u64 > runs / 100), "{total:?}");
+    }
+}
+
+#[test]
+fn a_run_is_a_function_of_its_seed() {
+    for seed in 0..50 {
+        let (one, two) = (sim::run(seed, None), sim::run(seed, None));
+        assert_eq!(format!("{one:?}"), format!("{two:?}"));
+    }
+}
+
+#[test]
+fn every_mutation_is_found() {
+    for mutation in Mutation::ALL {
+        match run(0..FOUND_WITHIN, Some(*mutation)) {
+            Ok(total) => panic!("{mutation:?} was not noticed in {FOUND_WITHIN} runs: {total:?}"),
+            Err(violation) => println!("{mutation:?}: seed {}: {}", violation.seed, violation.what),
+        }
+    }
+}
