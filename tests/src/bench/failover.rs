@@ -6,15 +6,17 @@ use anyhow::{Context, Result, anyhow};
 use clap::Args;
 
 use super::{
-    run::{Fault, Sample, Setting, measure},
+    course, plot,
+    run::{Course, Fault, Sample, measure},
+    setting::Setting,
     table::{Row, Summary, markdown, show},
 };
 use crate::lab::Software;
 
 /// What to measure, and how often.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub struct Options {
-    /// Runs of each failure with adverts every 10 ms
+    /// Runs of each failure with adverts every 10 ms, and with BFD
     #[arg(long, default_value_t = Self::default().runs)]
     runs: usize,
     /// Runs of each failure with adverts every second
@@ -23,15 +25,33 @@ pub struct Options {
     /// Measures one program alone: hadp or keepalived
     #[arg(long, value_parser = software)]
     only: Option<Software>,
-    /// Writes the table to this file too
+    /// Measures one part alone
+    #[arg(long)]
+    part: Option<Part>,
+    /// Writes failover.md and failover.svg to this directory too
     #[arg(long)]
     out: Option<PathBuf>,
 }
 
+/// A part of the benchmark.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
+pub enum Part {
+    /// Every failure with VRRP's own timers
+    Timers,
+    /// Silent death with BFD, beside keepalived at its fastest
+    Bfd,
+    /// Many addresses, many instances
+    Scale,
+    /// A machine with other work
+    Load,
+    /// From the decision to the last announcement
+    Course,
+}
+
 impl Default for Options {
-    /// As many runs as fit into six minutes.
+    /// As many runs as fit into a quarter of an hour.
     fn default() -> Self {
-        Self { runs: 7, slow_runs: 3, only: None, out: None }
+        Self { runs: 7, slow_runs: 3, only: None, part: None, out: None }
     }
 }
 
@@ -42,64 +62,194 @@ fn software(name: &str) -> Result<Software, String> {
         .ok_or_else(|| "hadp or keepalived".to_owned())
 }
 
-/// Measures, reports progress on standard error, and returns the table.
+/// One line of the table before it is measured: keepalived has it where `keepalived` names a setting.
+struct Plan {
+    name: &'static str,
+    fault: Fault,
+    hadp: Option<Setting>,
+    keepalived: Option<Setting>,
+    loaded: bool,
+    runs: usize,
+}
+
+/// Measures, reports progress on standard error, and returns the tables.
 ///
 /// # Errors
 ///
 /// When a program does not start or two nodes elect nobody.
 pub fn run(options: &Options) -> Result<String> {
-    let programs: Vec<Software> = match options.only {
-        Some(software) => vec![software],
-        None => vec![Software::Keepalived, Software::Hadp],
-    };
+    let wanted = |part| options.part.is_none_or(|only| only == part);
     let mut rows = Vec::new();
-    for setting in Setting::ALL {
-        let runs = if setting.parallel { options.slow_runs } else { options.runs };
-        let mut samples: BTreeMap<(usize, String), Vec<Sample>> = BTreeMap::new();
-        for run in 1..=runs {
-            // Alternating, so that whatever else the machine does disturbs both alike.
-            for software in &programs {
-                let phase = (run as f64 - 0.5) / runs as f64;
-                for (number, fault, sample) in faults(*software, &setting, phase)? {
-                    let outage = show(sample.outage);
-                    eprintln!("{}, run {run}/{runs}: {fault:<8} {software:<10} {outage}", setting.name);
-                    samples.entry((number, software.to_string())).or_default().push(sample);
-                }
-            }
+    let mut text = String::new();
+    for part in [Part::Bfd, Part::Timers, Part::Scale, Part::Load] {
+        if wanted(part) {
+            let part_rows = measure_rows(&plans(part, options), options)?;
+            text.push_str(&format!("\n### {}\n\n{}", title(part), markdown(&part_rows)));
+            rows.extend(part_rows);
         }
-        rows.extend(Fault::ALL.into_iter().enumerate().map(|(number, fault)| {
-            let summary = |software: Software| Summary::of(samples.get(&(number, software.to_string()))?);
-            Row {
-                setting: setting.name,
-                fault: fault.to_string(),
-                keepalived: summary(Software::Keepalived),
-                hadp: summary(Software::Hadp),
-            }
-        }));
     }
-    let table = markdown(&rows);
-    if let Some(file) = &options.out {
-        fs::write(file, &table).with_context(|| format!("writing {}", file.display()))?;
+    if wanted(Part::Course) && options.only != Some(Software::Keepalived) {
+        text.push_str(&format!("\n### {}\n\n{}", title(Part::Course), course::run(options.runs)?));
     }
-    Ok(table)
+    if let Some(dir) = &options.out {
+        fs::create_dir_all(dir).with_context(|| format!("making {}", dir.display()))?;
+        let head = "# Failover, measured\n\n`cargo xtask bench failover --out docs`: hadp and keepalived in turn on the same LAN.\n\
+                    `lost` is the number of probes without an answer, `both` how long two machines answered ARP, asked every ms.\n\
+                    \n![Outages](failover.svg)\n";
+        for (file, content) in [("failover.md", format!("{head}{text}")), ("failover.svg", plot::svg(&rows))]
+        {
+            let path = dir.join(file);
+            fs::write(&path, content).with_context(|| format!("writing {}", path.display()))?;
+        }
+    }
+    Ok(text)
 }
 
-/// Measures each fault once: one after the other, or all at once on LANs of their own where the times are long.
-fn faults(software: Software, setting: &Setting, phase: f64) -> Result<Vec<(usize, Fault, Sample)>> {
-    let one = |(number, fault): (usize, Fault)| -> Result<_> {
-        let sample =
-            measure(software, setting, fault, phase).with_context(|| format!("{software}, {fault}"))?;
-        Ok((number, fault, sample))
-    };
-    let faults = Fault::ALL.into_iter().enumerate();
-    if !setting.parallel {
-        return faults.map(one).collect();
+fn title(part: Part) -> &'static str {
+    match part {
+        Part::Bfd => "With BFD, beside keepalived at its fastest (v3, 10 ms, Backup priority 253)",
+        Part::Timers => "With VRRP's own timers",
+        Part::Scale => "Many addresses, many instances: silent death",
+        Part::Load => "On a machine that is busy: every processor, and 32,000 frames a second",
+        Part::Course => "From the decision on: hadp, BFD 250 us x 3, silent death",
     }
-    thread::scope(|scope| {
-        let threads: Vec<_> = faults.map(|fault| scope.spawn(move || one(fault))).collect();
-        threads
+}
+
+fn plans(part: Part, options: &Options) -> Vec<Plan> {
+    let line = |setting: Setting, fault, runs| Plan {
+        name: setting.name,
+        fault,
+        hadp: Some(setting),
+        keepalived: (setting.bfd_us.is_none() && fault.applies(Software::Keepalived)).then_some(setting),
+        loaded: false,
+        runs,
+    };
+    let Options { runs, slow_runs, .. } = *options;
+    match part {
+        Part::Bfd => [Setting::BFD_250, Setting::BFD_100]
             .into_iter()
-            .map(|thread| thread.join().map_err(|_| anyhow!("a measurement panicked"))?)
-            .collect()
+            .flat_map(|setting| {
+                [Fault::Silent, Fault::LinkDown, Fault::Stop, Fault::Kill]
+                    .map(|fault| Plan { keepalived: Some(Setting::FASTEST), ..line(setting, fault, runs) })
+            })
+            .collect(),
+        Part::Timers => {
+            let fast = [Setting::FASTEST, Setting::FAST];
+            let mut plans: Vec<Plan> =
+                fast.iter().flat_map(|s| Fault::ALL.map(|fault| line(*s, fault, runs))).collect();
+            let restart = Setting {
+                name: "v3, 10 ms, on_daemon_death restart",
+                on_daemon_death: "restart",
+                ..Setting::FASTEST
+            };
+            plans.push(line(restart, Fault::KillDaemon, runs));
+            plans.extend(Fault::ALL.map(|fault| line(Setting::SLOW, fault, slow_runs)));
+            plans
+        }
+        Part::Scale => {
+            let sizes: [(&str, &str, u16, u16); 2] = [
+                ("1,000 addresses, v3, 10 ms, 253", "1,000 addresses, BFD 250 us x 3", 1, 1000),
+                ("250 instances, v3, 10 ms, 253", "250 instances, BFD 250 us x 3", 250, 1),
+            ];
+            sizes
+                .into_iter()
+                .flat_map(|(timers, bfd, instances, vips)| {
+                    [
+                        line(
+                            Setting { name: timers, instances, vips, ..Setting::FASTEST },
+                            Fault::Silent,
+                            slow_runs,
+                        ),
+                        line(
+                            Setting { name: bfd, instances, vips, ..Setting::BFD_250 },
+                            Fault::Silent,
+                            slow_runs,
+                        ),
+                    ]
+                })
+                .collect()
+        }
+        Part::Load => [Setting::FASTEST, Setting::BFD_250]
+            .into_iter()
+            .flat_map(|setting| {
+                [Fault::Silent, Fault::Term].map(|fault| Plan { loaded: true, ..line(setting, fault, runs) })
+            })
+            .collect(),
+        Part::Course => Vec::new(),
+    }
+    .into_iter()
+    .map(|plan| Plan {
+        hadp: plan.hadp.filter(|_| options.only != Some(Software::Keepalived)),
+        keepalived: plan.keepalived.filter(|_| options.only != Some(Software::Hadp)),
+        ..plan
     })
+    .collect()
+}
+
+/// Measures every line, the programs in turn, so that whatever else the machine does disturbs both alike.
+fn measure_rows(plans: &[Plan], options: &Options) -> Result<Vec<Row>> {
+    let mut samples: BTreeMap<(usize, bool), Vec<Sample>> = BTreeMap::new();
+    let most = options.runs.max(options.slow_runs);
+    for run in 0..most {
+        let due: Vec<(usize, &Plan)> = plans.iter().enumerate().filter(|(_, plan)| run < plan.runs).collect();
+        let is_slow = |plan: &Plan| plan.hadp.or(plan.keepalived).is_some_and(|setting| setting.parallel);
+        for (index, plan) in due.iter().filter(|(_, plan)| !is_slow(plan)) {
+            for (hadp, sample) in pair(plan, run)? {
+                samples.entry((*index, hadp)).or_default().push(sample);
+            }
+        }
+        // Slow ones on LANs of their own, all at once: what is measured is seconds.
+        let slow = thread::scope(|scope| {
+            let threads: Vec<_> = due
+                .iter()
+                .filter(|(_, plan)| is_slow(plan))
+                .map(|(index, plan)| (*index, scope.spawn(move || pair(plan, run))))
+                .collect();
+            threads
+                .into_iter()
+                .map(|(index, thread)| {
+                    Ok((index, thread.join().map_err(|_| anyhow!("a measurement panicked"))??))
+                })
+                .collect::<Result<Vec<_>>>()
+        })?;
+        for (index, measured) in slow {
+            for (hadp, sample) in measured {
+                samples.entry((index, hadp)).or_default().push(sample);
+            }
+        }
+    }
+    let summary = |index, hadp| samples.get(&(index, hadp)).and_then(|samples| Summary::of(samples));
+    Ok(plans
+        .iter()
+        .enumerate()
+        .map(|(index, plan)| Row {
+            setting: plan.name,
+            fault: plan.fault.to_string(),
+            keepalived: summary(index, false),
+            hadp: summary(index, true),
+        })
+        .collect())
+}
+
+/// Measures one line once, with each program that has it.
+fn pair(plan: &Plan, run: usize) -> Result<Vec<(bool, Sample)>> {
+    let phase = (run as f64 + 0.5) / plan.runs as f64;
+    let programs = [(Software::Keepalived, plan.keepalived), (Software::Hadp, plan.hadp)];
+    programs
+        .into_iter()
+        .filter_map(|(software, setting)| Some((software, setting?)))
+        .map(|(software, setting)| {
+            let Plan { fault, loaded, .. } = *plan;
+            let sample = measure(Course { software, setting: &setting, fault, phase, loaded })
+                .with_context(|| format!("{}: {software}, {fault}", plan.name))?;
+            let (outage, lost) = (show(sample.outage), sample.lost);
+            eprintln!(
+                "{}, run {}/{}: {fault:<20} {software:<10} {outage}, {lost} lost",
+                plan.name,
+                run + 1,
+                plan.runs
+            );
+            Ok((software == Software::Hadp, sample))
+        })
+        .collect()
 }

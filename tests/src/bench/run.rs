@@ -2,163 +2,230 @@
 
 use std::{
     fmt::{self, Display},
-    net::Ipv4Addr,
     thread,
     time::{Duration, Instant},
 };
 
 use anyhow::Result;
+use hadp::shell::clock;
 
+use super::{
+    load::Load,
+    setting::{Setting, VIP},
+};
 use crate::{
-    client::{ArpProber, Capture, Prober},
-    lab::{Lan, Pair, Software},
+    client::{ArpProber, Capture, Claims, Mac, Prober},
+    lab::{Lan, Node, Pair, Software, hadp_binary, hadp_status},
 };
 
-/// The virtual address.
-const VIP: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 100);
-/// How long and how often the client asks who answers, once all is over.
-const ASKING: (Duration, Duration) = (Duration::from_millis(250), Duration::from_millis(10));
+/// How often the client asks by ARP who has the address, through the whole failover.
+const ASKING: Duration = Duration::from_millis(1);
 /// What is added to an expected time so that the outage is over for certain, and the daemon has done all it does.
 const MARGIN: Duration = Duration::from_millis(500);
 
 /// What happens to the Active node.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) enum Fault {
     /// Its port on the switch stops forwarding; it notices nothing.
     Silent,
-    /// Its daemon is killed (SIGKILL); its kernel goes on.
+    /// Its daemon is killed (SIGKILL) with all its processes; its kernel goes on.
     Kill,
-    /// Its daemon is asked to end (SIGTERM).
-    Term,
+    /// Its daemon proper is killed; what watches it does what it is told to.
+    KillDaemon,
+    /// Its daemon is stopped (SIGSTOP) with all its processes.
+    Stop,
     /// Its interface goes down.
     LinkDown,
+    /// Its daemon is asked to end (SIGTERM).
+    Term,
+    /// It is told to hand over: `hadp failover`.
+    Failover,
+    /// It comes back, and takes over from the other one: measured from its start.
+    Preempt,
 }
 
 impl Fault {
-    pub(super) const ALL: [Self; 4] = [Self::Silent, Self::Kill, Self::Term, Self::LinkDown];
+    pub(super) const ALL: [Self; 8] = [
+        Self::Silent,
+        Self::Kill,
+        Self::KillDaemon,
+        Self::Stop,
+        Self::LinkDown,
+        Self::Term,
+        Self::Failover,
+        Self::Preempt,
+    ];
+
+    /// Tells whether a program has what this needs.
+    pub(super) fn applies(self, software: Software) -> bool {
+        match self {
+            Self::KillDaemon | Self::Failover => software == Software::Hadp,
+            Self::Silent | Self::Kill | Self::Stop | Self::LinkDown | Self::Term | Self::Preempt => true,
+        }
+    }
 }
 
 impl Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
-            Self::Silent => "silent",
-            Self::Kill => "kill",
-            Self::Term => "term",
-            Self::LinkDown => "linkdown",
+            Self::Silent => "silent death",
+            Self::Kill => "kill -9, all of it",
+            Self::KillDaemon => "kill -9, the daemon",
+            Self::Stop => "SIGSTOP",
+            Self::LinkDown => "link down",
+            Self::Term => "SIGTERM",
+            Self::Failover => "hadp failover",
+            Self::Preempt => "preemption",
         })
     }
 }
 
-/// How the two nodes are configured.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Setting {
-    pub(super) name: &'static str,
-    /// The adverts' interval, and as the configuration has it.
-    interval: Duration,
-    advert_int: &'static str,
-    version: u8,
-    /// The priorities of the Active node and the Backup.
-    priorities: [u8; 2],
-    /// How often the client probes.
-    probe: Duration,
-    /// How many LANs fit on two cores at once without disturbing what is measured.
-    pub(super) parallel: bool,
-}
-
-impl Setting {
-    const FAST: Self = Self {
-        name: "v3, 10 ms, Backup priority 100",
-        interval: Duration::from_millis(10),
-        advert_int: "0.01",
-        version: 3,
-        priorities: [150, 100],
-        probe: Duration::from_micros(100),
-        parallel: false,
-    };
-
-    pub(super) const ALL: [Self; 3] = [
-        Self::FAST,
-        Self { name: "v3, 10 ms, Backup priority 253", priorities: [254, 253], ..Self::FAST },
-        Self {
-            name: "v2, 1 s, Backup priority 100",
-            interval: Duration::from_secs(1),
-            advert_int: "1",
-            version: 2,
-            priorities: [150, 100],
-            probe: Duration::from_millis(1),
-            parallel: true,
-        },
-    ];
-
-    fn conf(&self, priority: u8) -> String {
-        let Self { advert_int, version, .. } = self;
-        format!(
-            "vrrp_instance VI_1 {{
-    state BACKUP
-    interface eth0
-    version {version}
-    virtual_router_id 55
-    priority {priority}
-    advert_int {advert_int}
-    virtual_ipaddress {{
-        {VIP}/16 dev eth0
-    }}
-}}
-"
-        )
-    }
-}
-
-/// What one failover did to the client.
-#[derive(Clone, Copy, Debug)]
+/// What one failover did to the client, and how the successor went about it.
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Sample {
-    /// The time without answers; zero if every probe was answered.
+    /// The longest time without answers; zero if every probe was answered.
     pub(super) outage: Duration,
-    /// Whether the address was served again at the end.
+    /// How many probes were lost.
+    pub(super) lost: usize,
+    /// Whether the address was served at the end.
     pub(super) recovered: bool,
-    /// How many machines answer ARP requests for the address afterwards.
+    /// For how long both machines answered ARP requests: from the first answer of the one to the last of the other.
+    pub(super) both: Duration,
+    /// How many machines answered at the end.
     pub(super) answering: usize,
+    /// From the fault to the successor's decision; and from there on, hadp's successor only.
+    pub(super) decided: Option<Duration>,
+    pub(super) stored: Option<Duration>,
+    pub(super) advertised: Option<Duration>,
+    pub(super) answered: Option<Duration>,
+    pub(super) first_garp: Option<Duration>,
+    pub(super) last_garp: Option<Duration>,
 }
 
-/// Makes a LAN with two nodes, lets `fault` happen to the Active one and measures.
-///
-/// `phase` says when between two adverts, from 0 to 1: an outage is the shorter the longer ago the last advert was, so
-/// only outages of the same phases compare.
+/// How a failover is brought about.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Course<'a> {
+    pub(super) software: Software,
+    pub(super) setting: &'a Setting,
+    pub(super) fault: Fault,
+    /// When between two adverts, from 0 to 1: an outage is the shorter the longer ago the last advert was, so only outages
+    /// of the same phases compare.
+    pub(super) phase: f64,
+    /// Whether the machine has other work.
+    pub(super) loaded: bool,
+}
+
+/// Makes a LAN with two nodes, lets the fault happen to the Active one and measures.
 ///
 /// # Errors
 ///
 /// When the nodes do not elect one in the first place.
-pub(super) fn measure(software: Software, setting: &Setting, fault: Fault, phase: f64) -> Result<Sample> {
+pub(super) fn measure(course: Course<'_>) -> Result<Sample> {
+    measure_asking(course, ASKING)
+}
+
+/// Measures while the client asks by ARP this often.
+///
+/// # Errors
+///
+/// As [`measure`].
+pub(super) fn measure_asking(course: Course<'_>, asking: Duration) -> Result<Sample> {
+    let Course { software, setting, fault, phase, loaded } = course;
     let lan = Lan::new(2)?;
     let (n1, n2) = lan.pair()?;
-    let [active, backup] = setting.priorities;
-    let conf = |priority| setting.conf(priority);
-    let files = [n1.write("daemon.conf", &conf(active))?, n2.write("daemon.conf", &conf(backup))?];
+    let files = [
+        n1.write("daemon.conf", &setting.conf(0, software))?,
+        n2.write("daemon.conf", &setting.conf(1, software))?,
+    ];
     let mut pair = Pair::start(&lan, software, files.each_ref().map(|file| file.as_path()))?;
     pair.wait_elected(&lan, VIP)?;
+    if fault == Fault::Preempt {
+        pair.first.stop()?;
+    }
     let prober = Prober::start(lan.client(), VIP, setting.probe)?;
-    prober.wait_served(Duration::from_secs(5))?;
+    prober.wait_served(Duration::from_secs(15))?;
+    let claims = Claims::start(lan.client())?;
     let capture = Capture::start(lan.client())?;
-    // The Backup must have heard adverts.
-    thread::sleep(setting.interval + Duration::from_millis(200));
+    let _load = if loaded { Some(Load::start(&lan)?) } else { None };
+    let asker = ArpProber::start(lan.client(), VIP, asking)?;
+    // The Backup must have heard adverts, and the sessions must be up.
+    let session = if setting.bfd_us.is_some() && software == Software::Hadp { 1500 } else { 0 };
+    thread::sleep(setting.interval + Duration::from_millis(200 + session));
     capture.wait_next(2 * setting.interval + MARGIN)?;
     thread::sleep(setting.interval.mul_f64(phase));
 
     let at = Instant::now();
-    match fault {
-        Fault::Silent => n1.cut()?,
-        Fault::Kill => pair.first.crash()?,
-        Fault::Term => pair.first.terminate()?,
-        Fault::LinkDown => n1.link_down()?,
-    }
-    thread::sleep(4 * setting.interval + MARGIN);
-    let answers = ArpProber::start(lan.client(), VIP, ASKING.1)?;
-    thread::sleep(ASKING.0);
-    let answering = answers.answering_since(at).len();
-    let outage = prober.stop().outage(at);
-    Ok(Sample {
+    let at_ns = clock::now();
+    befall(fault, &mut pair, n1, &files)?;
+    let wait = if fault == Fault::Preempt { 8 } else { 4 };
+    thread::sleep(wait * setting.interval + MARGIN);
+    let asked = Instant::now();
+    thread::sleep(Duration::from_millis(100));
+    let answering = asker.answering_since(asked).len();
+    let (successor, old) = if fault == Fault::Preempt { (n1, n2) } else { (n2, n1) };
+    let (new_mac, old_mac) = (Mac(successor.mac()), Mac(old.mac()));
+    let answers = asker.answers();
+    let first_new = answers.iter().find(|answer| answer.at > at && answer.mac == new_mac);
+    let last_old = answers.iter().rev().find(|answer| answer.mac == old_mac);
+    let both = match (first_new, last_old) {
+        (Some(new), Some(old)) => old.at.saturating_duration_since(new.at),
+        _ => Duration::ZERO,
+    };
+    let report = prober.stop();
+    let outage = report.outage(at);
+    let mut sample = Sample {
         outage: outage.as_ref().map_or(Duration::ZERO, |outage| outage.duration),
+        lost: report.lost_since(at),
         recovered: outage.is_none_or(|outage| outage.until.is_some()),
+        both,
         answering,
-    })
+        ..Sample::default()
+    };
+    if software == Software::Hadp {
+        course_of(&mut sample, successor, at_ns.as_nanos())?;
+    }
+    if let Some(decided) = sample.decided {
+        let since = |then: Instant| then.saturating_duration_since(at).checked_sub(decided);
+        sample.answered = first_new.and_then(|answer| since(answer.at));
+        let garps = claims.since(at, new_mac);
+        sample.first_garp = garps.first().and_then(|garp| since(garp.at));
+        // The first of each address: repetitions are not waited for.
+        let mut seen = std::collections::BTreeSet::new();
+        let last = garps.iter().filter(|garp| seen.insert(garp.addr)).last();
+        sample.last_garp = last.filter(|_| seen.len() >= setting.addresses()).and_then(|garp| since(garp.at));
+    }
+    Ok(sample)
+}
+
+/// Lets the fault happen.
+fn befall(fault: Fault, pair: &mut Pair, n1: &Node, files: &[std::path::PathBuf; 2]) -> Result<()> {
+    match fault {
+        Fault::Silent => n1.cut(),
+        Fault::Kill => pair.first.crash(),
+        Fault::KillDaemon => pair.first.crash_daemon(),
+        Fault::Stop => pair.first.freeze_all(),
+        Fault::LinkDown => n1.link_down(),
+        Fault::Term => pair.first.terminate(),
+        Fault::Failover => {
+            let hadp = hadp_binary()?;
+            n1.run([&hadp.to_string_lossy(), "failover", "VI_0"]).map(drop)
+        }
+        Fault::Preempt => {
+            let [first, _] = files;
+            pair.first = pair.first.software().start(n1, first)?;
+            Ok(())
+        }
+    }
+}
+
+/// Reads from the successor's status how it took over.
+fn course_of(sample: &mut Sample, successor: &Node, at_ns: u64) -> Result<()> {
+    let status = hadp_status(successor)?;
+    let takeover = status.pointer("/routers/0/takeover").cloned().unwrap_or_default();
+    let number = |name: &str| takeover.get(name).and_then(serde_json::Value::as_u64);
+    let Some(decided) = number("decided_ns") else { return Ok(()) };
+    sample.decided = decided.checked_sub(at_ns).map(Duration::from_nanos);
+    sample.stored = number("stored_after_ns").map(Duration::from_nanos);
+    sample.advertised = number("advertised_after_ns").map(Duration::from_nanos);
+    Ok(())
 }

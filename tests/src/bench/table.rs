@@ -7,13 +7,19 @@ use super::run::Sample;
 /// Median, least and most of a series of runs.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Summary {
-    median: Duration,
-    least: Duration,
-    most: Duration,
+    pub(super) median: Duration,
+    pub(super) least: Duration,
+    pub(super) most: Duration,
+    /// The most probes that were lost in a run, and in how many runs there were any.
+    lost: usize,
+    runs_with_loss: usize,
+    runs: usize,
+    /// The longest that two machines answered.
+    both: Duration,
     /// The most machines that answered afterwards.
     answering: usize,
     /// How many runs did not recover.
-    lost: usize,
+    never: usize,
 }
 
 impl Summary {
@@ -25,18 +31,36 @@ impl Summary {
             median: *outages.get(outages.len() / 2)?,
             least: *outages.first()?,
             most: *outages.last()?,
+            lost: samples.iter().map(|sample| sample.lost).max()?,
+            runs_with_loss: samples.iter().filter(|sample| sample.lost > 0).count(),
+            runs: samples.len(),
+            both: samples.iter().map(|sample| sample.both).max()?,
             answering: samples.iter().map(|sample| sample.answering).max()?,
-            lost: samples.iter().filter(|sample| !sample.recovered).count(),
+            never: samples.iter().filter(|sample| !sample.recovered).count(),
         })
     }
 
     fn outage(&self) -> String {
-        let Self { median, least, most, lost, .. } = *self;
-        let never = if lost > 0 { format!(", {lost} never came back") } else { String::new() };
+        let Self { median, least, most, never, .. } = *self;
+        let never = if never > 0 { format!(", {never} never came back") } else { String::new() };
         if most.is_zero() {
             return "none".to_owned();
         }
         format!("{} ({} to {}){never}", show(median), show(least), show(most))
+    }
+
+    fn lost(&self) -> String {
+        match self.runs_with_loss {
+            0 => format!("0 in {} of {}", self.runs, self.runs),
+            _ => format!("up to {} in {} of {}", self.lost, self.runs_with_loss, self.runs),
+        }
+    }
+
+    fn owners(&self) -> String {
+        match (self.answering, self.both) {
+            (1, Duration::ZERO) => "1".to_owned(),
+            (answering, both) => format!("{answering} (both for {})", show(both)),
+        }
     }
 }
 
@@ -51,30 +75,31 @@ pub(super) struct Row {
 /// Returns the rows as Markdown.
 pub(super) fn markdown(rows: &[Row]) -> String {
     let mut text = String::from(
-        "| setting | fault | keepalived: outage, median (min to max) | hadp | hadp / keepalived | answering ARP afterwards: keepalived, hadp |\n\
-         |---|---|---|---|---|---|\n",
+        "| setting | fault | keepalived: outage, median (min to max) | hadp | keepalived / hadp | \
+         probes lost: keepalived | hadp | machines answering: keepalived | hadp |\n\
+         |---|---|---|---|---|---|---|---|---|\n",
     );
     for row in rows {
-        let outage = |summary: &Option<Summary>| summary.as_ref().map_or("-".to_owned(), Summary::outage);
-        let answering = |summary: &Option<Summary>| {
-            summary.map_or("-".to_owned(), |summary| summary.answering.to_string())
+        let cell = |summary: &Option<Summary>, show: fn(&Summary) -> String| {
+            summary.as_ref().map_or("-".to_owned(), show)
         };
         let ratio = match (row.keepalived, row.hadp) {
-            (Some(keepalived), Some(hadp)) if !keepalived.median.is_zero() => {
-                let ratio = hadp.median.as_secs_f64() / keepalived.median.as_secs_f64();
-                format!("{ratio:.*}", if ratio < 0.1 { 4 } else { 2 })
+            (Some(keepalived), Some(hadp)) if !keepalived.median.is_zero() && !hadp.median.is_zero() => {
+                format!("{:.1}", keepalived.median.as_secs_f64() / hadp.median.as_secs_f64())
             }
             _ => "-".to_owned(),
         };
         let _ = writeln!(
             text,
-            "| {} | {} | {} | {} | {ratio} | {}, {} |",
+            "| {} | {} | {} | {} | {ratio} | {} | {} | {} | {} |",
             row.setting,
             row.fault,
-            outage(&row.keepalived),
-            outage(&row.hadp),
-            answering(&row.keepalived),
-            answering(&row.hadp),
+            cell(&row.keepalived, Summary::outage),
+            cell(&row.hadp, Summary::outage),
+            cell(&row.keepalived, Summary::lost),
+            cell(&row.hadp, Summary::lost),
+            cell(&row.keepalived, Summary::owners),
+            cell(&row.hadp, Summary::owners),
         );
     }
     text
@@ -82,12 +107,13 @@ pub(super) fn markdown(rows: &[Row]) -> String {
 
 /// Returns a time with three digits.
 pub(super) fn show(time: Duration) -> String {
-    let millis = time.as_secs_f64() * 1e3;
-    match millis {
-        ..10.0 => format!("{millis:.2} ms"),
-        ..100.0 => format!("{millis:.1} ms"),
-        ..1000.0 => format!("{millis:.0} ms"),
-        _ => format!("{:.2} s", millis / 1e3),
+    let micros = time.as_secs_f64() * 1e6;
+    match micros {
+        ..1000.0 => format!("{micros:.0} us"),
+        ..10_000.0 => format!("{:.2} ms", micros / 1e3),
+        ..100_000.0 => format!("{:.1} ms", micros / 1e3),
+        ..1_000_000.0 => format!("{:.0} ms", micros / 1e3),
+        _ => format!("{:.2} s", micros / 1e6),
     }
 }
 
@@ -98,19 +124,25 @@ mod tests {
     #[test]
     fn a_row_shows_the_median_and_the_ratio() {
         let samples = |millis: [u64; 3], answering| {
-            millis.map(|ms| Sample { outage: Duration::from_millis(ms), recovered: true, answering })
+            millis.map(|ms| Sample {
+                outage: Duration::from_millis(ms),
+                lost: ms as usize,
+                recovered: true,
+                answering,
+                both: Duration::from_micros(200 * (answering as u64 - 1)),
+                ..Sample::default()
+            })
         };
         let row = Row {
             setting: "10 ms",
             fault: "silent".to_owned(),
             keepalived: Summary::of(&samples([40, 20, 30], 2)),
-            hadp: Summary::of(&samples([15, 5, 20], 1)),
+            hadp: Summary::of(&samples([15, 0, 20], 1)),
         };
         let text = markdown(&[row]);
-        let last = text.lines().last();
-        let expected =
-            "| 10 ms | silent | 30.0 ms (20.0 ms to 40.0 ms) | 15.0 ms (5.00 ms to 20.0 ms) | 0.50 | 2, 1 |";
-        assert_eq!(last, Some(expected));
+        let expected = "| 10 ms | silent | 30.0 ms (20.0 ms to 40.0 ms) | 15.0 ms (0 us to 20.0 ms) | 2.0 | \
+                        up to 40 in 3 of 3 | up to 20 in 2 of 3 | 2 (both for 200 us) | 1 |";
+        assert_eq!(text.lines().last(), Some(expected));
         assert!(Summary::of(&[]).is_none());
     }
 }

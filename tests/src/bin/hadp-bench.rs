@@ -3,7 +3,7 @@
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use hadp_tests::bench::{failover, handover, takeover, xdp};
+use hadp_tests::bench::{failover, handover, soak, takeover, xdp};
 
 /// Measures hadp; without a name, everything.
 #[derive(Debug, Parser)]
@@ -21,6 +21,8 @@ enum Bench {
     Handover(handover::Options),
     /// From the decision to the last of 1,000 addresses that answers ARP
     Takeover,
+    /// Random faults for half an hour: owners change where faults were, and memory stays
+    Soak(soak::Options),
     /// What one packet costs in the XDP program
     Xdp(xdp::Options),
 }
@@ -33,6 +35,7 @@ impl Bench {
     fn run(&self) -> Result<()> {
         match self {
             Self::Failover(options) => println!("\n{}", failover::run(options)?),
+            Self::Soak(options) => println!("\n{}", soak::run(options)?),
             Self::Handover(options) => println!("\n{}", handover::run(options)?),
             Self::Takeover => println!("\n{}", takeover::run()?),
             Self::Xdp(options) => println!("\n{}", xdp::run(options)?),

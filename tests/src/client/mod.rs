@@ -2,6 +2,7 @@
 
 mod arp_prober;
 mod capture;
+mod claims;
 mod frame;
 mod mac;
 mod prober;
@@ -11,6 +12,7 @@ mod worker;
 
 pub use arp_prober::{Answer, ArpProber};
 pub use capture::{Capture, SeenAdvert};
+pub use claims::{AddressClaim, Claims};
 pub use mac::Mac;
 pub use prober::Prober;
 pub use report::{Claim, Outage, Probe, Report};

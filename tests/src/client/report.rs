@@ -84,6 +84,11 @@ impl Report {
         self.probes.iter().filter(|probe| probe.at >= start).filter_map(|probe| probe.answered_by).collect()
     }
 
+    /// Returns how many of the probes sent since `start` were lost.
+    pub fn lost_since(&self, start: Instant) -> usize {
+        self.probes.iter().filter(|probe| probe.at >= start && probe.answered_by.is_none()).count()
+    }
+
     /// Returns how many probes were lost.
     pub fn lost(&self) -> usize {
         self.probes.iter().filter(|probe| probe.answered_by.is_none()).count()

@@ -1,0 +1,64 @@
+//! The course of a failover from the decision on: what is the machine's and what is the protocol's.
+
+use std::{fmt::Write, time::Duration};
+
+use anyhow::Result;
+
+use super::{
+    run::{Course, Fault, Sample, measure_asking},
+    setting::Setting,
+    table::show,
+};
+use crate::lab::Software;
+
+/// How often the client asks by ARP: what the first answer is measured with.
+const ASKING: Duration = Duration::from_micros(50);
+
+/// A step, by what it is called and where it is in a sample.
+type Step = (&'static str, fn(&Sample) -> Option<Duration>);
+
+const STEPS: [Step; 6] = [
+    ("the fault to the decision (detection)", |sample| sample.decided),
+    ("the decision to the ownership store", |sample| sample.stored),
+    ("the decision to the first ARP answer (asked every 50 us)", |sample| sample.answered),
+    ("the decision to the first advert sent", |sample| sample.advertised),
+    ("the decision to the first GARP heard by the client", |sample| sample.first_garp),
+    ("the decision to the last address's first GARP", |sample| sample.last_garp),
+];
+
+/// Measures `runs` failovers with one address and as many with 1,000, and returns a table each.
+///
+/// # Errors
+///
+/// As a failover.
+pub(super) fn run(runs: usize) -> Result<String> {
+    let many = Setting { name: "1,000 addresses", vips: 1000, ..Setting::BFD_250 };
+    let mut text = String::new();
+    for (title, setting) in [("One address", Setting::BFD_250), ("1,000 addresses on one router", many)] {
+        let mut samples = Vec::new();
+        for run in 0..runs {
+            let phase = (run as f64 + 0.5) / runs as f64;
+            let course = Course {
+                software: Software::Hadp,
+                setting: &setting,
+                fault: Fault::Silent,
+                phase,
+                loaded: false,
+            };
+            samples.push(measure_asking(course, ASKING)?);
+            eprintln!("course, {title}, run {}/{runs}", run + 1);
+        }
+        let _ = writeln!(text, "{title}, {runs} runs:\n\n| from | median | p99 | max |\n|---|---|---|---|");
+        for (what, step) in STEPS {
+            let mut spans: Vec<Duration> = samples.iter().filter_map(step).collect();
+            spans.sort_unstable();
+            let at = |per_cent: usize| {
+                let index = (spans.len() * per_cent / 100).min(spans.len().saturating_sub(1));
+                spans.get(index).map_or("-".to_owned(), |span| show(*span))
+            };
+            let _ = writeln!(text, "| {what} | {} | {} | {} |", at(50), at(99), at(100));
+        }
+        text.push('\n');
+    }
+    Ok(text)
+}
