@@ -231,6 +231,9 @@ fn measure_rows(plans: &[Plan], options: &Options) -> Result<Vec<Row>> {
         .collect())
 }
 
+/// How often a measurement is tried: on a machine that stands still for longer than a detection time, sessions come and go.
+const TRIES: usize = 6;
+
 /// Measures one line once, with each program that has it.
 fn pair(plan: &Plan, run: usize) -> Result<Vec<(bool, Sample)>> {
     let phase = (run as f64 + 0.5) / plan.runs as f64;
@@ -240,8 +243,14 @@ fn pair(plan: &Plan, run: usize) -> Result<Vec<(bool, Sample)>> {
         .filter_map(|(software, setting)| Some((software, setting?)))
         .map(|(software, setting)| {
             let Plan { fault, loaded, .. } = *plan;
-            let sample = measure(Course { software, setting: &setting, fault, phase, loaded })
-                .with_context(|| format!("{}: {software}, {fault}", plan.name))?;
+            let course = Course { software, setting: &setting, fault, phase, loaded };
+            let sample = (0..TRIES)
+                .find_map(|_| {
+                    let tried = measure(course);
+                    tried.as_ref().err().into_iter().for_each(|error| eprintln!("again: {error:#}"));
+                    tried.ok()
+                })
+                .with_context(|| format!("{}: {software}, {fault}: {TRIES} tries", plan.name))?;
             let (outage, lost) = (show(sample.outage), sample.lost);
             eprintln!(
                 "{}, run {}/{}: {fault:<20} {software:<10} {outage}, {lost} lost",

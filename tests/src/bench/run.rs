@@ -15,11 +15,13 @@ use super::{
 };
 use crate::{
     client::{ArpProber, Capture, Claims, Mac, Prober},
-    lab::{Lan, Node, Pair, Software, hadp_binary, hadp_status},
+    lab::{Lan, Node, Pair, Software, hadp_binary, hadp_status, wait_until},
 };
 
 /// How often the client asks by ARP who has the address, through the whole failover.
 const ASKING: Duration = Duration::from_millis(1);
+/// How long the sessions may take to be up and followed.
+const ARMED: Duration = Duration::from_secs(12);
 /// What is added to an expected time so that the outage is over for certain, and the daemon has done all it does.
 const MARGIN: Duration = Duration::from_millis(500);
 
@@ -148,9 +150,11 @@ pub(super) fn measure_asking(course: Course<'_>, asking: Duration) -> Result<Sam
     let capture = Capture::start(lan.client())?;
     let _load = if loaded { Some(Load::start(&lan)?) } else { None };
     let asker = ArpProber::start(lan.client(), VIP, asking)?;
-    // The Backup must have heard adverts, and the sessions must be up.
-    let session = if setting.bfd_us.is_some() && software == Software::Hadp { 1500 } else { 0 };
-    thread::sleep(setting.interval + Duration::from_millis(200 + session));
+    // The Backup must have heard adverts.
+    thread::sleep(setting.interval + Duration::from_millis(200));
+    if setting.bfd_us.is_some() && software == Software::Hadp {
+        wait_until("sessions that are up, and followed", ARMED, || Ok(is_armed(n1)? && is_armed(n2)?))?;
+    }
     capture.wait_next(2 * setting.interval + MARGIN)?;
     thread::sleep(setting.interval.mul_f64(phase));
 
@@ -195,6 +199,18 @@ pub(super) fn measure_asking(course: Course<'_>, asking: Duration) -> Result<Sam
         sample.last_garp = last.filter(|_| seen.len() >= setting.addresses()).and_then(|garp| since(garp.at));
     }
     Ok(sample)
+}
+
+/// Tells whether a node's sessions are up and have not fallen so often that nobody follows them: where the machine does
+/// not run for longer than the detection time, that happens without a fault.
+fn is_armed(node: &Node) -> Result<bool> {
+    let status = hadp_status(node)?;
+    let sessions = status.get("bfd").and_then(serde_json::Value::as_array).cloned().unwrap_or_default();
+    let armed = |session: &serde_json::Value| {
+        session.get("state").is_some_and(|state| state == "Up")
+            && session.get("damped").is_some_and(|damped| damped == false)
+    };
+    Ok(!sessions.is_empty() && sessions.iter().all(armed))
 }
 
 /// Lets the fault happen.
