@@ -40,7 +40,11 @@ impl Router {
         out: &mut Vec<Action>,
     ) {
         let until = at + self.config.lease_span();
-        if until > lease {
+        if self.awaits_lease() && until >= lease {
+            self.state = State::Active { next_advert, lease: until };
+            out.push(Action::SetLease { until });
+            self.forget_drain(out);
+        } else if until > lease {
             self.state = State::Active { next_advert, lease: until };
             out.push(Action::RenewLease { until });
         }

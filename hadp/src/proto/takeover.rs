@@ -12,19 +12,30 @@ use crate::units::Time;
 const RETRY: Duration = Duration::from_millis(1);
 
 impl Router {
-    /// Becomes Active: what clients wait for comes first.
+    /// Becomes Active: what clients wait for comes first. Where another router still answers, that one is to hear of it
+    /// first, and the lease comes once the advert has left: its datapath gives way on the spot, and no two answer.
     pub(super) fn take_over(&mut self, now: Time, reason: Reason, out: &mut Vec<Action>) {
         let lease = now + self.config.lease_span();
-        out.push(Action::SetLease { until: lease });
+        let is_first = !is_handover(reason);
+        if is_first {
+            out.push(Action::SetLease { until: lease });
+        }
         self.active_interval = self.config.interval;
         let next_advert = self.advertise(now, out);
-        self.forget_drain(out);
+        if is_first {
+            self.forget_drain(out);
+        }
         // What was owed when the router was last Active is void.
         self.announcer = Announcer::default();
         self.state = State::Active { next_advert, lease };
         self.takeover = Some(reason);
         self.following = None;
         self.deferring = false;
+    }
+
+    /// Tells whether a takeover waits for its advert to leave before it owns anything.
+    pub(super) fn awaits_lease(&self) -> bool {
+        self.takeover.is_some_and(is_handover)
     }
 
     /// Orders the rest of a takeover whose first advert has left; for any later advert there is none.
@@ -61,6 +72,7 @@ impl Router {
         self.takeover = None;
         self.retrying = true;
         out.push(Action::SetLease { until: Time::ZERO });
+        self.cut_drain(out);
         self.let_go(out);
         self.outlook = reason;
         self.state = State::Backup { active_down: now + RETRY };
@@ -73,6 +85,7 @@ impl Router {
         self.takeover = None;
         self.retrying = false;
         out.push(Action::SetLease { until: Time::ZERO });
+        self.cut_drain(out);
         self.let_go(out);
         let active_down = now + self.config.active_down_interval(self.active_interval);
         let state = State::Backup { active_down };
@@ -84,4 +97,9 @@ impl Router {
             self.enter(now, state, Reason::Unsendable, out);
         }
     }
+}
+
+/// Tells whether a takeover is from a router that is there and answers until it hears of it.
+fn is_handover(reason: Reason) -> bool {
+    matches!(reason, Reason::Preempted | Reason::Resigned)
 }

@@ -32,6 +32,10 @@ impl<D: Datapath> Driver<D> {
                         attached.note_advert(left);
                     }
                     self.handle(slot, Event::AdvertSent { at }, at);
+                    // A takeover from a router that answered until then has its lease only now.
+                    if let Some(attached) = self.routers.get_mut(&slot) {
+                        attached.note_advert(left);
+                    }
                 }
                 Ok(()) => {}
                 Err(news) => {

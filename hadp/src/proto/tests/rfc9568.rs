@@ -47,13 +47,14 @@ fn rfc9568_29_nothing_rounds_at_one_centisecond() {
 /// What an owner's start and a Backup's timeout order: the lease, which alone makes the datapath answer, comes before
 /// the announcements (row 52), and everything clients wait for before the rest.
 fn takeover(priority: u8, now: Time, from: &'static str, reason: Reason) -> Vec<Action> {
-    vec![
-        Action::SetLease { until: now + ms(3_000) },
-        Action::SendAdvert { priority },
-        Action::AcquireVips,
-        Action::Announce { vips: 0..3, rounds: 1 },
-        notify(from, "Active", reason),
-    ]
+    let (lease, advert) = (Action::SetLease { until: now + ms(3_000) }, Action::SendAdvert { priority });
+    // A router that still answers hears of it first.
+    let [first, second] = match reason {
+        Reason::Preempted | Reason::Resigned => [advert, lease],
+        _ => [lease, advert],
+    };
+    let announce = Action::Announce { vips: 0..3, rounds: 1 };
+    vec![first, second, Action::AcquireVips, announce, notify(from, "Active", reason)]
 }
 
 #[test]
