@@ -16,7 +16,6 @@ use hadp_tests::{
     client::ArpProber,
     lab::{Frr, Lan, Node, Software, hadp_status, wait_until},
 };
-use nix::sys::signal::Signal;
 use serde_json::Value;
 
 const VIP: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 100);
@@ -138,7 +137,7 @@ fn a_daemon_that_was_stopped_comes_back_without_its_routers() -> Result<()> {
     let lan = Lan::new(2)?;
     let (n1, n2) = lan.pair()?;
     let follow = "fast_failover\n    nopreempt";
-    let mut first = Software::Hadp.start_with(n1, &(session("10.77.0.2", "") + &router(150, follow)))?;
+    let first = Software::Hadp.start_with(n1, &(session("10.77.0.2", "") + &router(150, follow)))?;
     wait_owner(&lan, n1, VIP, PATIENCE)?;
     let _second = Software::Hadp.start_with(n2, &(session("10.77.0.1", "") + &router(100, follow)))?;
     settle(&lan, n1, n2)?;
@@ -146,10 +145,10 @@ fn a_daemon_that_was_stopped_comes_back_without_its_routers() -> Result<()> {
     let prober = ArpProber::start(lan.client(), VIP, Duration::from_millis(1))?;
     thread::sleep(SECOND / 4);
     let stopped = Instant::now();
-    first.process().signal(Signal::SIGSTOP)?;
+    first.freeze()?;
     let outage = answered_after(&prober, n2, stopped)?;
     thread::sleep(SECOND / 4);
-    first.process().signal(Signal::SIGCONT)?;
+    first.thaw()?;
     ensure!(outage < FAST, "took over after {outage:?}");
     wait_state(n1, "Backup", "")?;
     thread::sleep(SECOND / 2);

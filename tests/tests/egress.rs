@@ -1,7 +1,5 @@
 //! What a node's own kernel sends from a virtual address, before and after the daemon's death.
 
-#![expect(clippy::disallowed_methods, reason = "real daemons take real time")]
-
 use std::{
     io::{Read as _, Write as _},
     net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket},
@@ -98,7 +96,7 @@ impl Tap {
     }
 
     /// Returns the frames from the virtual address that came after the first `count`.
-    fn from_vip(&self, count: usize) -> Result<Vec<Seen>> {
+    fn seen_from_vip(&self, count: usize) -> Result<Vec<Seen>> {
         Ok(self.frames()?.into_iter().skip(count).filter(|seen| seen.sender == VIP).collect())
     }
 }
@@ -159,7 +157,7 @@ fn a_killed_daemon_leaves_a_kernel_that_sends_nothing_from_the_address() -> Resu
     let socket = bind(node)?;
     let tap = Tap::start(&lan)?;
     send_all(&lan, node, &socket)?;
-    let before = tap.from_vip(0)?;
+    let before = tap.seen_from_vip(0)?;
     ensure!(count(&before, |what| what == What::Ip(UDP)) == 2, "datagrams: {before:?}");
     ensure!(
         count(&before, |what| what == What::Arp(mac(node))) >= 2,
@@ -174,7 +172,7 @@ fn a_killed_daemon_leaves_a_kernel_that_sends_nothing_from_the_address() -> Resu
     for _ in 0..3 {
         send_all(&lan, node, &socket)?;
     }
-    let after = tap.from_vip(count_before)?;
+    let after = tap.seen_from_vip(count_before)?;
     ensure!(after.is_empty(), "a node that owns nothing sent {after:?}");
     let all = tap.frames()?;
     let own = all.iter().skip(count_before).filter(|seen| seen.what == What::Ip(UDP));
@@ -189,7 +187,7 @@ fn a_killed_daemon_leaves_a_kernel_that_sends_nothing_from_the_address() -> Resu
     ensure!(!node.run(["bpftool", "net"])?.contains("hadp"), "{}", node.run(["bpftool", "net"])?);
     node.run(["ip", "addr", "add", &format!("{VIP}/16"), "dev", "eth0"])?;
     send_all(&lan, node, &socket)?;
-    ensure!(!tap.from_vip(all.len())?.is_empty(), "the classifier is still there");
+    ensure!(!tap.seen_from_vip(all.len())?.is_empty(), "the classifier is still there");
     Ok(())
 }
 
@@ -218,7 +216,7 @@ fn what_leaves_carries_the_virtual_mac() -> Result<()> {
     })?;
     ensure!(sent == received, "the data changed on its way");
 
-    let frames = tap.from_vip(0)?;
+    let frames = tap.seen_from_vip(0)?;
     ensure!(count(&frames, |what| what == What::Ip(UDP)) == 2, "datagrams: {frames:?}");
     ensure!(count(&frames, |what| what == What::Ip(TCP)) > 2, "segments: {frames:?}");
     ensure!(count(&frames, |what| matches!(what, What::Arp(_))) >= 2, "ARP: {frames:?}");
@@ -237,7 +235,7 @@ fn what_leaves_carries_the_virtual_mac() -> Result<()> {
     server.write_all(b"from beyond")?;
     send_all(&lan, node, &socket)?;
     thread::sleep(SECOND); // for retransmissions
-    let after = tap.from_vip(count_before)?;
+    let after = tap.seen_from_vip(count_before)?;
     ensure!(after.is_empty(), "a node that owns nothing sent {after:?}");
     Ok(())
 }

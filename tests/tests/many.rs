@@ -65,9 +65,9 @@ fn all_leases_are_stored_before_the_first_advert_leaves() -> Result<()> {
     wait_state(node, "Backup", "")?;
     wait_until("Backups", Duration::from_secs(5), || Ok(in_state("Backup")?.len() == LINKS * ROUTERS))?;
     // All their timers run out while the daemon does not run.
-    daemon.process().signal(Signal::SIGSTOP)?;
+    daemon.freeze()?;
     thread::sleep(Duration::from_secs(8));
-    daemon.process().signal(Signal::SIGCONT)?;
+    daemon.thaw()?;
     wait_until(
         "Active routers",
         Duration::from_secs(10),

@@ -9,7 +9,11 @@ use std::{
 
 use anyhow::{Context, Result};
 use nix::{
-    sys::signal::{Signal, kill},
+    sys::{
+        prctl,
+        signal::{Signal, kill},
+        wait::waitpid,
+    },
     unistd::Pid,
 };
 
@@ -65,17 +69,24 @@ impl Process {
     pub fn crash(&mut self) -> Result<()> {
         // Stopped first, so that a parent neither notices that its children die nor starts others.
         self.signal(Signal::SIGSTOP)?;
-        self.kill_descendants();
+        // Orphans come to this process, to be reaped: keepalived takes a zombie for one that runs.
+        prctl::set_child_subreaper(true)?;
+        let orphans = self.kill_descendants();
         self.signal(Signal::SIGKILL)?;
         self.child.wait().with_context(|| format!("waiting for {}", self.name))?;
+        for orphan in orphans {
+            let _ = waitpid(orphan, None); // it had ended before, and was reaped
+        }
         Ok(())
     }
 
-    /// Kills its descendants, as far as they have not ended.
-    fn kill_descendants(&self) {
-        for pid in procfs::descendants(self.pid().as_raw()) {
-            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+    /// Kills its descendants, as far as they have not ended, and returns them.
+    fn kill_descendants(&self) -> Vec<Pid> {
+        let pids: Vec<_> = procfs::descendants(self.pid().as_raw()).into_iter().map(Pid::from_raw).collect();
+        for pid in &pids {
+            let _ = kill(*pid, Signal::SIGKILL);
         }
+        pids
     }
 
     /// Returns the process it has started, if there is one: of hadp, the daemon proper.
