@@ -37,6 +37,9 @@ const CONSEQUENCE: Duration = Duration::from_millis(1200);
 /// An owner that is another one for less than this and then itself again was never the only one.
 const FLICKER: Duration = Duration::from_millis(5);
 
+/// How long two that were cut off from each other may take to agree, and how late a fault is noted.
+const HEALING: Duration = Duration::from_millis(20);
+
 /// What befalls a node.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 enum Fault {
@@ -166,11 +169,30 @@ fn judge(
             changes.push((*at, *old, *new));
         }
     }
-    let flickers = changes.windows(2).filter(|pair| {
-        let [(first, old, _), (second, _, new)] = pair else { return false };
-        old == new && *second - *first < FLICKER
-    });
-    let flickers = flickers.count();
+    // Two that did not hear each other both answer until the first advert gets through again.
+    let heals = |at: Instant| {
+        faults.iter().any(|(_, passed, fault)| {
+            *fault == Fault::Silent && at + HEALING > *passed && at < *passed + HEALING
+        })
+    };
+    let (mut flickers, mut healed) = (0, 0);
+    for pair in changes.windows(2) {
+        let [(first, old, between), (second, _, new)] = pair else { continue };
+        if old == new && *second - *first < FLICKER && heals(*first) {
+            healed += 1;
+        } else if old == new && *second - *first < FLICKER {
+            flickers += 1;
+            let last = faults.iter().rev().find(|(came, ..)| came <= first);
+            if let Some((came, passed, fault)) = last {
+                eprintln!(
+                    "{old} {between} {new} within {:?}: {:?} after {fault:?} came, {:?} after it had passed",
+                    *second - *first,
+                    *first - *came,
+                    first.checked_duration_since(*passed)
+                );
+            }
+        }
+    }
     let caused = |at: Instant| {
         faults.iter().any(|(came, passed, _)| {
             (at >= *came && at < *came + CONSEQUENCE + LASTS) || (at >= *passed && at < *passed + CONSEQUENCE)
@@ -188,6 +210,8 @@ fn judge(
     let _ = writeln!(text, "| ARP requests, answers | {requests}, {} |", answers.len());
     let _ = writeln!(text, "| changes of the owner, without a fault | {}, {unexplained} |", changes.len());
     let _ = writeln!(text, "| times two machines answered | {flickers} |");
+    let _ =
+        writeln!(text, "| answers by turns until two that were cut off heard each other again | {healed} |");
     let _ = writeln!(text, "| the longest time without an answer | {longest:.1?} |");
     let _ = writeln!(
         text,
