@@ -1,6 +1,6 @@
 //! Handing over because somebody wants it, and staying available (`hadp failover`).
 
-use super::{Action, Next, Reason, Router, State};
+use super::{Action, Next, Reason, Router};
 use crate::units::Time;
 
 impl Router {
@@ -8,8 +8,6 @@ impl Router {
     ///
     /// Never beyond the lease: priority 0 may not have left, and peers that did not hear it wait no longer than that.
     pub(super) fn resign_on_request(&mut self, now: Time, lease: Time, out: &mut Vec<Action>) {
-        out.push(Action::SendAdvert { priority: 0 });
-        let until = lease.min(now + self.config.handover_span());
-        self.enter(now, State::Resigning { until, next: Next::Available }, Reason::Requested, out);
+        self.hand_over(now, lease, (Next::Available, Reason::Requested), out);
     }
 }

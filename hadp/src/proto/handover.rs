@@ -17,9 +17,44 @@ impl Router {
         why: Reason,
         out: &mut Vec<Action>,
     ) {
+        self.hand_over(now, lease, (Next::Initialize(cause), why), out);
+    }
+
+    /// Resigns. Where the lease would end before the slowest successor is heard, an advert goes first, which makes it last:
+    /// peers wait as much longer.
+    pub(super) fn hand_over(&mut self, now: Time, lease: Time, to: (Next, Reason), out: &mut Vec<Action>) {
+        let until = now + self.config.handover_span();
+        if lease < until && self.leaving.is_none() && self.takeover.is_none() {
+            self.leaving = Some(to);
+            let next_advert = self.advertise(now, out);
+            self.state = State::Active { next_advert, lease };
+            return;
+        }
+        self.leaving = None;
         out.push(Action::SendAdvert { priority: 0 });
-        let until = lease.min(now + self.config.handover_span());
-        self.enter(now, State::Resigning { until, next: Next::Initialize(cause) }, why, out);
+        let (next, why) = to;
+        self.enter(now, State::Resigning { until: lease.min(until), next }, why, out);
+    }
+
+    /// Resigns before anything else is told, if that was put off for an advert which was not reported on.
+    pub(super) fn stay_no_longer(&mut self, now: Time, event: Event, out: &mut Vec<Action>) {
+        let (Some(to), State::Active { lease, .. }) = (self.leaving, self.state) else {
+            self.leaving = None;
+            return;
+        };
+        match event {
+            Event::AdvertSent { .. } | Event::Timeout => {}
+            Event::Startup { .. }
+            | Event::Fault(_)
+            | Event::Shutdown
+            | Event::Advert(_)
+            | Event::AdvertFailed
+            | Event::Resign
+            | Event::Resume { .. }
+            | Event::ActiveDown { .. }
+            | Event::Revoked
+            | Event::Priority(_) => self.hand_over(now, lease, to, out),
+        }
     }
 
     /// Leaves Active at once because the link is gone. Priority 0 is tried all the same: an address can be missing

@@ -51,6 +51,9 @@ impl Router {
         if until >= lease {
             self.complete(now, out);
         }
+        if let (Some(to), State::Active { lease, .. }) = (self.leaving, self.state) {
+            self.hand_over(now, lease, to, out);
+        }
     }
 
     /// Catches up with a lease that has run out, before anything else is considered.

@@ -43,6 +43,8 @@ pub struct Router {
     pub(super) holding: bool,
     /// In any state but Active: when they come off because a successor has taken over.
     pub(super) drain: Option<Time>,
+    /// In Active: where to go, and why, once the advert that makes the lease last has left.
+    pub(super) leaving: Option<(Next, Reason)>,
     /// Whether a takeover has failed because no advert left, and this was told.
     pub(super) unsendable: bool,
     /// In Active: from when on another advert of this kind may be answered at once.
@@ -66,6 +68,7 @@ impl Router {
             preempt_at: None,
             outlook: Reason::ActiveDown,
             takeover: None,
+            leaving: None,
             retrying: false,
             following: None,
             deferring: false,
@@ -84,6 +87,7 @@ impl Router {
     pub fn handle(&mut self, now: Time, event: Event, out: &mut Vec<Action>) {
         self.drained(now, out);
         self.lapse(now, event, out);
+        self.stay_no_longer(now, event, out);
         self.unanswered(now, event, out);
         self.cut_short(event, out);
         match (self.state, event) {

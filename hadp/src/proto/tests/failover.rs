@@ -96,7 +96,11 @@ fn nobody_takes_over_and_no_moment_is_unowned() {
     for (interval, down_timer_adverts, version, wait) in table {
         let config = Config { interval: centis(interval), down_timer_adverts, version, ..config() };
         let mut router = active(config.clone(), T0);
-        let actions = tell(&mut router, T0, Event::Resign);
+        let mut actions = tell(&mut router, T0, Event::Resign);
+        if actions == [Action::SendAdvert { priority: 100 }] {
+            // Its lease is shorter than a handover, even as long as it can be.
+            actions = tell(&mut router, T0, Event::AdvertSent { at: T0 });
+        }
         let until = T0 + config.handover_span().min(config.lease_span());
         assert_eq!(actions, [RESIGN, notify("Active", "Resigning", Reason::Requested)], "{interval}");
         assert_eq!(deadline_ms(&router, T0), Some(wait), "{interval}");

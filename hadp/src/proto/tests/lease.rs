@@ -141,11 +141,29 @@ fn a_resigning_router_answers_as_long_as_a_successor_may_take() {
         let mut router = active(Config { interval: centis(interval), version, ..config() }, T0);
         let now = T0 + ms(after);
         tell(&mut router, now, Event::Shutdown);
+        // Where the lease is too short, an advert was to go first; it did not leave.
+        tell(&mut router, now, Event::AdvertFailed);
         assert_eq!(deadline_ms(&router, now), Some(wait), "{after} {interval} {version:?}");
         // Nothing extends it.
         assert_eq!(tell(&mut router, now, Event::AdvertSent { at: now }), []);
         assert_eq!(deadline_ms(&router, now), Some(wait));
     }
+}
+
+/// An advert makes a lease that is nearly over last as long as a successor may take; then comes the resignation.
+#[test]
+fn a_lease_that_is_too_short_for_a_handover_is_renewed_first() {
+    let mut router = active(config(), T0);
+    let now = T0 + ms(2_500);
+    assert_eq!(tell(&mut router, now, Event::Shutdown), [Action::SendAdvert { priority: 100 }]);
+    assert_eq!(tell(&mut router, now, Event::Timeout), []);
+    let expected = [
+        Action::RenewLease { until: now + ms(3_000) },
+        RESIGN,
+        notify("Active", "Resigning", Reason::Shutdown),
+    ];
+    assert_eq!(tell(&mut router, now, Event::AdvertSent { at: now }), expected);
+    assert_eq!(deadline_ms(&router, now), Some(1_016));
 }
 
 #[test]
