@@ -13,7 +13,7 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 use hadp_tests::{
     checks::{mac, owners_since, state, wait_owner, wait_state},
-    client::ArpProber,
+    client::{ArpProber, Prober},
     lab::{Frr, Lan, Node, Software, hadp_binary, hadp_status, wait_until},
 };
 use serde_json::Value;
@@ -181,6 +181,31 @@ fn a_daemon_that_died_leaves_to_the_neighbour_what_its_sessions_promised() -> Re
     assert_eq!(owners_since(&prober, start), [mac(n1), mac(n2)], "{}", first.log().text());
     n2.run([&hadp_binary()?.to_string_lossy(), "failover", "VI_1"])?;
     wait_owner(&lan, n1, VIP, PATIENCE)?;
+    Ok(())
+}
+
+#[test]
+fn a_daemon_that_died_hands_over_until_what_it_tracks_is_up_again() -> Result<()> {
+    let lan = Lan::new(2)?;
+    let (n1, n2) = lan.pair()?;
+    let track = "track_bfd {\n        PEER\n    }";
+    let mut first = Software::Hadp.start_with(n1, &(session("10.77.0.2", "") + &router(150, track)))?;
+    let _second = Software::Hadp.start_with(n2, &(session("10.77.0.1", "") + &router(100, "")))?;
+    wait_session(n1, 0, "Up")?;
+    wait_owner(&lan, n1, VIP, PATIENCE)?;
+    let start = Instant::now();
+    let (prober, asked) = (
+        Prober::start(lan.client(), VIP, Duration::from_millis(1))?,
+        ArpProber::start(lan.client(), VIP, Duration::from_millis(1))?,
+    );
+    prober.wait_served(PATIENCE)?;
+    first.crash_daemon()?;
+    first.log().wait_for("Active -> Resigning: a tracked object has failed", PATIENCE)?;
+    let handed_over = start + answered_after(&asked, n2, start)?;
+    answered_after(&asked, n1, handed_over)?;
+    thread::sleep(SECOND / 2);
+    let outage = prober.stop().outage(start);
+    ensure!(outage.is_none(), "{outage:?}: {}", first.log().text());
     Ok(())
 }
 
