@@ -13,8 +13,8 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 use hadp_tests::{
     checks::{mac, owners_since, state, wait_owner, wait_state},
-    client::ArpProber,
-    lab::{Frr, Lan, Node, Software, hadp_status, wait_until},
+    client::{ArpProber, Prober},
+    lab::{Frr, Lan, Node, Software, hadp_binary, hadp_status, wait_until},
 };
 use serde_json::Value;
 
@@ -154,6 +154,77 @@ fn a_daemon_that_was_stopped_comes_back_without_its_routers() -> Result<()> {
     thread::sleep(SECOND / 2);
     // Its lease still ran when it came back, and for two more seconds: the guard has kept it silent.
     assert_eq!(owners_since(&prober, start), [mac(n1), mac(n2)], "{}", first.log().text());
+    Ok(())
+}
+
+#[test]
+fn a_daemon_that_died_leaves_to_the_neighbour_what_its_sessions_promised() -> Result<()> {
+    let lan = Lan::new(2)?;
+    let (n1, n2) = lan.pair()?;
+    let follow = "fast_failover\n    nopreempt";
+    let mut first = Software::Hadp.start_with(n1, &(session("10.77.0.2", "") + &router(150, follow)))?;
+    wait_owner(&lan, n1, VIP, PATIENCE)?;
+    let _second = Software::Hadp.start_with(n2, &(session("10.77.0.1", "") + &router(100, follow)))?;
+    settle(&lan, n1, n2)?;
+    let start = Instant::now();
+    let prober = ArpProber::start(lan.client(), VIP, Duration::from_millis(1))?;
+    thread::sleep(SECOND / 4);
+    let died = Instant::now();
+    first.crash_daemon()?;
+    let outage = answered_after(&prober, n2, died)?;
+    ensure!(outage < FAST, "took over after {outage:?}: {}", first.log().text());
+    wait_state(n1, "Backup", "")?;
+    for node in [n1, n2] {
+        wait_session(node, 0, "Up")?;
+    }
+    // The new daemon's session is up: its guard is in force, and what it takes over now it serves.
+    assert_eq!(owners_since(&prober, start), [mac(n1), mac(n2)], "{}", first.log().text());
+    n2.run([&hadp_binary()?.to_string_lossy(), "failover", "VI_1"])?;
+    wait_owner(&lan, n1, VIP, PATIENCE)?;
+    Ok(())
+}
+
+#[test]
+fn a_daemon_that_died_hands_over_until_what_it_tracks_is_up_again() -> Result<()> {
+    let lan = Lan::new(2)?;
+    let (n1, n2) = lan.pair()?;
+    let track = "track_bfd {\n        PEER\n    }";
+    let mut first = Software::Hadp.start_with(n1, &(session("10.77.0.2", "") + &router(150, track)))?;
+    let _second = Software::Hadp.start_with(n2, &(session("10.77.0.1", "") + &router(100, "")))?;
+    wait_session(n1, 0, "Up")?;
+    wait_owner(&lan, n1, VIP, PATIENCE)?;
+    let start = Instant::now();
+    let (prober, asked) = (
+        Prober::start(lan.client(), VIP, Duration::from_millis(1))?,
+        ArpProber::start(lan.client(), VIP, Duration::from_millis(1))?,
+    );
+    prober.wait_served(PATIENCE)?;
+    first.crash_daemon()?;
+    first.log().wait_for("Active -> Resigning: a tracked object has failed", PATIENCE)?;
+    let handed_over = start + answered_after(&asked, n2, start)?;
+    answered_after(&asked, n1, handed_over)?;
+    thread::sleep(SECOND / 2);
+    let outage = prober.stop().outage(start);
+    ensure!(outage.is_none(), "{outage:?}: {}", first.log().text());
+    Ok(())
+}
+
+#[test]
+fn a_daemon_that_died_without_sessions_up_goes_on() -> Result<()> {
+    let lan = Lan::new(2)?;
+    let (n1, n2) = lan.pair()?;
+    let mut first =
+        Software::Hadp.start_with(n1, &(session("10.77.0.2", "") + &router(150, "fast_failover")))?;
+    wait_owner(&lan, n1, VIP, PATIENCE)?;
+    let _second = Software::Hadp.start_with(n2, &router(100, ""))?;
+    wait_state(n2, "Backup", "")?;
+    let start = Instant::now();
+    let prober = ArpProber::start(lan.client(), VIP, Duration::from_millis(1))?;
+    thread::sleep(SECOND / 4);
+    first.crash_daemon()?;
+    first.log().wait_for("going on as Active", PATIENCE)?;
+    thread::sleep(4 * SECOND);
+    assert_eq!(owners_since(&prober, start), [mac(n1)], "{}", first.log().text());
     Ok(())
 }
 

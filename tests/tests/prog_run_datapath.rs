@@ -13,7 +13,8 @@ use aya::{
 };
 use hadp::{
     datapath::{
-        AttachError, BENCH_OBJECT, Datapath, Egress, Events, Legacy, Mode, OpenError, PinLock, Plan, Xdp,
+        AttachError, BENCH_OBJECT, Bound, Datapath, Egress, Events, Leases, Legacy, Mode, OpenError, PinLock,
+        Plan, PlannedRouter, Renewal, Xdp,
     },
     model::XdpMode,
     units::Time,
@@ -161,7 +162,8 @@ fn one_daemon_at_a_time_and_a_dead_ones_pins_are_adopted() {
     assert!(matches!(open(pins).err(), Some(OpenError::InUse { .. })));
     assert!(PinLock::take(pins).is_err(), "cleanup under a running daemon");
     first.apply(&Plan { routers: vec![router(3, 55, &[vip(0)]), router(7, 56, &[])] }).unwrap();
-    let (owned, until) = (slot(7), Time::from_nanos(u64::MAX / 2));
+    // The lowest bit of a lease is a mark.
+    let (owned, until) = (slot(7), Time::from_nanos(u64::MAX / 2 - 1));
     first.set_lease(owned, until);
     let (before, clock) = (id(&first), first.clock_sample().unwrap().jiffies);
     drop(first);
@@ -169,6 +171,23 @@ fn one_daemon_at_a_time_and_a_dead_ones_pins_are_adopted() {
     let found: Vec<_> =
         next.inherited().iter().map(|left| (left.slot.index(), left.vrid, left.lease)).collect();
     assert_eq!(found, [(3, 55, Time::ZERO), (7, 56, until)]);
+    assert!(next.inherited().iter().all(|left| left.bound == Bound::Free), "{:?}", next.inherited());
+    let leases = Leases::open(pins).unwrap();
+    assert_eq!(leases.owned(Time::ZERO), [(owned, until)]);
+    assert_eq!(leases.renew(owned, Time::from_nanos(u64::MAX / 2 + 4)), Renewal::Stored);
+    let until = leases.lease(owned).unwrap();
+    next.resign(owned);
+    assert_eq!((leases.lease(owned), leases.owned(Time::ZERO)), (None, vec![]), "it waits for a successor");
+    assert_eq!(leases.renew(owned, until), Renewal::Revoked);
+    next.guards().renew(5, until);
+    next.apply(&Plan {
+        routers: vec![PlannedRouter { guard: 5, ..router(3, 55, &[vip(0)]) }, router(7, 56, &[])],
+    })
+    .unwrap();
+    let bounds = || next.inherited().iter().map(|left| (left.lease, left.bound)).collect::<Vec<_>>();
+    assert_eq!(bounds(), [(Time::ZERO, Bound::Guarded { until }), (until, Bound::Resigned)]);
+    next.open_guards();
+    assert_eq!(bounds(), [(Time::ZERO, Bound::Free), (until, Bound::Resigned)]);
     assert!(next.inherited().iter().all(|left| left.source == Some(OWN.into())));
     next.load().unwrap();
     assert_eq!(id(&next), before, "the same build's program is not loaded again");
@@ -362,6 +381,20 @@ fn the_classifier_comes_and_goes_with_the_program() {
     xdp.attach(veth0, "veth0", XdpMode::Auto).unwrap();
     drop(xdp);
     assert_eq!((classifiers("veth0"), classifiers("veth1.7")), ((1, 0), (1, 0)), "links outlive it");
+    let link = || {
+        let pin = PinnedLink::from_pin(sandbox.pins().join("egress_veth0")).unwrap();
+        FdLink::from(pin).info().unwrap().id()
+    };
+    let (before, mut next) = (link(), open(sandbox.pins()).unwrap());
+    assert_eq!(next.attach(veth0, "veth0", XdpMode::Auto).unwrap().egress, Egress::Link);
+    assert_eq!((link(), classifiers("veth0")), (before, (1, 0)), "the next daemon goes on with it");
+    next.retire().unwrap();
+    assert_eq!(
+        (classifiers("veth0"), classifiers("veth1.7")),
+        ((1, 0), (0, 0)),
+        "and with what it needs alone"
+    );
+    drop(next);
     PinLock::take(sandbox.pins()).unwrap().remove_pins().unwrap();
     assert_eq!((classifiers("veth0"), classifiers("veth1.7")), ((0, 0), (0, 0)));
     assert!(!sandbox.pins().exists());
@@ -395,8 +428,9 @@ fn without_tcx_the_classifier_is_a_filter() {
     assert_eq!(classifiers("veth0"), (0, 1), "it outlives the daemon");
     // A daemon that finds it replaces it.
     let mut xdp = open(sandbox.pins()).unwrap();
-    assert_eq!(classifiers("veth0"), (0, 0));
+    assert_eq!(classifiers("veth0"), (0, 1));
     xdp.attach(veth0, "veth0", XdpMode::Auto).unwrap();
+    assert_eq!(classifiers("veth0"), (0, 1));
     drop(xdp);
     PinLock::take(sandbox.pins()).unwrap().remove_pins().unwrap();
     assert_eq!(classifiers("veth0"), (0, 0));

@@ -278,9 +278,8 @@ fn routers_are_known_again_in_another_order_and_those_that_are_gone_are_given_up
     let third = Ipv4Addr::new(10, 77, 0, 102);
     let next = Software::Hadp.start_with(node, &(instance(57, third) + &instance(56, VIP)))?;
     next.log().wait_for("running", 5 * SECOND)?;
-    let log = next.log().text();
-    ensure!(log.contains("not configured any more vrid=55"), "{log}");
-    ensure!(log.contains("(VI_57) Initialize -> Backup"), "{log}");
+    next.log().wait_for("not configured any more vrid=55", SECOND)?;
+    next.log().wait_for("(VI_57) Initialize -> Backup", SECOND)?;
     wait_until("the address of the router that is gone is gone", SECOND, || Ok(!node.holds(OTHER)?))?;
     thread::sleep(SECOND);
     ensure!(probes.stop().outage(start).is_none(), "{}", next.log().text());

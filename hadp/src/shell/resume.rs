@@ -38,6 +38,12 @@ use crate::{
 /// How long the election thread may take to go on, before the start does.
 const PATIENCE: Duration = Duration::from_millis(500);
 
+/// How long after a guard has lapsed the neighbours have found out, for any detection time that is waited for.
+const AFTER_GUARD: Duration = Duration::from_millis(20);
+
+/// What neighbours are not waited for: adverts are as fast.
+const LONG: Duration = Duration::from_millis(300);
+
 /// The routers that have gone on as Active, each with the addresses that it holds.
 pub(super) type Resumed = BTreeMap<Slot, Vec<Placed>>;
 
@@ -97,12 +103,17 @@ impl<'a> Resumption<'a> {
                 None => self.datapath.give_up(left.slot),
             }
         }
-        for left in others.into_iter().filter(|left| left.lease > now) {
-            self.resign(left, roster);
+        let given_up: Vec<_> = others.into_iter().filter(|left| left.lease > now).collect();
+        if !owned.is_empty() {
+            self.await_election().await;
         }
-        if owned.is_empty() {
-            return resumed;
-        }
+        await_neighbors(&given_up).await;
+        given_up.iter().for_each(|left| self.resign(left, roster));
+        resumed
+    }
+
+    /// Waits until the election has gone on, and tells the companion.
+    async fn await_election(&self) {
         let (reply, replied) = oneshot::channel();
         // The election obeys in order: its answer comes after the adverts.
         self.threads.command(Command::Inspect(reply));
@@ -113,7 +124,6 @@ impl<'a> Resumption<'a> {
             let after_us = self.will.since_start(clock::now()).map(|after| after.as_micros());
             info!(routers = active, after_us, "going on as Active, within the leases of the former daemon");
         }
-        resumed
     }
 
     /// Goes on with a lease, and returns the addresses that come with it.
@@ -141,7 +151,7 @@ impl<'a> Resumption<'a> {
         let router = roster.get(left.slot).map_or("?", |entry| entry.router.name.as_str());
         match left.bound {
             Bound::Resigned => info!(router, "handed over: the former daemon was about to"),
-            Bound::Free | Bound::Guarded => info!(
+            Bound::Free | Bound::Guarded { .. } => info!(
                 router,
                 "handed over: its BFD sessions went with the former daemon, and the neighbours may have taken over"
             ),
@@ -186,6 +196,19 @@ impl<'a> Resumption<'a> {
             });
         }
         placed
+    }
+}
+
+/// Waits until the neighbours have found out about the former daemon's end, unless that takes long. A new session that says
+/// Down before, or a resignation, would have them leave it to slower timers.
+async fn await_neighbors(given_up: &[&Inherited]) {
+    let deadline = |left: &&Inherited| match left.bound {
+        Bound::Guarded { until } => Some(until + AFTER_GUARD),
+        Bound::Free | Bound::Resigned => None,
+    };
+    let left = given_up.iter().filter_map(deadline).max().map(|until| until.since(clock::now()));
+    if let Some(left) = left.filter(|left| *left < LONG) {
+        time::sleep(left).await;
     }
 }
 

@@ -56,8 +56,10 @@ pub fn run(config: Config, paths: &Paths, will: Will) -> Result<(), StartError> 
     let neighbors = Neighbors::new(config.bfd.clone())?;
     raise_descriptor_limit();
     let (election, bfd) = (&config.global.election, &config.global.bfd);
-    realtime::lock_memory(election.no_swap || bfd.no_swap)
-        .map_err(failed("lock memory, which vrrp_no_swap or bfd_no_swap asks for"))?;
+    let insists = election.no_swap || bfd.no_swap;
+    if insists {
+        lock_memory(insists)?;
+    }
     if let Some(limit) = realtime::run_time(election, bfd) {
         realtime::limit_run_time(limit);
     }
@@ -70,6 +72,11 @@ pub fn run(config: Config, paths: &Paths, will: Will) -> Result<(), StartError> 
         let supervisor = Supervisor::start(config, neighbors, lock, paths.clone(), will).await?;
         supervisor.run().await
     })
+}
+
+/// Locks the memory, which takes longer than all that going on with a lease does.
+fn lock_memory(insists: bool) -> Result<(), StartError> {
+    realtime::lock_memory(insists).map_err(failed("lock memory, which vrrp_no_swap or bfd_no_swap asks for"))
 }
 
 /// Raises the limit on open files as far as allowed: every router has a socket.
@@ -143,6 +150,9 @@ impl Supervisor {
             Legacy::Nothing | Legacy::Foreign { .. } => Ground::Bare(lock, Box::new(cargo)),
         };
         companion::calm();
+        if !(global.election.no_swap || global.bfd.no_swap) {
+            lock_memory(false)?; // of what runs already, too
+        }
         let (monitor, links) = Monitor::open().await.map_err(failed("follow the interfaces over netlink"))?;
         let (connection, addresses, _) =
             rtnetlink::new_connection().map_err(failed("open a netlink connection"))?;

@@ -42,7 +42,10 @@ pub enum Bound {
     Resigned,
     /// A guard limits it, and nobody renews that: the BFD sessions that it stood for went with their daemon, and the
     /// neighbours take over when they find that out.
-    Guarded,
+    Guarded {
+        /// When the guard lapses, shortly before they do.
+        until: Time,
+    },
 }
 
 /// A router that another daemon left in its slot.
@@ -111,17 +114,17 @@ impl Xdp {
             let source = sources.iter().find(|(slot, _)| *slot == index).map(|(_, source)| *source);
             let (lease, resigned) =
                 (router.lease_until_ns & !LEASE_RESIGNED, router.lease_until_ns & LEASE_RESIGNED != 0);
-            let guarded = router.guard != 0 && self.maps.guards.load(router.guard) != Guards::OPEN;
+            let guard = if router.guard == 0 { Guards::OPEN } else { self.maps.guards.load(router.guard) };
             (router.ifindex != 0).then_some(Inherited {
                 slot: Slot::new(index)?,
                 ifindex: router.ifindex,
                 vrid: router.vrid,
                 family: router.family,
                 lease: Time::from_nanos(lease),
-                bound: match (resigned, guarded) {
+                bound: match (resigned, guard) {
                     (true, _) => Bound::Resigned,
-                    (false, true) => Bound::Guarded,
-                    (false, false) => Bound::Free,
+                    (false, Guards::OPEN) => Bound::Free,
+                    (false, until) => Bound::Guarded { until },
                 },
                 source,
             })
