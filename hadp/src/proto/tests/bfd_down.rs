@@ -93,23 +93,23 @@ fn whoever_was_faster_is_followed() {
 #[test]
 fn only_the_router_followed_is_the_active_one() {
     #[rustfmt::skip]
-    let table: [(&[(u8, u8)], u8, bool); 11] = [
-        (&[],                             1, false), // nobody was heard yet
-        (&[(1, 200)],                     1, true),
-        (&[(1, 200)],                     3, false),
-        (&[(1, 200), (3, 150)],           1, false),
-        (&[(1, 200), (3, 150)],           3, true),
-        (&[(1, 200), (1, 0)],             1, false), // resigned: Skew_Time decides who is next
-        (&[(1, 200), (3, 0)],             1, true),
-        (&[(1, 50)],                      1, true),  // about to be preempted
-        (&[(1, 200), (3, 50)],            1, true),  // of lower priority: not followed
-        (&[(1, 200), (3, 50)],            3, false),
-        (&[(1, 50), (3, 200)],            3, true),
+    let table = [
+        (vec![],                             1, false), // nobody was heard yet
+        (vec![(1, 200)],                     1, true),
+        (vec![(1, 200)],                     3, false),
+        (vec![(1, 200), (3, 150)],           1, false),
+        (vec![(1, 200), (3, 150)],           3, true),
+        (vec![(1, 200), (1, 0)],             1, false), // resigned: Skew_Time decides who is next
+        (vec![(1, 200), (3, 0)],             1, true),
+        (vec![(1, 50)],                      1, true),  // about to be preempted
+        (vec![(1, 200), (3, 50)],            1, true),  // of lower priority: not followed
+        (vec![(1, 200), (3, 50)],            3, false),
+        (vec![(1, 50), (3, 200)],            3, true),
     ];
     for (adverts, dead, active) in table {
         let mut router = started(config());
-        for (step, (host, other)) in (1..).zip(adverts) {
-            hear(&mut router, T0 + ms(step), *host, *other);
+        for (step, (host, other)) in (1..).zip(adverts.clone()) {
+            hear(&mut router, T0 + ms(step), host, other);
         }
         let due = router.next_deadline();
         let actions = tell(&mut router, T0 + ms(100), down(dead, ms(0)));
