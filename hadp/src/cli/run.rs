@@ -35,6 +35,9 @@ pub(super) struct Run {
     /// How much is logged: error, warn, info, debug or trace, also by module (`hadp::proto=debug`).
     #[arg(long, value_name = "LEVEL", default_value = "info", env = "HADP_LOG")]
     log_level: String,
+    /// Records what the elections are told and decide, for `hadp replay`; the file must not exist yet.
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
 }
 
 impl Run {
@@ -53,7 +56,8 @@ impl Run {
             error!("{}: not started", self.file.display());
             return Ok(ExitCode::from(loaded.report.exit_code()));
         };
-        let paths = Paths { pins: self.places.pin_dir, run: self.places.run_dir, config: self.file };
+        let Places { pin_dir: pins, run_dir: run } = self.places;
+        let paths = Paths { pins, run, config: self.file, record: self.record };
         shell::run(config, &paths).with_context(|| format!("running {}", paths.config.display()))?;
         Ok(ExitCode::SUCCESS)
     }

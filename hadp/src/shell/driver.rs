@@ -30,6 +30,7 @@ use super::{
     messages::{Command, Notice},
     orders::{Due, Orders},
     placer::{Placed, Placer},
+    recorder::Recorder,
     realtime,
     timer::Timer,
     voice::{Advertised, Failure, Voice},
@@ -57,6 +58,8 @@ pub(crate) struct Parts<D> {
     pub(crate) placer: Placer,
     /// How far it has come.
     pub(crate) placed: UnboundedReceiver<Placed>,
+    /// Writes down what happens, if that is wanted.
+    pub(crate) recorder: Option<Recorder>,
 }
 
 /// Starts the election thread.
@@ -69,7 +72,7 @@ pub(crate) fn spawn<D: Datapath + Send + 'static>(parts: Parts<D>) -> io::Result
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
     thread::Builder::new().name("election".to_owned()).spawn(move || {
         realtime::enter();
-        let Parts { datapath, events, commands, notices, placer, placed } = parts;
+        let Parts { datapath, events, commands, notices, placer, placed, recorder } = parts;
         let driver = Driver {
             node: Node::default(),
             routers: BTreeMap::new(),
@@ -83,6 +86,7 @@ pub(crate) fn spawn<D: Datapath + Send + 'static>(parts: Parts<D>) -> io::Result
             notices,
             placer,
             stopping: Stopping::No,
+            recorder,
         };
         if let Err(error) = runtime.block_on(driver.run(events, commands, placed)) {
             error!(%error, "election thread failed; leases run out and the Backups take over");
@@ -109,6 +113,7 @@ pub(super) struct Driver<D> {
     pub(super) advertised: Vec<Advertised>,
     notices: UnboundedSender<Notice>,
     pub(super) placer: Placer,
+    pub(super) recorder: Option<Recorder>,
 }
 
 impl<D: Datapath> Driver<D> {
@@ -220,6 +225,9 @@ impl<D: Datapath> Driver<D> {
     pub(super) fn handle(&mut self, slot: Slot, event: Event, now: Time) {
         let mut actions = std::mem::take(&mut self.actions);
         self.node.handle(now, slot, event, &mut actions);
+        if let Some(recorder) = &mut self.recorder {
+            recorder.told(now, slot, event, &actions, &self.node);
+        }
         let mut lost = false;
         for (slot, action) in actions.drain(..) {
             lost |= self.order(slot, action, now) == Renewal::Revoked;

@@ -17,7 +17,7 @@ use crate::{
 /// From the supervisor to the election thread.
 pub(crate) enum Command {
     /// A router joins, in Initialize.
-    Insert { slot: Slot, config: Config },
+    Insert { slot: Slot, name: Arc<str>, config: Config },
     /// A router's interface can be used: (re)start it with these frames.
     Start { slot: Slot, source: IpAddr, outlet: Box<Outlet>, addresses: Arc<AddressSet> },
     /// A router cannot run.

@@ -29,6 +29,7 @@ mod placement;
 mod placer;
 mod program_log;
 mod realtime;
+mod recorder;
 mod report;
 mod roster;
 mod start;

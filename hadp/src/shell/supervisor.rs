@@ -21,6 +21,7 @@ use super::{
     ledger::Ledger,
     messages::{Command, Notice},
     placer::Placer,
+    recorder::{Recorder, Recording},
     program_log, report,
     roster::Roster,
     start::{Paths, StartError, failed},
@@ -48,14 +49,19 @@ pub fn run(config: Config, paths: &Paths) -> Result<(), StartError> {
     let roster = Roster::new(config.routers)?;
     raise_descriptor_limit();
     let _run_dir = DirLock::take(&paths.run)?;
+    let (recording, recorder) = paths.record.as_deref().map(Recording::start).transpose()?.unzip();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(failed("start the runtime"))?;
-    runtime.block_on(async {
-        let supervisor = Supervisor::start(config.global, roster, lock, paths.clone()).await?;
+    let outcome = runtime.block_on(async {
+        let supervisor = Supervisor::start(config.global, roster, lock, paths.clone(), recorder).await?;
         supervisor.run().await
-    })
+    });
+    if let Some(recording) = recording {
+        recording.finish();
+    }
+    outcome
 }
 
 /// Raises the limit on open files as far as allowed: every router has a socket.
@@ -116,6 +122,7 @@ fn start_election(
     datapath: &mut Xdp,
     commands: UnboundedReceiver<Command>,
     notices: UnboundedSender<Notice>,
+    recorder: Option<Recorder>,
 ) -> Result<(JoinHandle<()>, Placer), StartError> {
     let events = datapath.events().map_err(|error| StartError::Events(error.into()))?;
     let events = events.ok_or_else(|| StartError::Events("it is in use already".into()))?;
@@ -123,7 +130,7 @@ fn start_election(
     let placer =
         Placer::spawn(progress, notices.clone()).map_err(failed("start the thread for addresses"))?;
     let datapath = datapath.election();
-    let parts = Parts { datapath, events, commands, notices, placer: placer.clone(), placed };
+    let parts = Parts { datapath, events, commands, notices, placer: placer.clone(), placed, recorder };
     Ok((driver::spawn(parts).map_err(failed("start the election thread"))?, placer))
 }
 
@@ -133,6 +140,7 @@ impl Supervisor {
         roster: Roster,
         lock: PinLock,
         paths: Paths,
+        recorder: Option<Recorder>,
     ) -> Result<Self, StartError> {
         let (monitor, links) = Monitor::open().await.map_err(failed("follow the interfaces over netlink"))?;
         let (connection, addresses, _) =
@@ -156,7 +164,7 @@ impl Supervisor {
         let (told, notices) = mpsc::unbounded_channel();
         let mut datapath = Xdp::open(lock)?;
         program_log::follow(&mut datapath);
-        let (election, placer) = match start_election(&mut datapath, obeyed, told) {
+        let (election, placer) = match start_election(&mut datapath, obeyed, told, recorder) {
             Ok(threads) => threads,
             Err(error) => {
                 datapath.remove()?;
@@ -184,7 +192,8 @@ impl Supervisor {
         };
         for (slot, entry) in supervisor.roster.iter() {
             let config = proto::Config::from(&entry.router);
-            supervisor.command(Command::Insert { slot, config });
+            let name = entry.router.name.as_str().into();
+            supervisor.command(Command::Insert { slot, name, config });
         }
         supervisor.replace();
         Ok(supervisor)
