@@ -92,7 +92,11 @@ impl fmt::Display for Vrid {
 
 /// A configured priority, 1..=255; 255 is the address owner's (RFC 9568 §5.2.4). 0 exists on the wire only.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-#[cfg_attr(feature = "daemon", derive(serde::Deserialize, serde::Serialize), serde(try_from = "u8", into = "u8"))]
+#[cfg_attr(
+    feature = "daemon",
+    derive(serde::Deserialize, serde::Serialize),
+    serde(try_from = "u8", into = "u8")
+)]
 pub struct Priority(NonZeroU8);
 
 impl Priority {
@@ -140,7 +144,11 @@ impl fmt::Display for Priority {
 /// Centiseconds, 1..=25_500. VRRPv3 carries 1..=4095 of them in 12 bits (RFC 9568 §5.2.7); VRRPv2 carries 1..=255 whole
 /// seconds, converted when decoded, so no caller ever sees seconds.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-#[cfg_attr(feature = "daemon", derive(serde::Deserialize, serde::Serialize), serde(try_from = "u16", into = "u16"))]
+#[cfg_attr(
+    feature = "daemon",
+    derive(serde::Deserialize, serde::Serialize),
+    serde(try_from = "u16", into = "u16")
+)]
 pub struct Centis(u16);
 
 impl Centis {

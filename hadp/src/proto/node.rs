@@ -7,7 +7,11 @@ use crate::units::{OutOfRange, Time};
 
 /// The place of a virtual router in `ROUTERS` and `PEERS`, below [`MAX_ROUTERS`](hadp_common::router::MAX_ROUTERS).
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-#[cfg_attr(feature = "daemon", derive(serde::Deserialize, serde::Serialize), serde(try_from = "u32", into = "u32"))]
+#[cfg_attr(
+    feature = "daemon",
+    derive(serde::Deserialize, serde::Serialize),
+    serde(try_from = "u32", into = "u32")
+)]
 pub struct Slot(u32);
 
 impl Slot {

@@ -137,13 +137,7 @@ impl Player {
         self.only.as_deref().is_none_or(|only| only == name)
     }
 
-    fn tell(
-        &mut self,
-        at: Time,
-        slot: Slot,
-        event: Event,
-        expected: Vec<Action>,
-    ) -> Result<Played, String> {
+    fn tell(&mut self, at: Time, slot: Slot, event: Event, expected: Vec<Action>) -> Result<Played, String> {
         let mut played = Played::default();
         let name = self.names.get(&slot).map_or("?", String::as_str);
         if !self.counts(name) {

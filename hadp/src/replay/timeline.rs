@@ -108,14 +108,7 @@ impl Timeline {
         Self { start, last: start, routers: BTreeMap::new() }
     }
 
-    pub(super) fn joined(
-        &mut self,
-        at: Time,
-        slot: Slot,
-        name: &str,
-        config: &Config,
-        out: &mut Vec<Entry>,
-    ) {
+    pub(super) fn joined(&mut self, at: Time, slot: Slot, name: &str, config: &Config, out: &mut Vec<Entry>) {
         self.last = self.last.max(at);
         let told = Told { name: name.to_owned(), ..Told::default() };
         let (priority, interval) = (config.priority, config.interval);
@@ -135,10 +128,8 @@ impl Timeline {
         out: &mut Vec<Entry>,
     ) {
         self.last = self.last.max(at);
-        let told = self
-            .routers
-            .entry(slot)
-            .or_insert_with(|| Told { name: name.to_owned(), ..Told::default() });
+        let told =
+            self.routers.entry(slot).or_insert_with(|| Told { name: name.to_owned(), ..Told::default() });
         // A renewal that comes with news belongs to what follows.
         let before = told.steady.take();
         let mut news = Vec::from_iter(told.news_of_event(event));
@@ -278,7 +269,9 @@ impl fmt::Display for What {
             Self::Fault(cause) => write!(f, "cannot run: {cause}"),
             Self::ShutDown => f.write_str("is told to stop"),
             Self::Requested => f.write_str("is asked to hand over"),
-            Self::FoundDead { from, wait } => write!(f, "is told by BFD that {from} is dead, to wait {wait:?}"),
+            Self::FoundDead { from, wait } => {
+                write!(f, "is told by BFD that {from} is dead, to wait {wait:?}")
+            }
             Self::Revoked => f.write_str("finds its lease revoked"),
             Self::Unsent => f.write_str("cannot send its advert"),
             Self::Priority(priority) => write!(f, "has priority {priority} now"),

@@ -30,8 +30,8 @@ use super::{
     messages::{Command, Notice},
     orders::{Due, Orders},
     placer::{Placed, Placer},
-    recorder::Recorder,
     realtime,
+    recorder::Recorder,
     timer::Timer,
     voice::{Advertised, Failure, Voice},
 };
