@@ -66,9 +66,8 @@ impl<R: BufRead> Reader<R> {
     pub fn new(path: &Path, input: R) -> Result<(Header, Self), ReadError> {
         let mut reader =
             Self { path: path.to_owned(), input, buffer: Vec::new(), line: 0, is_cut_off: false };
-        let header = match reader.take()? {
-            Some(Record::Header(header)) => header,
-            Some(_) | None => return Err(reader.malformed("not the header of an event log")),
+        let Some(Record::Header(header)) = reader.take()? else {
+            return Err(reader.malformed("not the header of an event log"));
         };
         match header.format {
             FORMAT => Ok((header, reader)),

@@ -73,9 +73,9 @@ impl Recording {
             .mode(0o600)
             .custom_flags(libc::O_NOFOLLOW)
             .open(path)
-            .map_err(|error| match error.kind() {
-                io::ErrorKind::AlreadyExists => StartError::RecordExists(path.to_owned()),
-                _ => unwritable(error),
+            .map_err(|error| {
+                let exists = error.kind() == io::ErrorKind::AlreadyExists;
+                if exists { StartError::RecordExists(path.to_owned()) } else { unwritable(error) }
             })?;
         let recorder = Recorder::new(ROOM);
         let shared = Arc::clone(&recorder.shared);

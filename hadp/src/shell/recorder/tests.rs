@@ -59,7 +59,15 @@ impl Log {
                     let lease = self.now + Duration::from_millis(20);
                     self.tell(step.slot, Event::Resume { source, lease });
                 }
-                event => self.tell(step.slot, event),
+                event @ (Event::Startup { .. }
+                | Event::Fault(_)
+                | Event::Shutdown
+                | Event::AdvertFailed
+                | Event::Resign
+                | Event::ActiveDown { .. }
+                | Event::Revoked
+                | Event::Priority(_)
+                | Event::Timeout) => self.tell(step.slot, event),
             }
         }
     }
