@@ -16,8 +16,10 @@ mod record;
 #[cfg(test)]
 pub(crate) mod tests;
 mod timeline;
+mod what;
 
 pub use player::{Divergence, Played, Player, Totals};
 pub use reader::{ReadError, Reader};
 pub use record::{FORMAT, Header, Record};
-pub use timeline::{Entry, Steady, What};
+pub use timeline::Entry;
+pub use what::{Steady, What};
