@@ -7,7 +7,7 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 use hadp_tests::{
     checks::{wait_owner, wait_state},
-    lab::{Daemon, Lan, Node, hadp_binary},
+    lab::{Daemon, Lan, Node, hadp_binary, hadp_status, wait_until},
 };
 
 const VIP: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 100);
@@ -60,7 +60,9 @@ fn a_failover_and_a_handover_are_decided_alike() -> Result<()> {
     let mut first = Daemon::hadp_recording(n1, &conf(150), &log1)?;
     wait_owner(&lan, n1, VIP, 5 * SECOND)?;
     let mut second = Daemon::hadp_recording(n2, &conf(100), &log2)?;
-    wait_state(n2, "Backup", "")?;
+    wait_until("n2 follows n1", 5 * SECOND, || {
+        Ok(hadp_status(n2).is_ok_and(|status| status.pointer("/routers/0/active_router").is_some()))
+    })?;
 
     n1.link_down()?;
     wait_owner(&lan, n2, VIP, 5 * SECOND)?;
