@@ -21,7 +21,9 @@ use super::{
     neighbors::Neighbors,
     program_log,
     reach::Reach,
-    realtime, report,
+    realtime,
+    recorder::{Recorder, Recording},
+    report,
     resume::Resumed,
     roster::Roster,
     signals::{Heard, Signals},
@@ -62,14 +64,19 @@ pub fn run(config: Config, paths: &Paths, will: Will) -> Result<(), StartError> 
         realtime::limit_run_time(limit);
     }
     let _run_dir = DirLock::take(&paths.run)?;
+    let (recording, recorder) = paths.record.as_deref().map(Recording::start).transpose()?.unzip();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(failed("start the runtime"))?;
-    runtime.block_on(async {
-        let supervisor = Supervisor::start(config, neighbors, lock, paths.clone(), will).await?;
+    let outcome = runtime.block_on(async {
+        let supervisor = Supervisor::start(config, neighbors, lock, paths.clone(), will, recorder).await?;
         supervisor.run().await
-    })
+    });
+    if let Some(recording) = recording {
+        recording.finish();
+    }
+    outcome
 }
 
 /// Raises the limit on open files as far as allowed: every router has a socket.
@@ -131,12 +138,13 @@ impl Supervisor {
         lock: PinLock,
         paths: Paths,
         will: Will,
+        recorder: Option<Recorder>,
     ) -> Result<Self, StartError> {
         let Config { global, routers, .. } = config;
         let signals = Signals::catch()?;
         will.set_policy(global.on_daemon_death);
         let legacy = lock.legacy();
-        let cargo = Cargo { global: &global, routers, neighbors, paths: &paths, will: &will };
+        let cargo = Cargo { global: &global, routers, neighbors, paths: &paths, will: &will, recorder };
         let ground = match legacy {
             // What runs goes on first; all else can wait.
             Legacy::Adoptable => Ground::Launched(Box::new(Launched::new(lock, cargo).await?)),
