@@ -165,6 +165,36 @@ fn ensure_errors(node: &Node, log: &Path) -> Result<()> {
     Ok(())
 }
 
+/// A daemon that goes on where another one died records to a file of its own, and what it found is in it.
+#[test]
+fn a_daemon_started_again_records_to_the_next_file() -> Result<()> {
+    let lan = Lan::new(1)?;
+    let [node] = lan.nodes() else { unreachable!() };
+    let log = node.dir().join("n1.log");
+    let [first, second] = [".1", ".2"].map(|end| node.dir().join(format!("n1.log{end}")));
+    let mut daemon = Daemon::hadp_recording(node, &conf(100), &log)?;
+    wait_state(node, "Active", "")?;
+    wait_owner(&lan, node, VIP, 5 * SECOND)?;
+    for (deaths, next) in [(1, &first), (2, &second)] {
+        // The event log is written at its own pace; a companion that is not ready yet has nobody to keep Active.
+        wait_until("the log has the takeover", 5 * SECOND, || {
+            let logs = [&log, &first, &second].map(fs::read_to_string);
+            Ok(logs.iter().flatten().filter(|text| text.contains("RenewLease")).count() == deaths)
+        })?;
+        daemon.crash_daemon()?;
+        wait_until("the new daemon answers", 5 * SECOND, || {
+            let restarts = hadp_status(node).ok().and_then(|status| status.get("restarts")?.as_u64());
+            Ok(next.exists() && restarts == u64::try_from(deaths).ok())
+        })?;
+        wait_state(node, "Active", "")?;
+    }
+    daemon.stop()?;
+    ensure_told(node, &log, &["VI_1  starts, sending from", "Backup -> Active"])?;
+    let resumed = "VI_1  goes on with a lease it found, sending from 10.77.0.1";
+    ensure_told(node, &first, &["VI_1  joins", resumed])?;
+    ensure_told(node, &second, &["VI_1  joins", resumed, "Active -> Resigning: shutting down"])
+}
+
 /// A disk without room ends the recording, and nothing else.
 #[test]
 fn a_full_disk_disturbs_no_election() -> Result<()> {

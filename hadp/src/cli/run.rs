@@ -36,7 +36,8 @@ pub(super) struct Run {
     /// How much is logged: error, warn, info, debug or trace, also by module (`hadp::proto=debug`).
     #[arg(long, value_name = "LEVEL", default_value = "info", env = "HADP_LOG")]
     log_level: String,
-    /// Records what the elections are told and decide, for `hadp replay`; the file must not exist yet.
+    /// Records what the elections are told and decide, for `hadp replay`; the file must not exist yet. A
+    /// daemon that is started again after a death records to FILE.1, the next one to FILE.2.
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
     /// Makes this process the daemon proper, which a companion has started.

@@ -10,15 +10,14 @@
 //! system call.
 
 mod entry;
+mod file;
 #[cfg(test)]
 mod tests;
 mod writer;
 
 use std::{
     collections::BTreeMap,
-    fs::OpenOptions,
     io,
-    os::unix::fs::OpenOptionsExt as _,
     path::Path,
     sync::{
         Arc,
@@ -28,10 +27,15 @@ use std::{
 };
 
 use crossbeam_queue::ArrayQueue;
+use tracing::{info, warn};
 
 use self::{entry::Entry, writer::Writer};
-use super::start::{StartError, failed};
+use super::{
+    report,
+    start::{StartError, failed},
+};
 use crate::{
+    companion,
     proto::{Action, Config, Event, Node, Slot},
     units::Time,
 };
@@ -59,31 +63,29 @@ struct Shared {
 }
 
 impl Recording {
-    /// Begins an event log; the file must not exist.
+    /// Begins the event log of a daemon that follows `deaths` dead ones: in `path`, which must not exist, if that is none,
+    /// otherwise in `path.N`.
     ///
     /// # Errors
     ///
-    /// When it does, or cannot be made or written.
-    pub(super) fn start(path: &Path) -> Result<(Self, Recorder), StartError> {
+    /// When the file exists, or cannot be made or written.
+    fn start(path: &Path, deaths: u64) -> Result<(Self, Recorder), StartError> {
         let unwritable = |source| StartError::Record { path: path.to_owned(), source };
-        // Readable by the owner alone, as it names addresses; `create_new` follows no link either.
-        let file = OpenOptions::new()
-            .append(true)
-            .create_new(true)
-            .mode(0o600)
-            .custom_flags(libc::O_NOFOLLOW)
-            .open(path)
-            .map_err(|error| {
-                let exists = error.kind() == io::ErrorKind::AlreadyExists;
-                if exists { StartError::RecordExists(path.to_owned()) } else { unwritable(error) }
-            })?;
+        let (file, path) = file::create(path, deaths).map_err(|error| {
+            let exists = error.kind() == io::ErrorKind::AlreadyExists;
+            if exists { StartError::RecordExists(path.to_owned()) } else { unwritable(error) }
+        })?;
         let recorder = Recorder::new(ROOM);
         let shared = Arc::clone(&recorder.shared);
         let writer = Writer::start(file, &writer::header(), Arc::clone(&shared)).map_err(unwritable)?;
-        let path = path.to_owned();
+        info!(path = %path.display(), "recording what the elections are told and decide");
         let thread = thread::Builder::new()
             .name("recorder".to_owned())
-            .spawn(move || writer.run(&path))
+            .spawn(move || {
+                // A start may be urgent; a disk is not.
+                companion::calm();
+                writer.run(&path);
+            })
             .map_err(failed("start the thread that records"))?;
         Ok((Self { shared, thread }, recorder))
     }
@@ -94,6 +96,23 @@ impl Recording {
         self.thread.thread().unpark();
         // If it panicked, the panic has been printed; the log lacks its end.
         let _ = self.thread.join();
+    }
+}
+
+/// Begins an event log as [`Recording::start`] does. Routers that another daemon left are not left alone for want of one:
+/// a daemon that follows a dead one then goes on without.
+///
+/// # Errors
+///
+/// When the first daemon's file exists, or cannot be made or written.
+pub(super) fn begin(path: &Path, deaths: u64) -> Result<Option<(Recording, Recorder)>, StartError> {
+    match Recording::start(path, deaths) {
+        Ok(begun) => Ok(Some(begun)),
+        Err(error) if deaths > 0 => {
+            warn!(error = report::chain(&error), "not recording");
+            Ok(None)
+        }
+        Err(error) => Err(error),
     }
 }
 

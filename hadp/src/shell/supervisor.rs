@@ -22,7 +22,7 @@ use super::{
     program_log,
     reach::Reach,
     realtime,
-    recorder::{Recorder, Recording},
+    recorder::{self, Recorder},
     report,
     resume::Resumed,
     roster::Roster,
@@ -64,7 +64,9 @@ pub fn run(config: Config, paths: &Paths, will: Will) -> Result<(), StartError> 
         realtime::limit_run_time(limit);
     }
     let _run_dir = DirLock::take(&paths.run)?;
-    let (recording, recorder) = paths.record.as_deref().map(Recording::start).transpose()?.unzip();
+    let deaths = will.deaths().unwrap_or(0);
+    let recording = paths.record.as_deref().map(|path| recorder::begin(path, deaths)).transpose()?;
+    let (recording, recorder) = recording.flatten().unzip();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

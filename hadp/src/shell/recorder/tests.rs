@@ -227,7 +227,7 @@ fn test_config() -> Config {
 fn a_file_is_private_and_never_written_over() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("log");
-    let (recording, mut recorder) = Recording::start(&path).unwrap();
+    let (recording, mut recorder) = Recording::start(&path, 0).unwrap();
     let slot = Slot::new(0).unwrap();
     recorder.joined(clock::now(), slot, &"VI_1".into(), &test_config());
     drop(recorder);
@@ -236,16 +236,35 @@ fn a_file_is_private_and_never_written_over() {
     let text = fs::read_to_string(&path).unwrap();
     assert_eq!(text.lines().count(), 2, "{text}");
     assert_eq!(play(&text, None).0.len(), 1);
-    let error = Recording::start(&path).unwrap_err();
+    let error = Recording::start(&path, 0).unwrap_err();
     assert!(error.to_string().contains("exists; an event log is not overwritten"), "{error}");
     assert_eq!(fs::read_to_string(&path).unwrap(), text);
     // A link is not followed, wherever it points.
     let link = dir.path().join("link");
     std::os::unix::fs::symlink(dir.path().join("elsewhere"), &link).unwrap();
-    assert!(matches!(Recording::start(&link), Err(StartError::RecordExists(_))));
+    assert!(matches!(Recording::start(&link, 0), Err(StartError::RecordExists(_))));
     assert!(!dir.path().join("elsewhere").exists());
     let nowhere = dir.path().join("none").join("log");
-    assert!(matches!(Recording::start(&nowhere), Err(StartError::Record { .. })));
+    assert!(matches!(Recording::start(&nowhere, 0), Err(StartError::Record { .. })));
+}
+
+#[test]
+fn a_daemon_that_follows_a_dead_one_finds_a_file_of_its_own_or_does_without() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("log");
+    let begin = |deaths| {
+        let begun = begin(&path, deaths).unwrap();
+        begun.map(|(recording, _)| recording.finish()).is_some()
+    };
+    fs::write(dir.path().join("log.2"), "of another run").unwrap();
+    assert!(begin(0) && begin(1) && begin(2));
+    assert_eq!(fs::read_to_string(dir.path().join("log.2")).unwrap(), "of another run");
+    let mut names: Vec<_> = fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names, ["log", "log.1", "log.2", "log.3"]);
+    let nowhere = dir.path().join("none").join("log");
+    assert!(matches!(super::begin(&nowhere, 0), Err(StartError::Record { .. })));
+    assert!(matches!(super::begin(&nowhere, 1), Ok(None)));
 }
 
 /// A file that has room for the header alone.
