@@ -7,7 +7,6 @@ use hadp_tests::{
     checks::wait_state,
     lab::{Lan, Software, hadp_status, wait_until},
 };
-use nix::sys::signal::Signal;
 use serde_json::Value;
 
 const LINKS: usize = 4;
