@@ -18,4 +18,6 @@ pub mod net;
 #[cfg(feature = "daemon")]
 pub mod observe;
 #[cfg(feature = "daemon")]
+pub mod replay;
+#[cfg(feature = "daemon")]
 pub mod shell;

@@ -1,5 +1,8 @@
 //! Quantities with a unit or a range.
 
+#[cfg(feature = "daemon")]
+pub(crate) mod nanos;
+
 use std::{
     fmt,
     num::NonZeroU8,
@@ -7,8 +10,23 @@ use std::{
     time::Duration,
 };
 
+/// A number is not a value of its quantity.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{value} is not {what}")]
+pub struct OutOfRange {
+    what: &'static str,
+    value: u32,
+}
+
+impl OutOfRange {
+    pub(crate) fn new(what: &'static str, value: impl Into<u32>) -> Self {
+        Self { what, value: value.into() }
+    }
+}
+
 /// A point in time: nanoseconds of CLOCK_MONOTONIC, the clock of `bpf_ktime_get_ns` and of every lease.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[cfg_attr(feature = "daemon", derive(serde::Deserialize, serde::Serialize))]
 pub struct Time(u64);
 
 impl Time {
@@ -74,6 +92,11 @@ impl fmt::Display for Vrid {
 
 /// A configured priority, 1..=255; 255 is the address owner's (RFC 9568 §5.2.4). 0 exists on the wire only.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[cfg_attr(
+    feature = "daemon",
+    derive(serde::Deserialize, serde::Serialize),
+    serde(try_from = "u8", into = "u8")
+)]
 pub struct Priority(NonZeroU8);
 
 impl Priority {
@@ -94,6 +117,20 @@ impl Priority {
     }
 }
 
+impl TryFrom<u8> for Priority {
+    type Error = OutOfRange;
+
+    fn try_from(value: u8) -> Result<Self, OutOfRange> {
+        Self::new(value).ok_or(OutOfRange::new("a priority", value))
+    }
+}
+
+impl From<Priority> for u8 {
+    fn from(priority: Priority) -> Self {
+        priority.get()
+    }
+}
+
 impl fmt::Display for Priority {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
@@ -107,6 +144,11 @@ impl fmt::Display for Priority {
 /// Centiseconds, 1..=25_500. VRRPv3 carries 1..=4095 of them in 12 bits (RFC 9568 §5.2.7); VRRPv2 carries 1..=255 whole
 /// seconds, converted when decoded, so no caller ever sees seconds.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[cfg_attr(
+    feature = "daemon",
+    derive(serde::Deserialize, serde::Serialize),
+    serde(try_from = "u16", into = "u16")
+)]
 pub struct Centis(u16);
 
 impl Centis {
@@ -133,6 +175,20 @@ impl Centis {
     /// Nanoseconds throughout, so that short intervals do not round to zero.
     pub const fn skew(self, priority: u8) -> Duration {
         Duration::from_nanos((256 - priority as u64) * (self.0 as u64 * 10_000_000) / 256)
+    }
+}
+
+impl TryFrom<u16> for Centis {
+    type Error = OutOfRange;
+
+    fn try_from(value: u16) -> Result<Self, OutOfRange> {
+        Self::new(value).ok_or(OutOfRange::new("an interval in centiseconds", value))
+    }
+}
+
+impl From<Centis> for u16 {
+    fn from(interval: Centis) -> Self {
+        interval.get()
     }
 }
 

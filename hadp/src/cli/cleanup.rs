@@ -20,7 +20,8 @@ pub(super) struct Cleanup {
 impl Cleanup {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         log::init(Log::Stderr, "info")?;
-        let paths = Paths { pins: self.places.pin_dir, run: self.places.run_dir, config: "".into() };
+        let paths =
+            Paths { pins: self.places.pin_dir, run: self.places.run_dir, config: "".into(), record: None };
         shell::clean_up(&paths).context("removing what a daemon left")?;
         Ok(ExitCode::SUCCESS)
     }

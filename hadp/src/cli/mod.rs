@@ -4,6 +4,7 @@ mod check;
 mod cleanup;
 mod failover;
 mod log;
+mod replay;
 mod run;
 mod status;
 
@@ -30,6 +31,9 @@ enum Command {
     /// Hands a virtual router over to another node; exits with 0 (handed over), 1 (nobody took over), 2 (no such
     /// router) or 3 (this node is not Active).
     Failover(failover::Failover),
+    /// Goes through what `hadp run --record` has recorded; exits with 0 (everything is decided as it was then), 1 (the log
+    /// is unreadable) or 2 (something is decided otherwise).
+    Replay(replay::Replay),
     /// Removes the programs, maps and addresses that a killed daemon left.
     Cleanup(cleanup::Cleanup),
 }
@@ -68,6 +72,7 @@ impl Cli {
             Command::Check(check) => check.run(),
             Command::Status(status) => status.run(),
             Command::Failover(failover) => failover.run(),
+            Command::Replay(replay) => replay.run(),
             Command::Cleanup(cleanup) => cleanup.run(),
         }
     }

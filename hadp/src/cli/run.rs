@@ -36,6 +36,10 @@ pub(super) struct Run {
     /// How much is logged: error, warn, info, debug or trace, also by module (`hadp::proto=debug`).
     #[arg(long, value_name = "LEVEL", default_value = "info", env = "HADP_LOG")]
     log_level: String,
+    /// Records what the elections are told and decide, for `hadp replay`; the file must not exist yet. A
+    /// daemon that is started again after a death records to FILE.1, the next one to FILE.2.
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
     /// Makes this process the daemon proper, which a companion has started.
     #[arg(long, hide = true, value_name = "FDS")]
     companion_fds: Option<companion::Inherited>,
@@ -44,7 +48,8 @@ pub(super) struct Run {
 impl Run {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         log::init(self.log, &self.log_level)?;
-        let paths = Paths { pins: self.places.pin_dir, run: self.places.run_dir, config: self.file };
+        let Places { pin_dir: pins, run_dir: run } = self.places;
+        let paths = Paths { pins, run, config: self.file, record: self.record };
         let Some(fds) = self.companion_fds else {
             let options = companion::Options { arguments: env::args_os().skip(1).collect(), paths };
             return companion::run(options).context("running the daemon");

@@ -124,17 +124,19 @@ pub struct UnicastPeer {
 
 /// Whether a Backup of higher priority takes over from an Active router (RFC 9568 Preempt_Mode).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "daemon", derive(serde::Deserialize, serde::Serialize))]
 pub enum Preempt {
     /// It does.
     Always,
     /// `nopreempt`: it does not.
     Never,
     /// `preempt_delay`: it does once it has been up, or has heard the lower priority, for this long.
-    After(Duration),
+    After(#[cfg_attr(feature = "daemon", serde(with = "crate::units::nanos"))] Duration),
 }
 
 /// What an Active router does on an advert of lower priority.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "daemon", derive(serde::Deserialize, serde::Serialize))]
 pub enum LowerPriority {
     /// Advertises at once (RFC 9568 §6.4.3).
     Advertise,

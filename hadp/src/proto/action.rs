@@ -12,6 +12,7 @@ use crate::units::Time;
 /// `Drain`, `SetLease`, `Notify`, and `ReleaseVips` when the drain has ended. After `SendAdvert` with priority 0 nothing
 /// is announced until the next takeover.
 #[derive(Clone, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "daemon", derive(serde::Deserialize, serde::Serialize))]
 pub enum Action {
     /// Store when this node's ownership ends; [`Time::ZERO`] revokes it.
     SetLease {
@@ -50,6 +51,7 @@ pub enum Action {
 
 /// A change of state, or, where both names are the same, of the reason to be in it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "daemon", derive(serde::Serialize))]
 pub struct Transition {
     /// The state before, by name.
     pub from: &'static str,
@@ -62,6 +64,7 @@ pub struct Transition {
 /// What caused a change of state.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
+#[cfg_attr(feature = "daemon", derive(serde::Deserialize, serde::Serialize))]
 pub enum Reason {
     /// The protocol started.
     #[error("started")]

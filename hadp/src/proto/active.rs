@@ -9,6 +9,7 @@ use crate::{model::LowerPriority, units::Time};
 
 /// An advert that an Active router answers.
 #[derive(Clone, Copy, Debug, Enum)]
+#[cfg_attr(feature = "daemon", derive(serde::Deserialize, serde::Serialize))]
 pub(super) enum Provoking {
     /// Priority 0.
     Resignation,

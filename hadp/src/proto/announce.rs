@@ -12,6 +12,7 @@ const PROVOKED_PAUSE: Duration = Duration::from_secs(1);
 
 /// The announcements an Active router still owes.
 #[derive(Clone, Debug, Default)]
+#[cfg_attr(feature = "daemon", derive(serde::Deserialize, serde::Serialize))]
 pub(super) struct Announcer {
     timers: EnumMap<Timer, Option<Time>>,
     queue: Queue,
@@ -21,6 +22,7 @@ pub(super) struct Announcer {
 
 /// A burst that lies ahead.
 #[derive(Clone, Copy, Debug, Enum)]
+#[cfg_attr(feature = "daemon", derive(serde::Deserialize, serde::Serialize))]
 enum Timer {
     /// The second one of a takeover.
     Takeover,
@@ -32,6 +34,7 @@ enum Timer {
 
 /// Announcements that `announce_interval` keeps apart.
 #[derive(Clone, Debug, Default)]
+#[cfg_attr(feature = "daemon", derive(serde::Deserialize, serde::Serialize))]
 struct Queue {
     /// How many are left, going round the addresses.
     left: u64,

@@ -9,12 +9,14 @@ use crate::{
 
 /// The part of a [`model::Router`] that its state machine needs.
 #[derive(Clone, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "daemon", derive(serde::Deserialize, serde::Serialize))]
 pub struct Config {
     /// The priority adverts carry.
     pub priority: Priority,
     /// The configured advertisement interval.
     pub interval: Centis,
     /// The protocol version, which decides Skew_Time and whether intervals are learned.
+    #[cfg_attr(feature = "daemon", serde(with = "super::serial::version"))]
     pub version: Version,
     /// Preempt_Mode.
     pub preempt: Preempt,
@@ -29,6 +31,7 @@ pub struct Config {
     /// How many virtual addresses there are to announce, excluded ones included.
     pub vips: usize,
     /// The pause between two announcements, as the family has it; zero for none.
+    #[cfg_attr(feature = "daemon", serde(with = "crate::units::nanos"))]
     pub announce_interval: Duration,
 }
 

@@ -6,6 +6,7 @@ use crate::units::{Centis, Priority, Time};
 
 /// Something that happened, told to [`Router::handle`](super::Router::handle).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "daemon", derive(serde::Deserialize, serde::Serialize))]
 pub enum Event {
     /// The router's interface is up and has an address: the protocol starts (RFC 9568 §6.4.1).
     ///
@@ -50,6 +51,7 @@ pub enum Event {
         /// The address of its adverts.
         from: IpAddr,
         /// How long to let Backups of higher priority go first.
+        #[cfg_attr(feature = "daemon", serde(with = "crate::units::nanos"))]
         wait: Duration,
     },
     /// The lease is gone although it has not run out: the datapath heard a router of higher rank and revoked it, or the
@@ -65,6 +67,7 @@ pub enum Event {
 
 /// A valid advert, as the datapath recorded it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "daemon", derive(serde::Deserialize, serde::Serialize))]
 pub struct Heard {
     /// When it arrived; at most the `now` it is told at. Timers run from here.
     pub at: Time,
@@ -81,6 +84,7 @@ pub struct Heard {
 /// How an advert's address list compares with the configured one; a difference is logged, never a reason to drop
 /// (RFC 9568 §7.1).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "daemon", derive(serde::Deserialize, serde::Serialize))]
 pub enum AddressList {
     /// The same.
     Same,
@@ -91,6 +95,7 @@ pub enum AddressList {
 /// Why a router cannot run.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, thiserror::Error)]
 #[non_exhaustive]
+#[cfg_attr(feature = "daemon", derive(serde::Deserialize, serde::Serialize))]
 pub enum Cause {
     /// It has not been started yet.
     #[error("not started")]

@@ -12,6 +12,7 @@ use crate::units::Time;
 /// Adverts reach a router twice and out of order: as events when they change an election, and read from `PEERS` when a
 /// deadline is due. Their time of arrival tells what is news.
 #[derive(Clone, Debug, Default)]
+#[cfg_attr(feature = "daemon", derive(serde::Deserialize, serde::Serialize))]
 pub(super) struct Hearing {
     since: Time,
     applied: Time,

@@ -21,6 +21,8 @@ pub mod order;
 mod priority;
 mod resume;
 mod router;
+#[cfg(feature = "daemon")]
+mod serial;
 mod state;
 mod takeover;
 #[cfg(test)]

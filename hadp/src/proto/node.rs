@@ -3,10 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Action, Event, Router, order};
-use crate::units::Time;
+use crate::units::{OutOfRange, Time};
 
 /// The place of a virtual router in `ROUTERS` and `PEERS`, below [`MAX_ROUTERS`](hadp_common::router::MAX_ROUTERS).
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[cfg_attr(
+    feature = "daemon",
+    derive(serde::Deserialize, serde::Serialize),
+    serde(try_from = "u32", into = "u32")
+)]
 pub struct Slot(u32);
 
 impl Slot {
@@ -18,6 +23,20 @@ impl Slot {
     /// Returns the index in the maps.
     pub const fn index(self) -> u32 {
         self.0
+    }
+}
+
+impl TryFrom<u32> for Slot {
+    type Error = OutOfRange;
+
+    fn try_from(index: u32) -> Result<Self, OutOfRange> {
+        Self::new(index).ok_or(OutOfRange::new("a slot", index))
+    }
+}
+
+impl From<Slot> for u32 {
+    fn from(slot: Slot) -> Self {
+        slot.index()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::{Action, Reason, Router, State, announce::Announcer};
+use super::{Action, Reason, Router, State, announce::Announcer, state::Name};
 use crate::units::Time;
 
 impl Router {
@@ -20,7 +20,7 @@ impl Router {
         // Where they are still on their interface, this changes nothing.
         out.push(Action::AcquireVips);
         self.holding = true;
-        self.told = "Active";
+        self.told = Name("Active");
         self.since = now;
         self.enter(now, State::Active { next_advert: now, lease }, Reason::Resumed, out);
     }

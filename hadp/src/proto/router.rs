@@ -6,7 +6,7 @@ use enum_map::EnumMap;
 
 use super::{
     Action, Cause, Config, Event, Heard, Next, Reason, State, Transition, active::Provoking,
-    announce::Announcer, hearing::Hearing,
+    announce::Announcer, hearing::Hearing, state::Name,
 };
 use crate::units::{Centis, Time};
 
@@ -14,13 +14,14 @@ use crate::units::{Centis, Time};
 ///
 /// The time it is told must not go backwards. The actions of a call are carried out in order before the next call.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "daemon", derive(serde::Deserialize, serde::Serialize))]
 pub struct Router {
     pub(super) config: Config,
     pub(super) state: State,
     /// Since when it has been in the state last told.
     pub(super) since: Time,
     /// The state last told, by name: Active is told once an advert has left.
-    pub(super) told: &'static str,
+    pub(super) told: Name,
     /// The address adverts are sent from, once started.
     pub(super) source: Option<IpAddr>,
     /// Active_Adver_Interval: the interval of the Active router, as far as known.
@@ -60,7 +61,7 @@ impl Router {
         Self {
             active_interval: config.interval,
             config,
-            told: state.name(),
+            told: Name(state.name()),
             state,
             since: now,
             source: None,
@@ -262,12 +263,12 @@ impl Router {
 
     /// Changes the state and orders that it be told.
     pub(super) fn enter(&mut self, now: Time, state: State, reason: Reason, out: &mut Vec<Action>) {
-        let transition = Transition { from: self.told, to: state.name(), reason };
+        let transition = Transition { from: self.told.0, to: state.name(), reason };
         if transition.from != transition.to {
             self.since = now;
         }
         self.state = state;
-        self.told = transition.to;
+        self.told = Name(transition.to);
         out.push(Action::Notify(transition));
     }
 }

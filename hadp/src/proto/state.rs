@@ -25,6 +25,7 @@ use crate::units::Time;
 /// A successor that is heard starts a drain, which lies beside the states: the addresses stay a little longer, whatever
 /// the router does next.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "daemon", derive(serde::Deserialize, serde::Serialize))]
 pub enum State {
     /// Not running.
     Initialize {
@@ -55,6 +56,7 @@ pub enum State {
 
 /// Where a router goes once it has handed over.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "daemon", derive(serde::Deserialize, serde::Serialize))]
 pub enum Next {
     /// To Initialize, for the reason it resigned.
     Initialize(Cause),
@@ -63,6 +65,11 @@ pub enum Next {
     /// To Backup, without preempting the successor, or, if there is none, back to Active: the operator asked for it.
     Available,
 }
+
+/// The name of a state.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "daemon", derive(serde::Serialize))]
+pub(super) struct Name(pub(super) &'static str);
 
 impl State {
     /// Returns the state's name.

@@ -13,3 +13,11 @@ pub fn now() -> Time {
         Time::from_nanos(seconds.saturating_mul(1_000_000_000).saturating_add(nanos))
     })
 }
+
+/// Returns the wall clock's nanoseconds since 1970, for people to read; it may be set at any time. 0 if it is unknown.
+pub(super) fn wall_nanos() -> u64 {
+    clock_gettime(ClockId::CLOCK_REALTIME).map_or(0, |spec| {
+        let (seconds, nanos) = (spec.tv_sec().unsigned_abs(), spec.tv_nsec().unsigned_abs());
+        seconds.saturating_mul(1_000_000_000).saturating_add(nanos)
+    })
+}

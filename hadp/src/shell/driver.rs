@@ -34,6 +34,7 @@ use super::{
     orders::{Due, Orders},
     placer::{Placed, Placer},
     realtime::{self, Role},
+    recorder::Recorder,
     timer::Timer,
     voice::{Advertised, Failure, Voice},
     watch::{Senses, Watch},
@@ -74,6 +75,8 @@ pub(crate) struct Parts<D> {
     pub(crate) placed: UnboundedReceiver<Placed>,
     /// Tells the companion of the thread's end.
     pub(crate) lifeline: Lifeline,
+    /// Writes down what happens, if that is wanted.
+    pub(crate) recorder: Option<Recorder>,
 }
 
 /// Starts the election thread.
@@ -96,6 +99,7 @@ pub(crate) fn spawn<D: Datapath + Send + 'static>(parts: Parts<D>) -> io::Result
             placer,
             placed,
             lifeline,
+            recorder,
         } = parts;
         lifeline.hold();
         realtime::enter(Role::Election, &realtime);
@@ -114,6 +118,7 @@ pub(crate) fn spawn<D: Datapath + Send + 'static>(parts: Parts<D>) -> io::Result
             stopping: Stopping::No,
             watch: Watch::new(senses),
             lateness,
+            recorder,
         };
         if let Err(error) = runtime.block_on(driver.run(events, commands, placed)) {
             error!(%error, "election thread failed; leases run out and the Backups take over");
@@ -145,6 +150,7 @@ pub(super) struct Driver<D> {
     pub(super) advertised: Vec<Advertised>,
     notices: UnboundedSender<Notice>,
     pub(super) placer: Placer,
+    pub(super) recorder: Option<Recorder>,
 }
 
 impl<D: Datapath> Driver<D> {
@@ -268,6 +274,9 @@ impl<D: Datapath> Driver<D> {
     pub(super) fn handle(&mut self, slot: Slot, event: Event, now: Time) {
         let mut actions = std::mem::take(&mut self.actions);
         self.node.handle(now, slot, event, &mut actions);
+        if let Some(recorder) = &mut self.recorder {
+            recorder.told(now, slot, event, &actions, &self.node);
+        }
         let mut lost = false;
         for (slot, action) in actions.drain(..) {
             lost |= self.order(slot, action, now) == Renewal::Revoked;

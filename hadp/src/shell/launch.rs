@@ -9,6 +9,7 @@ use super::{
     messages::{Command, Notice},
     neighbors::Neighbors,
     reach::Reach,
+    recorder::Recorder,
     report,
     resume::{Resumed, Resumption},
     roster::{Roster, TooManyRouters},
@@ -30,6 +31,8 @@ pub(super) struct Cargo<'a> {
     pub(super) neighbors: Neighbors,
     pub(super) paths: &'a Paths,
     pub(super) will: &'a Will,
+    /// Writes down what happens, if that is wanted.
+    pub(super) recorder: Option<Recorder>,
 }
 
 /// A datapath with an election that runs on it.
@@ -46,7 +49,7 @@ pub(super) struct Launched {
 impl Launched {
     /// Opens the datapath, starts the election, and goes on with every lease that still runs.
     pub(super) async fn new(lock: PinLock, cargo: Cargo<'_>) -> Result<Self, StartError> {
-        let Cargo { global, routers, neighbors, paths, will } = cargo;
+        let Cargo { global, routers, neighbors, paths, will, recorder } = cargo;
         let adopts = lock.legacy() == Legacy::Adoptable;
         if !adopts {
             roster(routers.clone(), &[])?; // nothing is replaced for a configuration that does not fit
@@ -55,7 +58,8 @@ impl Launched {
         let inherited = datapath.inherited();
         let mut roster = roster(routers, &inherited)?;
         let reach = Reach::new(neighbors, &roster);
-        let started = Threads::start(&mut datapath, reach.followers.clone(), global, will.lifeline());
+        let started =
+            Threads::start(&mut datapath, reach.followers.clone(), global, will.lifeline(), recorder);
         let (threads, notices) = match started {
             Ok(started) => started,
             // What keeps silent the addresses of a dead daemon stays.
@@ -73,7 +77,8 @@ impl Launched {
             let kept = inherited.iter().any(|left| left.slot == slot && is_former(left, &entry.router));
             // Senders that the datapath has heard for a router while no daemon ran count; a slot's former router's do not.
             let since = if kept { Time::ZERO } else { now };
-            threads.command(Command::Insert { slot, config, since });
+            let name = entry.router.name.as_str().into();
+            threads.command(Command::Insert { slot, name, config, since });
         }
         let resumed = resumption.run(&mut roster).await;
         // The sessions of the daemon before went with it; those of this one begin anew.

@@ -20,7 +20,7 @@ use crate::{
 /// From the supervisor to the election thread.
 pub(crate) enum Command {
     /// A router joins, in Initialize. Adverts count that came since then.
-    Insert { slot: Slot, config: Config, since: Time },
+    Insert { slot: Slot, name: Arc<str>, config: Config, since: Time },
     /// Another daemon left this router with a lease that still runs: go on with these frames.
     Resume { slot: Slot, source: IpAddr, lease: Time, outlet: Box<Outlet>, addresses: Arc<AddressSet> },
     /// A router's interface can be used: (re)start it with these frames.

@@ -36,6 +36,7 @@ mod placer;
 mod program_log;
 mod reach;
 mod realtime;
+mod recorder;
 mod report;
 mod resume;
 mod roster;

@@ -40,8 +40,11 @@ impl<D: Datapath> Driver<D> {
 
     pub(super) fn obey(&mut self, command: Command) {
         match command {
-            Command::Insert { slot, config, since } => {
+            Command::Insert { slot, name, config, since } => {
                 let now = clock::now();
+                if let Some(recorder) = &mut self.recorder {
+                    recorder.joined(now, slot, &name, &config);
+                }
                 self.node.insert(slot, Router::new(config, now));
                 self.routers.insert(slot, Attached::new(since));
                 self.reconsider(slot, now);

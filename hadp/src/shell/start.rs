@@ -17,6 +17,8 @@ pub struct Paths {
     pub run: PathBuf,
     /// The configuration file, as shown in the status.
     pub config: PathBuf,
+    /// Where to record what the elections are told and decide, if anywhere.
+    pub record: Option<PathBuf>,
 }
 
 impl Paths {
@@ -59,6 +61,17 @@ pub enum StartError {
     /// The configuration has more BFD sessions than fit.
     #[error(transparent)]
     TooManySessions(#[from] TooManySessions),
+    /// The event log could not be begun.
+    #[error("cannot record to {}", path.display())]
+    Record {
+        /// The file.
+        path: PathBuf,
+        /// What failed.
+        source: io::Error,
+    },
+    /// The file to record to is there.
+    #[error("{} exists; an event log is not overwritten, so move it away or name another file", .0.display())]
+    RecordExists(PathBuf),
     /// A file, a socket or a thread could not be had.
     #[error("cannot {what}")]
     Io {

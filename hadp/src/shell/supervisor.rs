@@ -21,7 +21,9 @@ use super::{
     neighbors::Neighbors,
     program_log,
     reach::Reach,
-    realtime, report,
+    realtime,
+    recorder::{self, Recorder},
+    report,
     resume::Resumed,
     roster::Roster,
     signals::{Heard, Signals},
@@ -64,14 +66,21 @@ pub fn run(config: Config, paths: &Paths, will: Will) -> Result<(), StartError> 
         realtime::limit_run_time(limit);
     }
     let _run_dir = DirLock::take(&paths.run)?;
+    let deaths = will.deaths().unwrap_or(0);
+    let recording = paths.record.as_deref().map(|path| recorder::begin(path, deaths)).transpose()?;
+    let (recording, recorder) = recording.flatten().unzip();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(failed("start the runtime"))?;
-    runtime.block_on(async {
-        let supervisor = Supervisor::start(config, neighbors, lock, paths.clone(), will).await?;
+    let outcome = runtime.block_on(async {
+        let supervisor = Supervisor::start(config, neighbors, lock, paths.clone(), will, recorder).await?;
         supervisor.run().await
-    })
+    });
+    if let Some(recording) = recording {
+        recording.finish();
+    }
+    outcome
 }
 
 /// Locks the memory, which takes longer than all that going on with a lease does.
@@ -138,12 +147,13 @@ impl Supervisor {
         lock: PinLock,
         paths: Paths,
         will: Will,
+        recorder: Option<Recorder>,
     ) -> Result<Self, StartError> {
         let Config { global, routers, .. } = config;
         let signals = Signals::catch()?;
         will.set_policy(global.on_daemon_death);
         let legacy = lock.legacy();
-        let cargo = Cargo { global: &global, routers, neighbors, paths: &paths, will: &will };
+        let cargo = Cargo { global: &global, routers, neighbors, paths: &paths, will: &will, recorder };
         let ground = match legacy {
             // What runs goes on first; all else can wait.
             Legacy::Adoptable => Ground::Launched(Box::new(Launched::new(lock, cargo).await?)),

@@ -11,6 +11,7 @@ use super::{
     lateness::Lateness,
     messages::{Command, Notice},
     placer::Placer,
+    recorder::Recorder,
     start::{StartError, failed},
     watch::Senses,
 };
@@ -43,6 +44,7 @@ impl Threads {
         followers: Followers,
         global: &Global,
         lifeline: Lifeline,
+        recorder: Option<Recorder>,
     ) -> Result<(Self, UnboundedReceiver<Notice>), StartError> {
         let (commands, obeyed) = mpsc::unbounded_channel();
         let (told, notices) = mpsc::unbounded_channel();
@@ -80,6 +82,7 @@ impl Threads {
             placer: placer.clone(),
             placed,
             lifeline,
+            recorder,
         });
         match election {
             Ok(election) => Ok((Self { placer, heartbeat, lateness, commands, election, sending }, notices)),

@@ -97,12 +97,15 @@ pub fn run(options: &Options) -> Result<String> {
         let next = Instant::now() + EVERY;
         random = random.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
         let victim = (random >> 40) as usize % 2;
-        let fault = FAULTS[(random >> 33) as usize % FAULTS.len()];
-        let (node, file) = (&lan.nodes()[victim], &files[victim]);
+        let fault = FAULTS.get((random >> 33) as usize % FAULTS.len()).copied();
+        let (node, file, daemon) = (lan.nodes().get(victim), files.get(victim), daemons.get_mut(victim));
+        let (Some(fault), Some(node), Some(file), Some(daemon)) = (fault, node, file, daemon) else {
+            bail!("there is nobody to befall");
+        };
         let came = Instant::now();
-        befall(fault, node, &mut daemons[victim])?;
+        befall(fault, node, daemon)?;
         std::thread::sleep(LASTS);
-        pass(fault, node, file, &mut daemons[victim])?;
+        pass(fault, node, file, daemon)?;
         faults.push((came, Instant::now(), fault));
         memory.push(resident(n3)?);
         std::thread::sleep(next.saturating_duration_since(Instant::now()));

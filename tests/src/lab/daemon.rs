@@ -100,6 +100,17 @@ impl Daemon {
         Ok(Self { software: Software::Hadp, process: node.spawn(command)? })
     }
 
+    /// Starts hadp on `node` with this configuration text, recording to `log`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Software::start`].
+    pub fn hadp_recording(node: &Node, conf: &str, log: &Path) -> Result<Self> {
+        let mut command = Software::Hadp.command(node, &node.write("daemon.conf", conf)?)?;
+        command.arg("--record").arg(log);
+        Ok(Self { software: Software::Hadp, process: node.spawn(command)? })
+    }
+
     /// Starts keepalived on `node`.
     ///
     /// # Errors

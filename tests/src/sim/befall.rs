@@ -183,10 +183,12 @@ impl World {
             let Some(priority) = this.configs.get(slot).map(|config| config.priority.get()) else { continue };
             let is_active =
                 this.state(slot) == "Active" && this.datapath.slots.get(slot).is_some_and(|s| s.owns(at));
-            if is_active && self.rng.below(2) == 0 && self.send(host, slot, priority) {
-                if let Some(this) = self.hosts.get_mut(host) {
-                    this.unreported.push((slot, at));
-                }
+            if is_active
+                && self.rng.below(2) == 0
+                && self.send(host, slot, priority)
+                && let Some(this) = self.hosts.get_mut(host)
+            {
+                this.unreported.push((slot, at));
             }
         }
     }

@@ -49,10 +49,8 @@ fn rfc9568_29_nothing_rounds_at_one_centisecond() {
 fn takeover(priority: u8, now: Time, from: &'static str, reason: Reason) -> Vec<Action> {
     let (lease, advert) = (Action::SetLease { until: now + ms(3_000) }, Action::SendAdvert { priority });
     // A router that still answers hears of it first.
-    let [first, second] = match reason {
-        Reason::Preempted | Reason::Resigned => [advert, lease],
-        _ => [lease, advert],
-    };
+    let is_answering = matches!(reason, Reason::Preempted | Reason::Resigned);
+    let [first, second] = if is_answering { [advert, lease] } else { [lease, advert] };
     let announce = Action::Announce { vips: 0..3, rounds: 1 };
     vec![first, second, Action::AcquireVips, announce, notify(from, "Active", reason)]
 }

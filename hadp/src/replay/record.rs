@@ -1,0 +1,75 @@
+//! What an event log consists of.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    proto::{Action, Config, Event, Router, Slot},
+    units::Time,
+};
+
+/// The version of the format.
+pub const FORMAT: u32 = 1;
+
+/// One line of an event log, as JSON.
+///
+/// Times are nanoseconds of CLOCK_MONOTONIC, spans are nanoseconds, advertisement intervals centiseconds. What happens
+/// to BFD sessions will be two kinds more of the same shape as [`Router`](Self::Router) and [`Event`](Self::Event); what it
+/// means to a router is among the events of that router already.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+pub enum Record {
+    /// The first line.
+    Header(Header),
+    /// A router was put in a slot, in Initialize, in place of the one that was there.
+    Router {
+        /// When.
+        at: Time,
+        /// The slot.
+        slot: Slot,
+        /// The name of the instance.
+        name: String,
+        /// The configuration.
+        config: Config,
+    },
+    /// A router was told an event.
+    Event {
+        /// The time it was told.
+        at: Time,
+        /// The router's slot.
+        slot: Slot,
+        /// The event.
+        event: Event,
+        /// What it ordered.
+        actions: Vec<Action>,
+    },
+    /// Records are missing here: they came faster than they could be written.
+    Gap {
+        /// How many.
+        missing: u64,
+    },
+    /// What a router is like after the first event that follows a gap.
+    Baseline {
+        /// The router's slot.
+        slot: Slot,
+        /// The name of the instance.
+        name: String,
+        /// All of it.
+        router: Box<Router>,
+    },
+}
+
+/// Where and when an event log was begun.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Header {
+    /// [`FORMAT`].
+    pub format: u32,
+    /// The version of hadp that wrote it.
+    pub hadp: String,
+    /// The boot that CLOCK_MONOTONIC counts from; empty if unknown.
+    pub boot_id: String,
+    /// When the log was begun.
+    pub start: Time,
+    /// The same by the wall clock, in nanoseconds since 1970.
+    pub wall: u64,
+}
