@@ -14,7 +14,7 @@ use super::mutation::Mutation;
 const RING: usize = 64;
 
 /// For how long the old owner admits traffic after it has heard its successor.
-const DRAIN: Duration = Duration::from_millis(20);
+const DRAIN: Duration = Duration::from_millis(100);
 
 /// One node's maps. Everything is in the node's own time.
 #[derive(Clone, Debug, Default)]
