@@ -36,6 +36,11 @@ impl Router {
         self.enter(now, State::Resigning { until: lease.min(until), next }, why, out);
     }
 
+    /// Tells whether this router, still Active, is about to resign: an advert goes first.
+    pub fn is_leaving(&self) -> bool {
+        self.leaving.is_some()
+    }
+
     /// Resigns before anything else is told, if that was put off for an advert which was not reported on.
     pub(super) fn stay_no_longer(&mut self, now: Time, event: Event, out: &mut Vec<Action>) {
         let (Some(to), State::Active { lease, .. }) = (self.leaving, self.state) else {

@@ -290,7 +290,7 @@ fn failover() -> Vec<(u64, Event)> {
         (70, Event::AdvertSent { at: ms(70) }),
         (82, Event::Timeout),
         (82, Event::AdvertSent { at: ms(82) }),
-        (85, Event::Shutdown),
+        (82, Event::Shutdown),
     ]
 }
 
@@ -307,9 +307,9 @@ fn a_takeover_reads_well() {
         "       +0.060000  VI_1  (1 more adverts heard)",
         "       +0.060000  VI_1  takes a lease of 30.0ms",
         "       +0.060000  VI_1  Backup -> Active: no advert from an Active router in time",
-        "       +0.085000  VI_1  (lease renewed 2 times, 12.0ms apart at most)",
-        "       +0.085000  VI_1  is told to stop",
-        "       +0.085000  VI_1  sends priority 0",
+        "       +0.082000  VI_1  (lease renewed 2 times, 12.0ms apart at most)",
+        "       +0.082000  VI_1  is told to stop",
+        "       +0.082000  VI_1  sends priority 0",
     ];
     assert_eq!(lines[..expected.len()], expected, "{lines:#?}");
     assert!(lines.iter().any(|line| line.ends_with("Active -> Resigning: shutting down")), "{lines:#?}");

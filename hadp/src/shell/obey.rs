@@ -164,6 +164,7 @@ impl<D: Datapath> Driver<D> {
         let last = router.last_heard().filter(|heard| heard.priority > 0);
         Some(match (state, last) {
             (State::Resigning { .. }, _) => return None,
+            (State::Active { .. }, _) if router.is_leaving() => return None,
             (State::Active { .. }, _) => Handover::Kept,
             (State::Backup { .. }, Some(heard)) if since > Time::ZERO && heard.at >= since => {
                 Handover::Done { to: heard.from, took: heard.at.since(since) }
