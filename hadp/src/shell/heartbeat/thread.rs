@@ -6,6 +6,7 @@ use std::{
     os::fd::{AsFd as _, BorrowedFd},
     sync::mpsc::TryRecvError,
     thread::{self, JoinHandle},
+    time::Duration,
 };
 
 use nix::{
@@ -31,6 +32,9 @@ use crate::{
     },
     units::Time,
 };
+
+/// How long the thread sleeps between any two packets, at the least.
+const REST: Duration = Duration::from_micros(30);
 
 /// Where guards are stored.
 pub(crate) trait GuardTable: Send {
@@ -137,9 +141,10 @@ impl<G: GuardTable, H: Record> Thread<G, H> {
                 }
             }
             let next = self.beats.values().filter_map(Beat::next).min();
-            if next.is_none_or(|next| clock::now() < next) {
-                self.wait(next)?;
-            }
+            // Behind already, as where packets take longer to send than their interval: a thread above all others that never
+            // sleeps would stop the rest of the machine, elections included.
+            let rested = clock::now() + REST;
+            self.wait(next.map(|next| next.max(rested)))?;
         }
     }
 
