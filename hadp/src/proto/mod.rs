@@ -17,7 +17,6 @@ mod handover;
 mod hearing;
 mod lease;
 mod node;
-pub mod order;
 mod priority;
 mod resume;
 mod router;
