@@ -12,7 +12,6 @@ pub mod bfd;
 mod config;
 mod drain;
 mod event;
-mod failover;
 mod handover;
 mod hearing;
 mod lease;
