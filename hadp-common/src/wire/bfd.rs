@@ -18,8 +18,6 @@
 
 use core::fmt;
 
-use crate::bfd::BfdSession;
-
 /// The length of a packet without authentication.
 pub const BFD_LEN: usize = 24;
 /// The smallest length of a packet with authentication (RFC 5880 §6.8.6).
@@ -161,25 +159,6 @@ impl Control {
             required_min_echo_rx_us: u32::from_be_bytes(echo),
         };
         Ok((control, payload.get(BFD_LEN..usize::from(length)).unwrap_or_default()))
-    }
-
-    /// Returns the packet recorded in `BFD_SESSIONS`, without its echo interval, which is not recorded; `None` before the
-    /// first.
-    pub const fn recorded(session: &BfdSession) -> Option<Self> {
-        if session.last_seen_ns == 0 {
-            return None;
-        }
-        Some(Self {
-            diag: session.version_diag & DIAG_MASK,
-            state: SessionState::from_bits(session.state_flags),
-            flags: session.state_flags & FLAGS_MASK,
-            multiplier: session.multiplier,
-            my_discriminator: session.remote_discriminator,
-            your_discriminator: session.your_discriminator,
-            desired_min_tx_us: session.desired_min_tx_us,
-            required_min_rx_us: session.required_min_rx_us,
-            required_min_echo_rx_us: 0,
-        })
     }
 }
 

@@ -2,8 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hadp_common::wire::bfd::{Control, FINAL, POLL};
-
 use super::{
     clock,
     driver::Driver,
@@ -38,8 +36,6 @@ pub(super) struct Watch {
     senses: Senses,
     /// Tracked interfaces that are up.
     links: BTreeSet<String>,
-    /// The last packet each session was told, without Poll and Final.
-    told: BTreeMap<SessionId, Control>,
     /// What each router was last found fit for.
     standings: BTreeMap<Slot, Standing>,
     farewell: Farewell,
@@ -53,7 +49,6 @@ impl Watch {
             sessions: Sessions::default(),
             senses,
             links: BTreeSet::new(),
-            told: BTreeMap::new(),
             standings: BTreeMap::new(),
             farewell: Farewell::default(),
             actions: Vec::with_capacity(16),
@@ -91,35 +86,15 @@ impl Watch {
     }
 
     /// Returns what the datapath has heard since the session was last told, as the event to tell.
-    fn news(&mut self, id: SessionId) -> Option<bfd::Event> {
-        let known = self.sessions.get(id)?.last_heard();
-        if known.is_some_and(|known| self.senses.heard.last_seen(id) <= known) {
-            return None;
-        }
-        let received = self.senses.heard.received(id)?;
-        match self.told.get(&id) == Some(&content(&received.control)) {
-            true => Some(bfd::Event::Alive { at: received.at }),
-            false => Some(self.tell(id, received)),
-        }
+    fn news(&self, id: SessionId) -> Option<bfd::Event> {
+        self.sessions.get(id)?.reading(self.senses.heard.received(id)?)
     }
-
-    /// Returns the event of a packet.
-    fn tell(&mut self, id: SessionId, received: Received) -> bfd::Event {
-        self.told.insert(id, content(&received.control));
-        bfd::Event::Packet(received)
-    }
-}
-
-/// Returns what a packet says for longer than it takes to answer it.
-fn content(control: &Control) -> Control {
-    Control { flags: control.flags & !(POLL | FINAL), ..*control }
 }
 
 impl<D: Datapath> Driver<D> {
     /// Takes a packet that changes something.
     pub(super) fn hear_session(&mut self, id: SessionId, received: Received) {
-        let event = self.watch.tell(id, received);
-        self.feed_session(id, event);
+        self.feed_session(id, bfd::Event::Packet(received));
     }
 
     /// Runs every session's deadline that has passed.

@@ -2,10 +2,7 @@
 
 use std::time::Duration;
 
-use hadp_common::{
-    bfd::BfdSession,
-    wire::bfd::{Control, DEMAND},
-};
+use hadp_common::wire::bfd::{Control, DEMAND};
 
 use super::{
     Action, Config, Diag, Event, Received, SessionState, Transmission,
@@ -146,13 +143,12 @@ impl Session {
         [self.watch, urgent, self.damping.released_at()].into_iter().flatten().min()
     }
 
-    /// Returns the event that a record of `BFD_SESSIONS`, read when a deadline is due, stands for; `None` if it holds
-    /// nothing new.
+    /// Returns the event that the neighbour's last packet, read from `BFD_SESSIONS` when a deadline is due, stands for;
+    /// `None` if it is nothing new.
     ///
     /// A packet that differs from the last one told is one whose own event is still under way, or was lost.
-    pub fn reading(&self, record: &BfdSession) -> Option<Event> {
-        let control = Control::recorded(record)?;
-        self.hearing.reading(Received { at: Time::from_nanos(record.last_seen_ns), control })
+    pub fn reading(&self, received: Received) -> Option<Event> {
+        self.hearing.reading(received)
     }
 
     /// Returns the configuration.

@@ -1,7 +1,5 @@
 //! What is news: packets reach a session as events, and read from the map when a deadline is due.
 
-use hadp_common::bfd::BfdSession;
-
 use super::*;
 
 #[test]
@@ -103,45 +101,30 @@ fn a_neighbour_never_heard_is_looked_for_too() {
     assert_eq!((session.state(), session.next_deadline()), (Down, Some(T0 + ms(2_000))));
 }
 
-fn record(at: Time, control: Control) -> BfdSession {
-    let [version_diag, state_flags, multiplier, ..] = control.encode(24);
-    BfdSession {
-        last_seen_ns: at.as_nanos(),
-        packets: 1,
-        remote_discriminator: control.my_discriminator,
-        your_discriminator: control.your_discriminator,
-        desired_min_tx_us: control.desired_min_tx_us,
-        required_min_rx_us: control.required_min_rx_us,
-        version_diag,
-        state_flags,
-        multiplier,
-        reserved: [0; 5],
-    }
-}
-
 #[test]
 fn what_the_record_holds_is_told_once() {
     let mut session = Session::new(config(), OWN, T0);
-    tell(&mut session, T0, Event::Start);
-    assert_eq!(session.reading(&BfdSession::default()), None);
     let first = Received { at: T0 + ms(1), control: packet(Init) };
-    assert_eq!(session.reading(&record(first.at, first.control)), Some(Event::Packet(first)));
+    // Told before the session ran, it is news once it does: one that waits to be spoken to never would be.
+    tell(&mut session, first.at, Event::Packet(first));
+    tell(&mut session, first.at, Event::Start);
+    assert_eq!(session.reading(first), Some(Event::Packet(first)));
     tell(
         &mut session,
         first.at,
         Event::Packet(Received { control: Control { required_min_echo_rx_us: 9, ..first.control }, ..first }),
     );
-    assert_eq!(session.reading(&record(first.at, first.control)), None);
+    assert_eq!(session.reading(first), None);
     // The same again, even with a Final that was told as an event; and something else.
     let at = T0 + ms(2);
     let finished = Control { flags: FINAL, ..packet(Init) };
-    assert_eq!(session.reading(&record(at, finished)), Some(Event::Alive { at }));
+    assert_eq!(session.reading(Received { at, control: finished }), Some(Event::Alive { at }));
     let second = Received { at, control: packet(Up) };
-    assert_eq!(session.reading(&record(at, second.control)), Some(Event::Packet(second)));
+    assert_eq!(session.reading(second), Some(Event::Packet(second)));
     tell(&mut session, at, Event::Alive { at });
-    assert_eq!(session.reading(&record(at, first.control)), None);
-    assert_eq!(session.reading(&record(at, second.control)), Some(Event::Packet(second)));
-    assert_eq!(session.reading(&record(first.at, second.control)), None);
+    assert_eq!(session.reading(Received { at, ..first }), None);
+    assert_eq!(session.reading(second), Some(Event::Packet(second)));
+    assert_eq!(session.reading(Received { at: first.at, ..second }), None);
 }
 
 /// While "Down" repeated would mean Init, the record is read often: the event of a second one never comes.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hadp_common::{bfd::BfdSession, wire::bfd::check};
+use hadp_common::wire::bfd::check;
 
 use super::*;
 use crate::proto::bfd::jitter;
@@ -26,20 +26,7 @@ pub(super) struct End {
 
 impl End {
     fn reading(&self) -> Option<Event> {
-        let received = self.record?;
-        let [version_diag, state_flags, multiplier, ..] = received.control.encode(24);
-        let record = BfdSession {
-            last_seen_ns: received.at.as_nanos(),
-            remote_discriminator: received.control.my_discriminator,
-            your_discriminator: received.control.your_discriminator,
-            desired_min_tx_us: received.control.desired_min_tx_us,
-            required_min_rx_us: received.control.required_min_rx_us,
-            version_diag,
-            state_flags,
-            multiplier,
-            ..BfdSession::default()
-        };
-        self.session.reading(&record)
+        self.session.reading(self.record?)
     }
 }
 
