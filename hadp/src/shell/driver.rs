@@ -229,6 +229,12 @@ impl<D: Datapath> Driver<D> {
         self.node.get(slot).is_some_and(|router| matches!(router.state(), State::Active { .. }))
     }
 
+    /// Tells whether a router has a lease to lose: it is Active, or was until it resigned.
+    pub(super) fn has_lease(&self, slot: Slot) -> bool {
+        let has = |router: &Router| matches!(router.state(), State::Active { .. } | State::Resigning { .. });
+        self.node.get(slot).is_some_and(has)
+    }
+
     /// Runs every deadline that has passed by now; each router has one turn.
     fn expire(&mut self) {
         let now = clock::now();
@@ -299,8 +305,7 @@ impl<D: Datapath> Driver<D> {
             self.handle(slot, Event::Advert(*advert), clock::now());
         }
         self.heard = heard;
-        let owns = |router: &Router| matches!(router.state(), State::Active { .. } | State::Resigning { .. });
-        if self.node.get(slot).is_some_and(owns) {
+        if self.has_lease(slot) {
             self.handle(slot, Event::Revoked, clock::now());
         }
     }

@@ -186,15 +186,16 @@ impl<D: Datapath> Driver<D> {
         self.feed_session(id, bfd::Event::Start);
     }
 
-    /// Steps every Active router of a lapsed guard down, and has the guard put in force again.
+    /// Ends every lease that a lapsed guard limits, and has the guard put in force again: what is left of a lease would
+    /// count again too, although a neighbour may have taken over. A router that has resigned is no exception.
     pub(super) fn guard_lapsed(&mut self, guard: u32) {
         let slots: Vec<Slot> = self.watch.senses.followers.guards().routers(guard).collect();
-        let active: Vec<Slot> = slots.into_iter().filter(|slot| self.is_active(*slot)).collect();
-        for &slot in &active {
+        let leased: Vec<Slot> = slots.into_iter().filter(|slot| self.has_lease(*slot)).collect();
+        for &slot in &leased {
             self.feed(slot, Event::Revoked);
         }
-        if !active.is_empty() {
-            self.tell(Notice::GuardLapsed(active.len()));
+        if !leased.is_empty() {
+            self.tell(Notice::GuardLapsed(leased.len()));
         }
         self.watch.senses.heartbeat.order(Order::Rearm(guard));
     }
