@@ -14,7 +14,7 @@ const SPAN: Duration = Duration::from_millis(100);
 /// A session that the router follows, with what else depends on it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Kin {
-    /// How many routers that follow it are Active here: AdminDown would take them away from this node.
+    /// How many routers that follow or track it are Active here: AdminDown would take them away from this node.
     pub(super) active: usize,
     /// Whether it is Up, so that there is somebody to tell.
     pub(super) up: bool,

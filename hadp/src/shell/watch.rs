@@ -212,11 +212,12 @@ impl<D: Datapath> Driver<D> {
         let kin: Vec<(SessionId, Kin)> = sessions
             .iter()
             .map(|id| {
-                let others = guards
+                let followers = guards
                     .iter()
                     .filter(|(_, set)| set.contains(id))
                     .flat_map(|(guard, _)| guards.routers(guard));
-                let active = others.filter(|other| self.is_active(*other)).count();
+                let trackers = self.watch.senses.followers.trackers(*id).iter().copied();
+                let active = followers.chain(trackers).filter(|other| self.is_active(*other)).count();
                 let up =
                     self.watch.sessions.get(*id).is_some_and(|session| session.state() == SessionState::Up);
                 (*id, Kin { active, up })
@@ -230,6 +231,8 @@ impl<D: Datapath> Driver<D> {
 
     /// Takes every session down for good, and returns until when the neighbours are told.
     pub(super) fn end_sessions(&mut self) -> Option<Time> {
+        // None of those that said farewell comes up again.
+        self.watch.farewell = Farewell::default();
         let ids: Vec<SessionId> = self.watch.sessions.iter().map(|(id, _)| id).collect();
         for &id in &ids {
             self.feed_session(id, bfd::Event::AdminDown);
