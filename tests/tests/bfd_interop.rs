@@ -1,7 +1,5 @@
 //! BFD sessions of hadp with FRR and keepalived.
 
-#![expect(clippy::disallowed_methods, reason = "real daemons take real time")]
-
 use anyhow::{Result, ensure};
 use hadp_tests::{
     checks::{wait_owner, wait_state},

@@ -1,7 +1,5 @@
 //! BFD sessions between two hadp: their pace, their paths, who may speak, and a port that is taken.
 
-#![expect(clippy::disallowed_methods, reason = "real daemons take real time")]
-
 use std::{net::UdpSocket, thread, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
