@@ -12,3 +12,4 @@ pub mod handover;
 pub mod lab;
 pub mod prog;
 pub mod sim;
+pub mod thousand;
