@@ -7,9 +7,11 @@
 pub mod bench;
 pub mod checks;
 pub mod client;
+pub mod conf;
 pub mod demo;
 pub mod handover;
 pub mod lab;
 pub mod prog;
+pub mod sessions;
 pub mod sim;
 pub mod thousand;

@@ -4,7 +4,6 @@
 
 use std::{
     collections::BTreeSet,
-    net::Ipv4Addr,
     thread,
     time::{Duration, Instant},
 };
@@ -13,27 +12,14 @@ use anyhow::{Result, ensure};
 use hadp_tests::{
     checks::{mac, owners_since, wait_owner},
     client::{ArpProber, Mac, Prober},
+    conf::{Instance, VIP},
     lab::{Lan, Software, hadp_status, wait_until},
 };
 
-const VIP: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 100);
 const SECOND: Duration = Duration::from_secs(1);
 
 fn conf(priority: u8, more: &str) -> String {
-    format!(
-        "vrrp_instance VI_1 {{
-    interface eth0
-    version 3
-    virtual_router_id 55
-    priority {priority}
-    advert_int 0.05
-    {more}
-    virtual_ipaddress {{
-        {VIP}/16
-    }}
-}}
-"
-    )
+    Instance::new(priority).every(0.05).with(more).to_string()
 }
 
 #[test]

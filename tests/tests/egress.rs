@@ -16,10 +16,10 @@ use hadp_common::wire::{
 use hadp_tests::{
     checks::{mac, wait_owner},
     client::Mac,
+    conf::{Instance, VIP},
     lab::{Lan, Node, Process, Software, hadp_binary},
 };
 
-const VIP: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 100);
 const VMAC: Mac = Mac([0x00, 0x00, 0x5e, 0x00, 0x01, 55]);
 const SECOND: Duration = Duration::from_secs(1);
 const PORT: u16 = 7777;
@@ -28,19 +28,7 @@ const TCP: u8 = 6;
 
 /// Adverts every 50 ms, so that a lease runs for 150 ms.
 fn conf(more: &str) -> String {
-    format!(
-        "vrrp_instance VI_1 {{
-    interface eth0
-    version 3
-    virtual_router_id 55
-    advert_int 0.05
-    {more}
-    virtual_ipaddress {{
-        {VIP}/16
-    }}
-}}
-"
-    )
+    Instance::new(100).every(0.05).with(more).to_string()
 }
 
 /// A capture of ARP and IPv4 at the client, without adverts.

@@ -13,39 +13,42 @@ use hadp_common::wire::{arp, ether};
 use hadp_tests::{
     checks::{mac, multicast, transmit, v3_message, wait_owner, wait_state},
     client::Prober,
-    lab::{Lan, Software},
+    conf::{Instance, VIP},
+    lab::{Daemon, Lan, Software},
 };
 
-const VIP: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 100);
 const CLIENT: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 50);
 const SECOND: Duration = Duration::from_secs(1);
 
-fn conf(priority: u8, vip: &str, more: &str) -> String {
-    format!(
-        "vrrp_instance VI_1 {{
-    interface eth0
-    version 3
-    virtual_router_id 55
-    priority {priority}
-    advert_int 0.4
-    {more}
-    virtual_ipaddress {{
-        {vip}
-    }}
-}}
-"
-    )
+fn conf(priority: u8) -> Instance {
+    Instance::new(priority).every(0.4)
+}
+
+/// Starts the daemon on a LAN's only node, and waits until it owns the address.
+fn start(lan: &Lan, more: &str) -> Result<Daemon> {
+    let [node] = lan.nodes() else { unreachable!() };
+    let daemon = Software::Hadp.start_with(node, &conf(100).with(more).to_string())?;
+    wait_owner(lan, node, VIP, 5 * SECOND)?;
+    Ok(daemon)
+}
+
+/// Starts the daemon likewise, and a client that it serves, once it has announced the address.
+fn serve(lan: &Lan) -> Result<(Daemon, Prober)> {
+    let daemon = start(lan, "garp_master_delay 0")?;
+    thread::sleep(SECOND / 2);
+    let prober = Prober::start(lan.client(), VIP, Duration::from_millis(5))?;
+    prober.wait_served(5 * SECOND)?;
+    Ok((daemon, prober))
 }
 
 #[test]
 fn a_second_sender_does_not_hide_the_active_router() -> Result<()> {
     let lan = Lan::new(2)?;
     let (n1, n2) = lan.pair()?;
-    let vip = format!("{VIP}/16");
-    let _active = Software::Keepalived.start_with(n1, &conf(200, &vip, ""))?;
+    let _active = Software::Keepalived.start_with(n1, &conf(200).to_string())?;
     wait_owner(&lan, n1, VIP, 5 * SECOND)?;
     for preemption in ["", "nopreempt"] {
-        let mut backup = Software::Hadp.start_with(n2, &conf(100, &vip, preemption))?;
+        let mut backup = Software::Hadp.start_with(n2, &conf(100).with(preemption).to_string())?;
         wait_state(n2, "Backup", "")?;
         // A router of lower priority comes and goes: one advert, at many moments between two of the Active router.
         for _ in 0..12 {
@@ -65,7 +68,7 @@ fn the_address_owner_keeps_its_own_address() -> Result<()> {
     let lan = Lan::new(1)?;
     let [node] = lan.nodes() else { unreachable!() };
     let own = node.address();
-    let mut daemon = Software::Hadp.start_with(node, &conf(255, &format!("{own}/16"), ""))?;
+    let mut daemon = Software::Hadp.start_with(node, &conf(255).vip(own).to_string())?;
     wait_state(node, "Active", "")?;
     ensure!(node.holds(own)?, "{}", daemon.log().text());
     lan.client().run(["arping", "-c", "1", "-w", "2", "-I", "eth0", &own.to_string()])?;
@@ -79,11 +82,7 @@ fn the_address_owner_keeps_its_own_address() -> Result<()> {
 fn a_claim_by_another_is_answered_at_once() -> Result<()> {
     let lan = Lan::new(1)?;
     let [node] = lan.nodes() else { unreachable!() };
-    let daemon = Software::Hadp.start_with(node, &conf(100, &format!("{VIP}/16"), "garp_master_delay 0"))?;
-    wait_owner(&lan, node, VIP, 5 * SECOND)?;
-    thread::sleep(SECOND / 2);
-    let prober = Prober::start(lan.client(), VIP, Duration::from_millis(5))?;
-    prober.wait_served(5 * SECOND)?;
+    let (daemon, prober) = serve(&lan)?;
     let stranger = lan.add_host("stranger", 9)?;
     let claimed = Instant::now();
     let mut claim = arp::gratuitous(stranger.mac(), VIP.octets()).to_vec();
@@ -109,11 +108,7 @@ fn a_claim_by_another_is_answered_at_once() -> Result<()> {
 fn a_new_mac_is_announced() -> Result<()> {
     let lan = Lan::new(1)?;
     let [node] = lan.nodes() else { unreachable!() };
-    let daemon = Software::Hadp.start_with(node, &conf(100, &format!("{VIP}/16"), "garp_master_delay 0"))?;
-    wait_owner(&lan, node, VIP, 5 * SECOND)?;
-    thread::sleep(SECOND / 2);
-    let prober = Prober::start(lan.client(), VIP, Duration::from_millis(5))?;
-    prober.wait_served(5 * SECOND)?;
+    let (daemon, prober) = serve(&lan)?;
     node.run(["ip", "link", "set", "eth0", "address", "02:00:0a:4d:00:77"])?;
     thread::sleep(SECOND);
     let report = prober.stop();
@@ -128,8 +123,7 @@ fn a_new_mac_is_announced() -> Result<()> {
 fn joining_and_leaving_a_bridge_is_no_loss() -> Result<()> {
     let lan = Lan::new(1)?;
     let [node] = lan.nodes() else { unreachable!() };
-    let daemon = Software::Hadp.start_with(node, &conf(100, &format!("{VIP}/16"), ""))?;
-    wait_owner(&lan, node, VIP, 5 * SECOND)?;
+    let daemon = start(&lan, "")?;
     node.run(["ip", "link", "add", "br7", "type", "bridge"])?;
     node.run(["ip", "link", "set", "eth0", "master", "br7"])?;
     node.run(["ip", "link", "set", "eth0", "nomaster"])?;
@@ -145,8 +139,7 @@ fn a_unicast_source_that_goes_is_a_fault_until_it_returns() -> Result<()> {
     let [node] = lan.nodes() else { unreachable!() };
     node.run(["ip", "addr", "add", "10.77.1.1/16", "dev", "eth0"])?;
     let unicast = "unicast_src_ip 10.77.1.1\n    unicast_peer {\n        10.77.0.50\n    }";
-    let daemon = Software::Hadp.start_with(node, &conf(100, &format!("{VIP}/16"), unicast))?;
-    wait_owner(&lan, node, VIP, 5 * SECOND)?;
+    let daemon = start(&lan, unicast)?;
     node.run(["ip", "addr", "del", "10.77.1.1/16", "dev", "eth0"])?;
     wait_state(node, "Initialize", "")?;
     ensure!(!node.holds(VIP)?, "{}", daemon.log().text());

@@ -5,10 +5,10 @@ use std::{net::Ipv4Addr, thread, time::Duration};
 use anyhow::{Result, ensure};
 use hadp_tests::{
     checks::{multicast, seal, transmit, v3_message, wait_owner},
+    conf::{Instance, VIP},
     lab::{Daemon, Lan, hadp_status},
 };
 
-const VIP: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 100);
 const CLIENT: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 50);
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -20,10 +20,7 @@ fn winner(src: Ipv4Addr, ttl: u8, change: impl FnOnce(&mut Vec<u8>)) -> Result<V
 }
 
 fn conf() -> String {
-    format!(
-        "vrrp_instance VI_1 {{\n interface eth0\n version 3\n virtual_router_id 55\n priority 100\n advert_int 0.05\n \
-         virtual_ipaddress {{\n {VIP}/16\n }}\n}}\n"
-    )
+    Instance::new(100).every(0.05).to_string()
 }
 
 /// What the program in the kernel says of a dropped advert of the client.

@@ -10,7 +10,8 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 use hadp_tests::{
     checks::{wait_owner, wait_state},
-    handover::{Handover, Reason, VIP},
+    conf::{Instance, VIP},
+    handover::{Handover, Reason},
     lab::{Lan, Node, Software, hadp_binary},
 };
 
@@ -82,19 +83,7 @@ fn preemption_by_keepalived() -> Result<()> {
 }
 
 fn conf(priority: u8) -> String {
-    format!(
-        "vrrp_instance VI_1 {{
-    interface eth0
-    version 3
-    virtual_router_id 55
-    priority {priority}
-    advert_int 0.05
-    virtual_ipaddress {{
-        {VIP}/16
-    }}
-}}
-"
-    )
+    Instance::new(priority).every(0.05).to_string()
 }
 
 fn failover(node: &Node, instance: &str) -> Result<(Option<i32>, String)> {

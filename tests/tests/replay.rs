@@ -1,32 +1,18 @@
 //! What daemons record is decided alike when it is gone through again.
 
-use std::{
-    fs, net::Ipv4Addr, os::unix::fs::PermissionsExt as _, path::Path, process::Output, time::Duration,
-};
+use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, process::Output, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
 use hadp_tests::{
     checks::{wait_owner, wait_state},
+    conf::{Instance, VIP},
     lab::{Daemon, Lan, Node, hadp_binary, hadp_status, wait_until},
 };
 
-const VIP: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 100);
 const SECOND: Duration = Duration::from_secs(1);
 
 fn conf(priority: u8) -> String {
-    format!(
-        "vrrp_instance VI_1 {{
-    interface eth0
-    version 3
-    virtual_router_id 55
-    priority {priority}
-    advert_int 0.05
-    virtual_ipaddress {{
-        {VIP}/16
-    }}
-}}
-"
-    )
+    Instance::new(priority).every(0.05).to_string()
 }
 
 fn replay(node: &Node, log: &Path, arguments: &[&str]) -> Result<Output> {

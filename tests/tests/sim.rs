@@ -1,7 +1,8 @@
 //! The virtual cluster: random runs of several nodes, every instant of them checked, and faults put into the program
 //! itself that the checks have to find.
 //!
-//! `HADP_SIM_SEED=N` runs one seed alone and prints what it did; `HADP_SIM_SEEDS=N` runs that many.
+//! `HADP_SIM_SEED=N` runs one seed alone; `HADP_SIM_SEEDS=N` runs that many. With `HADP_SIM_TRACE` set, to whatever, every
+//! event that a router is told and what it orders go to standard error, at their true time in milliseconds: for one seed.
 
 use std::{
     env,

@@ -129,9 +129,6 @@ impl Caretaker {
         for record in owned.iter().filter_map(|(slot, _)| estate.router(*slot)) {
             unsaid += u32::from(self.voice.say(&record.resign).is_err());
         }
-        for frame in estate.last_words() {
-            unsaid += u32::from(self.voice.send(&frame).is_err());
-        }
         if !owned.is_empty() {
             info!(routers = owned.len(), unsaid, "virtual routers handed over: the daemon is dead");
         }

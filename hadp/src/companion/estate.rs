@@ -10,20 +10,19 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use hadp_common::{bfd::MAX_BFD_SESSIONS, router::MAX_ROUTERS};
+use hadp_common::router::MAX_ROUTERS;
 use nix::{
     sys::eventfd::{EfdFlags, EventFd},
     unistd,
 };
 
 use super::{
-    codec::Decoder,
     lifeline::Lifeline,
     realtime,
     record::Record,
-    testament::{Phase, Shelf, Testament, Word},
+    testament::{Phase, Testament, Word},
 };
-use crate::{model::OnDaemonDeath, net::packet::Frame, proto::Slot, units::Time};
+use crate::{model::OnDaemonDeath, proto::Slot, units::Time};
 
 /// What a daemon has left, or would leave now.
 #[derive(Debug)]
@@ -109,21 +108,11 @@ impl Estate {
 
     /// Returns the record of a router.
     pub(super) fn router(&self, slot: Slot) -> Option<Record> {
-        Record::decode(&self.testament.read(Shelf::Routers, slot.index())?)
+        Record::decode(&self.testament.read(slot)?)
     }
 
     /// Returns the records of all routers.
     pub(super) fn routers(&self) -> impl Iterator<Item = (Slot, Record)> {
         (0..MAX_ROUTERS).filter_map(Slot::new).filter_map(|slot| Some((slot, self.router(slot)?)))
-    }
-
-    /// Returns what is sent on behalf of BFD sessions.
-    pub(super) fn last_words(&self) -> impl Iterator<Item = Frame> {
-        (0..MAX_BFD_SESSIONS).filter_map(|index| {
-            let octets = self.testament.read(Shelf::LastWords, index)?;
-            let mut from = Decoder(&octets);
-            let ifindex = u32::from_ne_bytes(from.array()?);
-            Some(Frame { ifindex, octets: from.octets()?.into() })
-        })
     }
 }

@@ -3,8 +3,8 @@
 //! ```text
 //!            memfd: the testament                    ROUTERS (pinned)
 //!       +--------------------------+              +------------------+
-//!  will | adverts, spans, last     | estate       | leases           |
-//!  ---> | words, phase, policy     | ---> caretaker ---> renewals ---> |
+//!  will | adverts, spans,          | estate       | leases           |
+//!  ---> | phase, policy            | ---> caretaker ---> renewals ---> |
 //!  |    +--------------------------+       |      +------------------+
 //!  |                                       +--> adverts, resignations
 //!  daemon <---- spawns, watches by pidfd ---- companion <---- signals, service manager
@@ -19,6 +19,9 @@
 //! that: a renewal never replaces a lease of 0, and the datapath revokes leases by itself when it hears a router of higher
 //! rank. With `failover`, and when restarting does not help, it revokes every lease first, and then resigns for those
 //! routers, so that the Backups take over at once; the daemon is started again, as Backup.
+//!
+//! It does not speak BFD: the daemon's packets go by the kernel's routes and are signed with its sequence numbers. What a
+//! dead daemon's sessions promised, its neighbours find out by their silence.
 //!
 //! A daemon that hangs is none of the companion's business: that is what leases are for. Should the companion die, the
 //! daemon goes on and says so; under a service manager the service has failed then, and is started anew, which adopts

@@ -7,8 +7,10 @@ use std::{
     sync::atomic::{AtomicU64, Ordering, fence},
 };
 
-use hadp_common::{bfd::MAX_BFD_SESSIONS, router::MAX_ROUTERS};
+use hadp_common::router::MAX_ROUTERS;
 use memmap2::{MmapOptions, MmapRaw};
+
+use crate::proto::Slot;
 
 /// How far a daemon has come.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -39,51 +41,26 @@ pub(super) enum Word {
     Deaths,
 }
 
-/// Which records there are.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Shelf {
-    /// What is said for a virtual router, by slot.
-    Routers,
-    /// What is sent on behalf of a BFD session when everything is given up, by the session's index.
-    LastWords,
-}
-
 /// The version of this layout, in all its parts; both ends run the same program, so another is a mistake.
-const VERSION: u64 = 0x6861_6470_0000_0001;
+const VERSION: u64 = 0x6861_6470_0000_0002;
 
 /// How many octets a record may have.
-const ROUTER_OCTETS: usize = 4096 - 8;
-const LAST_WORD_OCTETS: usize = 512 - 8;
+const OCTETS: usize = 4096 - 8;
 
-// In words: the header, then for each shelf the sequence numbers, then two places for each record.
+// In words: the header, then a sequence number for each router, then two places for each.
 const HEADER: usize = 64;
 const ROUTERS: usize = MAX_ROUTERS as usize;
-const SESSIONS: usize = MAX_BFD_SESSIONS as usize;
-const ROUTER_SEQUENCES: usize = HEADER;
-const SESSION_SEQUENCES: usize = ROUTER_SEQUENCES + ROUTERS;
-const ROUTER_PLACES: usize = (SESSION_SEQUENCES + SESSIONS).next_multiple_of(512);
-const ROUTER_WORDS: usize = 1 + ROUTER_OCTETS / 8;
-const SESSION_PLACES: usize = ROUTER_PLACES + 2 * ROUTERS * ROUTER_WORDS;
-const SESSION_WORDS: usize = 1 + LAST_WORD_OCTETS / 8;
-const WORDS: usize = SESSION_PLACES + 2 * SESSIONS * SESSION_WORDS;
+const PLACES: usize = (HEADER + ROUTERS).next_multiple_of(512);
+const PLACE: usize = 1 + OCTETS / 8;
+const WORDS: usize = PLACES + 2 * ROUTERS * PLACE;
 
 // The mutex of the lifeline has eight words of the header to itself.
 const MUTEX: usize = 16;
 const _: () = assert!(size_of::<libc::pthread_mutex_t>() <= 64 && MUTEX + 8 <= HEADER);
 
-impl Shelf {
-    /// Returns where the sequence numbers begin, where the places do, how long a place is, and how many records there are.
-    const fn layout(self) -> (usize, usize, usize, usize) {
-        match self {
-            Self::Routers => (ROUTER_SEQUENCES, ROUTER_PLACES, ROUTER_WORDS, ROUTERS),
-            Self::LastWords => (SESSION_SEQUENCES, SESSION_PLACES, SESSION_WORDS, SESSIONS),
-        }
-    }
-}
-
 /// The memory: a memfd of a fixed size, of which only what is written takes any memory.
 ///
-/// Every record has two places and a sequence number that counts its versions: version *n* is in place *n* mod 2. A writer
+/// It holds a record of what is said for each virtual router, by slot. Every record has two places and a sequence number that counts its versions: version *n* is in place *n* mod 2. A writer
 /// that dies in the middle leaves the version before it whole; a reader that was overtaken sees that the number has
 /// changed, and reads again. There is one writer at a time.
 #[derive(Debug)]
@@ -150,8 +127,8 @@ impl Testament {
     }
 
     /// Writes a record; an empty one is none. False, and nothing written, if it does not fit.
-    pub(super) fn write(&self, shelf: Shelf, index: u32, octets: &[u8]) -> bool {
-        let Some((sequence, places)) = self.record(shelf, index) else { return false };
+    pub(super) fn write(&self, slot: Slot, octets: &[u8]) -> bool {
+        let Some((sequence, places)) = self.record(slot) else { return false };
         let next = sequence.load(Ordering::Relaxed).wrapping_add(1);
         let [even, odd] = places;
         let Some((len, body)) = (if next.is_multiple_of(2) { even } else { odd }).split_first() else {
@@ -175,8 +152,8 @@ impl Testament {
     }
 
     /// Reads a record, or returns `None` if there is none.
-    pub(super) fn read(&self, shelf: Shelf, index: u32) -> Option<Vec<u8>> {
-        let (sequence, [even, odd]) = self.record(shelf, index)?;
+    pub(super) fn read(&self, slot: Slot) -> Option<Vec<u8>> {
+        let (sequence, [even, odd]) = self.record(slot)?;
         loop {
             let version = sequence.load(Ordering::Acquire);
             let (len, body) = (if version.is_multiple_of(2) { even } else { odd }).split_first()?;
@@ -193,13 +170,12 @@ impl Testament {
     }
 
     /// Returns the sequence number and the two places of a record.
-    fn record(&self, shelf: Shelf, index: u32) -> Option<(&AtomicU64, [&[AtomicU64]; 2])> {
-        let (sequences, places, len, count) = shelf.layout();
-        let index = usize::try_from(index).ok().filter(|index| *index < count)?;
-        let first = places + 2 * index * len;
+    fn record(&self, slot: Slot) -> Option<(&AtomicU64, [&[AtomicU64]; 2])> {
+        let index = usize::try_from(slot.index()).ok()?;
+        let first = PLACES + 2 * index * PLACE;
         let words = self.words();
-        let place = |first: usize| words.get(first..first + len);
-        Some((words.get(sequences + index)?, [place(first)?, place(first + len)?]))
+        let place = |first: usize| words.get(first..first + PLACE);
+        Some((words.get(HEADER + index)?, [place(first)?, place(first + PLACE)?]))
     }
 
     /// Returns where the mutex of the [lifeline](super::Lifeline) is.
@@ -226,22 +202,26 @@ mod tests {
 
     use super::*;
 
+    fn slot(index: u32) -> Slot {
+        Slot::new(index).unwrap()
+    }
+
     #[test]
     fn what_one_end_writes_the_other_reads() {
         let ours = Testament::create().unwrap();
         let theirs = Testament::open(ours.as_fd().try_clone_to_owned().unwrap()).unwrap();
-        assert_eq!(theirs.read(Shelf::Routers, 7), None);
+        assert_eq!(theirs.read(slot(7)), None);
         for octets in [&[1, 2, 3][..], &[9; 4088], &[4; 17]] {
-            assert!(ours.write(Shelf::Routers, 7, octets));
-            assert_eq!(theirs.read(Shelf::Routers, 7).as_deref(), Some(octets));
+            assert!(ours.write(slot(7), octets));
+            assert_eq!(theirs.read(slot(7)).as_deref(), Some(octets));
         }
-        assert!(!ours.write(Shelf::Routers, 7, &[0; 4089]), "it does not fit");
-        assert_eq!(theirs.read(Shelf::Routers, 7).as_deref(), Some(&[4; 17][..]), "what was there stays");
-        assert!(ours.write(Shelf::LastWords, 255, &[5; 504]) && !ours.write(Shelf::LastWords, 256, &[5]));
-        assert!(ours.write(Shelf::Routers, 2047, &[6]) && !ours.write(Shelf::Routers, 2048, &[6]));
-        assert_eq!(theirs.read(Shelf::LastWords, 255).as_deref(), Some(&[5; 504][..]));
-        assert!(ours.write(Shelf::Routers, 7, &[]));
-        assert_eq!(theirs.read(Shelf::Routers, 7), None);
+        assert!(!ours.write(slot(7), &[0; 4089]), "it does not fit");
+        assert_eq!(theirs.read(slot(7)).as_deref(), Some(&[4; 17][..]), "what was there stays");
+        let last = slot(MAX_ROUTERS - 1);
+        assert!(ours.write(last, &[5; 4088]));
+        assert_eq!(theirs.read(last).as_deref(), Some(&[5; 4088][..]));
+        assert!(ours.write(slot(7), &[]));
+        assert_eq!(theirs.read(slot(7)), None);
         ours.set(Word::Phase, Phase::Ready as u64);
         assert_eq!((theirs.phase(), theirs.get(Word::Deaths)), (Phase::Ready, 0));
     }
@@ -253,12 +233,12 @@ mod tests {
             let writer = scope.spawn(|| {
                 for version in 0..20_000u32 {
                     let octets = vec![(version % 251) as u8; 64 + version as usize % 900];
-                    assert!(testament.write(Shelf::Routers, 0, &octets));
+                    assert!(testament.write(slot(0), &octets));
                 }
             });
             let mut read = 0;
             while !writer.is_finished() {
-                let Some(octets) = testament.read(Shelf::Routers, 0) else { continue };
+                let Some(octets) = testament.read(slot(0)) else { continue };
                 assert!(octets.iter().all(|octet| *octet == octets[0]), "{octets:?}");
                 read += 1;
             }

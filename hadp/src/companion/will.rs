@@ -13,18 +13,14 @@ use tracing::warn;
 
 use super::{
     child::{self, Inherited},
-    codec::Encoder,
     lifeline::Lifeline,
     record::{Record, Speech},
-    testament::{Phase, Shelf, Testament, Word},
+    testament::{Phase, Testament, Word},
 };
 use crate::{
     model::{OnDaemonDeath, Router},
-    net::{
-        frames::{Outlet, Port},
-        packet::Frame,
-    },
-    proto::{Config, Slot, bfd::SessionId},
+    net::frames::{Outlet, Port},
+    proto::{Config, Slot},
     units::Time,
 };
 
@@ -82,8 +78,8 @@ impl Will {
             advert: speech(&outlet.advert),
             resign: speech(&outlet.resign),
         };
-        if !shared.testament.write(Shelf::Routers, slot.index(), &record.encode()) {
-            shared.testament.write(Shelf::Routers, slot.index(), &[]);
+        if !shared.testament.write(slot, &record.encode()) {
+            shared.testament.write(slot, &[]);
             warn!(
                 router = router.name,
                 "the adverts are too many or too long to be left to the companion: it cannot speak for this router"
@@ -91,20 +87,6 @@ impl Will {
         }
         if router.virtual_mac {
             shared.ring();
-        }
-    }
-
-    /// Leaves a frame that is sent on behalf of a BFD session, AdminDown, when everything is given up; `None` leaves none.
-    pub fn leave_last_word(&self, session: SessionId, frame: Option<&Frame>) {
-        let Some(shared) = &self.0 else { return };
-        let mut to = Encoder::default();
-        if let Some(Frame { ifindex, octets }) = frame {
-            to.array(ifindex.to_ne_bytes());
-            to.octets(octets);
-        }
-        if !shared.testament.write(Shelf::LastWords, session.index(), &to.finish()) {
-            shared.testament.write(Shelf::LastWords, session.index(), &[]);
-            warn!(session = session.index(), "the BFD packet is too long to be left to the companion");
         }
     }
 

@@ -6,22 +6,11 @@ use super::{Action, Cause, Event, Heard, Next, Reason, Router, State};
 use crate::units::Time;
 
 impl Router {
-    /// Resigns, and goes on answering until a successor is heard or could not come any more.
+    /// Resigns, and goes on answering until a successor is heard or could not come any more. The lease is not renewed from
+    /// here on, since priority 0 may not have left: peers that did not hear it wait no longer than that.
     ///
-    /// The lease is not renewed from here on.
-    pub(super) fn resign(
-        &mut self,
-        now: Time,
-        lease: Time,
-        cause: Cause,
-        why: Reason,
-        out: &mut Vec<Action>,
-    ) {
-        self.hand_over(now, lease, (Next::Initialize(cause), why), out);
-    }
-
-    /// Resigns. Where the lease would end before the slowest successor is heard, an advert goes first, which makes it last:
-    /// peers wait as much longer.
+    /// Where the lease would end before the slowest successor is heard, an advert goes first, which makes it last: peers
+    /// wait as much longer.
     pub(super) fn hand_over(&mut self, now: Time, lease: Time, to: (Next, Reason), out: &mut Vec<Action>) {
         let until = now + self.config.handover_span();
         if lease < until && self.leaving.is_none() && self.takeover.is_none() {
@@ -47,18 +36,8 @@ impl Router {
             self.leaving = None;
             return;
         };
-        match event {
-            Event::AdvertSent { .. } | Event::Timeout => {}
-            Event::Startup { .. }
-            | Event::Fault(_)
-            | Event::Shutdown
-            | Event::Advert(_)
-            | Event::AdvertFailed
-            | Event::Resign
-            | Event::Resume { .. }
-            | Event::ActiveDown { .. }
-            | Event::Revoked
-            | Event::Priority(_) => self.hand_over(now, lease, to, out),
+        if !matches!(event, Event::AdvertSent { .. } | Event::Timeout) {
+            self.hand_over(now, lease, to, out);
         }
     }
 

@@ -94,19 +94,7 @@ impl Router {
 
     /// Tells whether an event reports late an advert that left in time: no peer has taken over then.
     fn renews(&self, now: Time, lease: Time, event: Event) -> bool {
-        match event {
-            Event::AdvertSent { at } => at < lease && at + self.config.lease_span() > now,
-            Event::Startup { .. }
-            | Event::Fault(_)
-            | Event::Shutdown
-            | Event::Advert(_)
-            | Event::AdvertFailed
-            | Event::Resign
-            | Event::Resume { .. }
-            | Event::ActiveDown { .. }
-            | Event::Revoked
-            | Event::Priority(_)
-            | Event::Timeout => false,
-        }
+        let Event::AdvertSent { at } = event else { return false };
+        at < lease && at + self.config.lease_span() > now
     }
 }

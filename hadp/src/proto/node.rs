@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Action, Event, Router, order};
+use super::{Action, Event, Router};
 use crate::units::{OutOfRange, Time};
 
 /// The place of a virtual router in `ROUTERS` and `PEERS`, below [`MAX_ROUTERS`](hadp_common::router::MAX_ROUTERS).
@@ -93,19 +93,6 @@ impl Node {
             self.deadlines.extend(after.map(|at| (at, slot)));
         }
         out.extend(self.scratch.drain(..).map(|action| (slot, action)));
-    }
-
-    /// Applies one event to each of several routers, and orders what they want done [by phase](order::by_phase).
-    pub fn handle_all(
-        &mut self,
-        now: Time,
-        events: impl IntoIterator<Item = (Slot, Event)>,
-        out: &mut Vec<(Slot, Action)>,
-    ) {
-        for (slot, event) in events {
-            self.handle(now, slot, event, out);
-        }
-        order::by_phase(out);
     }
 
     /// Tells whether no router runs or has anything left to do, see [`Router::is_idle`].

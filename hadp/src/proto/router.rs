@@ -140,12 +140,15 @@ impl Router {
             }
             (State::Active { .. }, Event::Fault(cause)) if cause.is_link() => self.drop_out(now, cause, out),
             (State::Active { lease, .. }, Event::Fault(cause)) => {
-                self.resign(now, lease, cause, Reason::Fault(cause), out);
+                self.hand_over(now, lease, (Next::Initialize(cause), Reason::Fault(cause)), out);
             }
             (State::Active { lease, .. }, Event::Shutdown) => {
-                self.resign(now, lease, Cause::Stopped, Reason::Shutdown, out);
+                self.hand_over(now, lease, (Next::Initialize(Cause::Stopped), Reason::Shutdown), out);
             }
-            (State::Active { lease, .. }, Event::Resign) => self.resign_on_request(now, lease, out),
+            // Whoever takes over keeps the router; if nobody does, this one goes on.
+            (State::Active { lease, .. }, Event::Resign) => {
+                self.hand_over(now, lease, (Next::Available, Reason::Requested), out);
+            }
             (State::Active { next_advert, lease }, Event::Advert(heard)) => {
                 self.advert_in_active(now, next_advert, lease, heard, out)
             }
@@ -244,20 +247,9 @@ impl Router {
 
     /// Ends a drain at once when there is nothing to drain any more.
     fn cut_short(&mut self, event: Event, out: &mut Vec<Action>) {
-        match event {
-            Event::Revoked => self.cut_drain(out),
-            Event::Fault(cause) if cause.is_final() => self.cut_drain(out),
-            Event::Fault(_)
-            | Event::Startup { .. }
-            | Event::Shutdown
-            | Event::Advert(_)
-            | Event::AdvertSent { .. }
-            | Event::AdvertFailed
-            | Event::Resign
-            | Event::Resume { .. }
-            | Event::ActiveDown { .. }
-            | Event::Priority(_)
-            | Event::Timeout => {}
+        let is_gone = matches!(event, Event::Fault(cause) if cause.is_final());
+        if is_gone || event == Event::Revoked {
+            self.cut_drain(out);
         }
     }
 

@@ -23,12 +23,14 @@ const ANSWER_PAUSE: Duration = Duration::from_millis(10);
 impl Config {
     /// Returns Skew_Time while the Active router's interval is `active`: a fraction of that interval in v3 (RFC 9568
     /// §6.1), of one second in v2 (RFC 3768 §6.1).
-    pub(super) fn skew(&self, active: Centis) -> Duration {
+    pub fn skew(&self, active: Centis) -> Duration {
         self.skew_base(active).skew(self.priority.get())
     }
 
     /// Returns Active_Down_Interval while the Active router's interval is `active`; in v2 that is always the own one.
-    pub(super) fn active_down_interval(&self, active: Centis) -> Duration {
+    ///
+    /// `down_timer_adverts` (3 by default) of these intervals, and Skew_Time (RFC 9568 §6.1).
+    pub fn active_down_interval(&self, active: Centis) -> Duration {
         active.duration() * self.silences() + self.skew(active)
     }
 

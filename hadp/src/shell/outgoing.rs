@@ -28,11 +28,8 @@ impl<D: Datapath> Driver<D> {
         for Advertised { due: Due { slot, priority }, at, result } in advertised.drain(..) {
             match result {
                 Ok(()) if priority > 0 => {
-                    if let Some(attached) = self.routers.get_mut(&slot) {
-                        attached.note_advert(left);
-                    }
                     self.handle(slot, Event::AdvertSent { at }, at);
-                    // A takeover from a router that answered until then has its lease only now.
+                    // Only now: a takeover from a router that answered until then has its lease by this advert.
                     if let Some(attached) = self.routers.get_mut(&slot) {
                         attached.note_advert(left);
                     }

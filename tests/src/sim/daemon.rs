@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use hadp::{
-    model::Version,
     proto::{Action, Event, Reason, Router, Slot},
-    units::{Centis, Time},
+    units::Time,
 };
 
 use super::{
@@ -51,13 +50,7 @@ impl World {
         let config = self.hosts.get(host).and_then(|host| host.configs.get(slot));
         match (self.mutation, config) {
             (Some(Mutation::TimerEarly), _) => self.plan.interval(),
-            (Some(Mutation::SkewForgotten), Some(config)) => {
-                let base = match config.version {
-                    Version::V2(_) => Centis::SECOND,
-                    Version::V3(_) => config.interval,
-                };
-                base.skew(config.priority.get())
-            }
+            (Some(Mutation::SkewForgotten), Some(config)) => config.skew(config.interval),
             _ => Duration::ZERO,
         }
     }

@@ -3,18 +3,17 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     net::IpAddr,
-    time::Duration,
 };
 
-use hadp::{proto::Heard, units::Time};
+use hadp::{
+    proto::{DRAIN, Heard},
+    units::Time,
+};
 
 use super::mutation::Mutation;
 
 /// How many events the ring buffer holds; what does not fit is lost, and found in the peers later.
 const RING: usize = 64;
-
-/// For how long the old owner admits traffic after it has heard its successor.
-const DRAIN: Duration = Duration::from_millis(100);
 
 /// One node's maps. Everything is in the node's own time.
 #[derive(Clone, Debug, Default)]

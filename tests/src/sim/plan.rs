@@ -76,10 +76,7 @@ impl Plan {
             })
             .collect();
         // A third of what 50 priorities differ in skew: what the links and late timers take together.
-        let skew = |priority| match version {
-            Version::V2(_) => Centis::SECOND.skew(priority),
-            Version::V3(_) => interval.skew(priority),
-        };
+        let skew = |own| config(own, interval, version, preempt, down_timer_adverts).skew(interval);
         let max_delay = (skew(100) - skew(150)) / 3;
         let loss = rng.pick(&[0, 0, 10, 200], 0);
         let mut plan = Self {
@@ -115,16 +112,7 @@ impl Plan {
     /// Returns the longest Active_Down_Interval of any router.
     pub(super) fn longest_down(&self) -> Duration {
         let all = self.routers.iter().flatten();
-        all.map(|config| {
-            let base = match config.version {
-                Version::V2(_) => Centis::SECOND,
-                Version::V3(_) => config.interval,
-            };
-            config.interval.duration() * u32::from(config.down_timer_adverts)
-                + base.skew(config.priority.get())
-        })
-        .max()
-        .unwrap_or_default()
+        all.map(|config| config.active_down_interval(config.interval)).max().unwrap_or_default()
     }
 
     /// Returns how late a timer may fire.

@@ -294,15 +294,14 @@ impl World {
         if this.life != life || this.power == Power::Off || !this.companion {
             return;
         }
-        let every = config.interval.duration();
+        let every = config.advert_every();
         if this.power == Power::On {
             let now = this.clock.shows(self.now);
             let owns = this.datapath.slots.get(slot).is_some_and(|entry| entry.owns(now) && !entry.resigned);
             let revives = mutation == Some(Mutation::CompanionRevives);
             if (owns || revives) && self.send(host, slot, config.priority.get()) {
-                let until = now + every * u32::from(config.down_timer_adverts.min(3));
                 if let Some(this) = self.hosts.get_mut(host) {
-                    this.datapath.renew(slot, until, revives);
+                    this.datapath.renew(slot, now + config.lease_span(), revives);
                 }
                 self.note(host, slot, None);
             }

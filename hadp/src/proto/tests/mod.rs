@@ -7,7 +7,6 @@ mod failover;
 mod keepalived;
 mod lease;
 mod node;
-mod order;
 mod priority;
 mod resume;
 mod revoked;
