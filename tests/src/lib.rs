@@ -14,3 +14,4 @@ pub mod lab;
 pub mod prog;
 pub mod sessions;
 pub mod sim;
+pub mod thousand;

@@ -9,7 +9,9 @@ mod active;
 mod announce;
 mod backup;
 pub mod bfd;
+mod by_slot;
 mod config;
+mod deadlines;
 mod drain;
 mod event;
 mod handover;
@@ -28,6 +30,7 @@ mod tests;
 mod timers;
 
 pub use action::{Action, Reason, Transition};
+pub use by_slot::BySlot;
 pub use config::Config;
 pub use drain::DRAIN;
 pub use event::{AddressList, Cause, Event, Heard};

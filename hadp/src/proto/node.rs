@@ -1,8 +1,6 @@
 //! All virtual routers of this machine.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use super::{Action, Event, Router};
+use super::{Action, BySlot, Event, Router, deadlines::Deadlines};
 use crate::units::{OutOfRange, Time};
 
 /// The place of a virtual router in `ROUTERS` and `PEERS`, below [`MAX_ROUTERS`](hadp_common::router::MAX_ROUTERS).
@@ -46,51 +44,43 @@ impl From<Slot> for u32 {
 /// [`Event::Timeout`]; its deadline then lies ahead, so the loop ends, and every router has had its turn.
 #[derive(Clone, Debug, Default)]
 pub struct Node {
-    routers: BTreeMap<Slot, Router>,
-    /// Every router's [`Router::next_deadline`], the earliest first.
-    deadlines: BTreeSet<(Time, Slot)>,
+    routers: BySlot<Router>,
+    /// Every router's [`Router::next_deadline`].
+    deadlines: Deadlines,
     scratch: Vec<Action>,
 }
 
 impl Node {
     /// Puts a router in a slot and returns the one that was there.
     pub fn insert(&mut self, slot: Slot, router: Router) -> Option<Router> {
-        let old = self.remove(slot);
-        self.deadlines.extend(router.next_deadline().map(|at| (at, slot)));
-        self.routers.insert(slot, router);
-        old
+        self.deadlines.set(slot, router.next_deadline());
+        self.routers.insert(slot, router)
     }
 
     /// Takes a router out; to give up what it owns, it is to be shut down before.
     pub fn remove(&mut self, slot: Slot) -> Option<Router> {
-        let router = self.routers.remove(&slot)?;
-        if let Some(at) = router.next_deadline() {
-            self.deadlines.remove(&(at, slot));
-        }
-        Some(router)
+        self.deadlines.set(slot, None);
+        self.routers.remove(slot)
     }
 
     /// Returns the router in a slot.
     pub fn get(&self, slot: Slot) -> Option<&Router> {
-        self.routers.get(&slot)
+        self.routers.get(slot)
     }
 
     /// Returns all routers, by ascending slot.
     pub fn iter(&self) -> impl Iterator<Item = (Slot, &Router)> {
-        self.routers.iter().map(|(slot, router)| (*slot, router))
+        self.routers.iter()
     }
 
     /// Applies one event to the router in `slot`, see [`Router::handle`]; without one, nothing happens.
     pub fn handle(&mut self, now: Time, slot: Slot, event: Event, out: &mut Vec<(Slot, Action)>) {
-        let Some(router) = self.routers.get_mut(&slot) else { return };
+        let Some(router) = self.routers.get_mut(slot) else { return };
         let before = router.next_deadline();
         router.handle(now, event, &mut self.scratch);
         let after = router.next_deadline();
         if before != after {
-            if let Some(at) = before {
-                self.deadlines.remove(&(at, slot));
-            }
-            self.deadlines.extend(after.map(|at| (at, slot)));
+            self.deadlines.set(slot, after);
         }
         out.extend(self.scratch.drain(..).map(|action| (slot, action)));
     }
@@ -102,11 +92,11 @@ impl Node {
 
     /// Returns when the next router is due.
     pub fn next_deadline(&self) -> Option<Time> {
-        self.deadlines.first().map(|(at, _)| *at)
+        self.deadlines.first().map(|(at, _)| at)
     }
 
     /// Returns the router that has been due longest, if one is.
     pub fn due(&self, now: Time) -> Option<Slot> {
-        self.deadlines.first().filter(|(at, _)| *at <= now).map(|(_, slot)| *slot)
+        self.deadlines.first().filter(|(at, _)| *at <= now).map(|(_, slot)| slot)
     }
 }

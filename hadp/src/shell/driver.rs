@@ -12,7 +12,6 @@
 //! waits for more than a batch of anything else.
 
 use std::{
-    collections::BTreeMap,
     io,
     net::IpAddr,
     sync::Arc,
@@ -43,7 +42,7 @@ use crate::{
     companion::Lifeline,
     datapath::{Datapath, EventRecord, Events, Renewal},
     model::Realtime,
-    proto::{Action, Event, Heard, Node, Router, Slot, State},
+    proto::{Action, BySlot, Event, Heard, Node, Router, Slot, State},
     units::Time,
 };
 
@@ -105,7 +104,7 @@ pub(crate) fn spawn<D: Datapath + Send + 'static>(parts: Parts<D>) -> io::Result
         realtime::enter(Role::Election, &realtime);
         let driver = Driver {
             node: Node::default(),
-            routers: BTreeMap::new(),
+            routers: BySlot::default(),
             datapath,
             voice,
             orders: Orders::default(),
@@ -137,7 +136,7 @@ pub(super) enum Stopping {
 
 pub(super) struct Driver<D> {
     pub(super) node: Node,
-    pub(super) routers: BTreeMap<Slot, Attached>,
+    pub(super) routers: BySlot<Attached>,
     pub(super) datapath: D,
     pub(super) voice: Voice,
     pub(super) orders: Orders,
@@ -239,7 +238,7 @@ impl<D: Datapath> Driver<D> {
     fn expire(&mut self) {
         let now = clock::now();
         while let Some(slot) = self.node.due(now) {
-            let since = self.routers.get(&slot).map_or(Time::ZERO, |attached| attached.since());
+            let since = self.routers.get(slot).map_or(Time::ZERO, |attached| attached.since());
             let mut heard = std::mem::take(&mut self.heard);
             heard.clear();
             self.datapath.heard_since(slot, since, &mut heard);
@@ -253,7 +252,7 @@ impl<D: Datapath> Driver<D> {
 
     /// Tells a state machine of an advert; one that it knows changes nothing.
     pub(super) fn feed_advert(&mut self, slot: Slot, heard: Heard) {
-        let Some(attached) = self.routers.get_mut(&slot) else { return };
+        let Some(attached) = self.routers.get_mut(slot) else { return };
         let interval = self.node.get(slot).map(|router| router.config().interval);
         if let Some(what) = attached.note_mismatch(&heard, interval) {
             self.tell(Notice::Mismatch { slot, from: heard.from, what });
@@ -299,7 +298,7 @@ impl<D: Datapath> Driver<D> {
     fn revoked(&mut self, slot: Slot) {
         let mut heard = std::mem::take(&mut self.heard);
         heard.clear();
-        let since = self.routers.get(&slot).map_or(Time::ZERO, Attached::since);
+        let since = self.routers.get(slot).map_or(Time::ZERO, Attached::since);
         self.datapath.heard_since(slot, since, &mut heard);
         for advert in &heard {
             self.handle(slot, Event::Advert(*advert), clock::now());
@@ -315,7 +314,7 @@ impl<D: Datapath> Driver<D> {
         match action {
             Action::SetLease { until } => {
                 self.datapath.set_lease(slot, until);
-                if let Some(attached) = self.routers.get_mut(&slot) {
+                if let Some(attached) = self.routers.get_mut(slot) {
                     attached.note_lease(until, decided);
                 }
                 if until == Time::ZERO {
@@ -332,7 +331,7 @@ impl<D: Datapath> Driver<D> {
             }
             Action::SendAdvert { priority } => {
                 let due = Due { slot, priority };
-                match self.routers.get(&slot).is_some_and(Attached::is_taking_over) {
+                match self.routers.get(slot).is_some_and(Attached::is_taking_over) {
                     true => self.orders.change(due),
                     false => self.orders.go_on(due),
                 }

@@ -47,11 +47,12 @@ impl<D: Datapath> Driver<D> {
                 }
                 self.node.insert(slot, Router::new(config, now));
                 self.routers.insert(slot, Attached::new(since));
+                self.orders.reserve(self.routers.values().count());
                 self.reconsider(slot, now);
             }
             Command::Resume { slot, source, lease, outlet, addresses } => {
                 drop(self.voice.set(slot, outlet)); // there was none
-                if let Some(attached) = self.routers.get_mut(&slot) {
+                if let Some(attached) = self.routers.get_mut(slot) {
                     attached.addresses = Some(addresses);
                     attached.resume(lease);
                 }
@@ -62,7 +63,7 @@ impl<D: Datapath> Driver<D> {
                 }
             }
             Command::Start { slot, source, outlet, addresses } => {
-                if let Some(attached) = self.routers.get_mut(&slot) {
+                if let Some(attached) = self.routers.get_mut(slot) {
                     attached.addresses = Some(addresses);
                 }
                 if let Some(outlet) = self.voice.set(slot, outlet) {
@@ -108,7 +109,7 @@ impl<D: Datapath> Driver<D> {
                 if self.stopping == Stopping::No {
                     self.stopping = Stopping::HandingOver;
                 }
-                let slots: Vec<_> = self.routers.keys().copied().collect();
+                let slots: Vec<_> = self.routers.slots().collect();
                 for slot in slots {
                     self.feed(slot, event);
                 }
@@ -123,7 +124,7 @@ impl<D: Datapath> Driver<D> {
     /// Tells a router that listens of the senders that were heard while no daemon ran: it knows at once whom it follows,
     /// and waits no longer than it would have. Those that have been silent for long are history.
     fn catch_up(&mut self, slot: Slot) {
-        let Some(since) = self.routers.get(&slot).map(Attached::since) else { return };
+        let Some(since) = self.routers.get(slot).map(Attached::since) else { return };
         if self.node.get(slot).is_none_or(|router| !matches!(router.state(), State::Backup { .. })) {
             return;
         }
@@ -138,7 +139,7 @@ impl<D: Datapath> Driver<D> {
     /// Hands a router over, if it is Active.
     fn resign(&mut self, slot: Slot, reply: oneshot::Sender<Handover>) {
         if self.is_active(slot)
-            && let Some(attached) = self.routers.get_mut(&slot)
+            && let Some(attached) = self.routers.get_mut(slot)
         {
             attached.asked = Some((clock::now(), reply));
             self.feed(slot, Event::Resign);
@@ -150,9 +151,9 @@ impl<D: Datapath> Driver<D> {
 
     /// Tells who asked for a handover what became of it, once it is over.
     pub(super) fn answer(&mut self, slot: Slot) {
-        let asked = self.routers.get(&slot).and_then(|attached| attached.asked.as_ref());
+        let asked = self.routers.get(slot).and_then(|attached| attached.asked.as_ref());
         let Some(handover) = asked.and_then(|(since, _)| self.outcome(slot, *since)) else { return };
-        if let Some((_, reply)) = self.routers.get_mut(&slot).and_then(|attached| attached.asked.take()) {
+        if let Some((_, reply)) = self.routers.get_mut(slot).and_then(|attached| attached.asked.take()) {
             let _ = reply.send(handover); // as above
         }
     }
@@ -176,7 +177,7 @@ impl<D: Datapath> Driver<D> {
     }
 
     fn views(&self) -> Vec<RouterView> {
-        let takeover = |slot| self.routers.get(&slot).and_then(Attached::takeover);
+        let takeover = |slot| self.routers.get(slot).and_then(Attached::takeover);
         self.node
             .iter()
             .map(|(slot, router)| RouterView {

@@ -1,10 +1,10 @@
 //! What the state machines have ordered and the election thread has not carried out yet.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
 use crate::{
     net::packet::BATCH,
-    proto::{Action, Slot},
+    proto::{Action, BySlot, Slot},
 };
 
 /// An advert that waits to leave: whose, and with which priority.
@@ -15,6 +15,9 @@ pub(super) struct Due {
     /// The priority; 0 resigns.
     pub(super) priority: u8,
 }
+
+/// How much a router orders at once, besides adverts: to announce, to put addresses on, to tell of the change.
+const ORDERS: usize = 3;
 
 /// Adverts in two queues that take turns, and what comes after all adverts.
 ///
@@ -27,20 +30,28 @@ pub(super) struct Orders {
     periodic: VecDeque<Due>,
     /// Of those that take over or resign.
     changes: VecDeque<Due>,
-    waiting: BTreeSet<Slot>,
+    waiting: BySlot<()>,
     rest: VecDeque<(Slot, Action)>,
 }
 
 impl Orders {
+    /// Makes room for what `routers` order in one turn: memory that has to be found then is time that they wait.
+    pub(super) fn reserve(&mut self, routers: usize) {
+        for queue in [&mut self.periodic, &mut self.changes] {
+            queue.reserve(routers.saturating_sub(queue.len()));
+        }
+        self.rest.reserve((routers * ORDERS).saturating_sub(self.rest.len()));
+    }
+
     /// Queues an advert of a router that goes on as it was.
     pub(super) fn go_on(&mut self, due: Due) {
-        self.waiting.insert(due.slot);
+        self.waiting.insert(due.slot, ());
         self.periodic.push_back(due);
     }
 
     /// Queues an advert that announces a change.
     pub(super) fn change(&mut self, due: Due) {
-        self.waiting.insert(due.slot);
+        self.waiting.insert(due.slot, ());
         self.changes.push_back(due);
     }
 
@@ -56,13 +67,13 @@ impl Orders {
         let changes = self.changes.len().min(BATCH - periodic);
         out.extend(self.periodic.drain(..periodic).chain(self.changes.drain(..changes)));
         for due in out.iter() {
-            self.waiting.remove(&due.slot);
+            self.waiting.remove(due.slot);
         }
     }
 
     /// Takes the advert that waits for one router out of its turn.
     pub(super) fn take(&mut self, slot: Slot) -> Option<Due> {
-        if !self.waiting.remove(&slot) {
+        if self.waiting.remove(slot).is_none() {
             return None;
         }
         [&mut self.periodic, &mut self.changes].into_iter().find_map(|queue| {
@@ -78,7 +89,7 @@ impl Orders {
 
     /// Tells whether nothing waits.
     pub(super) fn is_empty(&self) -> bool {
-        self.waiting.is_empty() && self.rest.is_empty()
+        self.periodic.is_empty() && self.changes.is_empty() && self.rest.is_empty()
     }
 }
 

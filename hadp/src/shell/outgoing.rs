@@ -30,7 +30,7 @@ impl<D: Datapath> Driver<D> {
                 Ok(()) if priority > 0 => {
                     self.handle(slot, Event::AdvertSent { at }, at);
                     // Only now: a takeover from a router that answered until then has its lease by this advert.
-                    if let Some(attached) = self.routers.get_mut(&slot) {
+                    if let Some(attached) = self.routers.get_mut(slot) {
                         attached.note_advert(left);
                     }
                 }
@@ -79,7 +79,7 @@ impl<D: Datapath> Driver<D> {
 
     /// Has a router's addresses put on, and its announcements wait for them.
     fn acquire(&mut self, slot: Slot) {
-        let Some(attached) = self.routers.get_mut(&slot) else { return };
+        let Some(attached) = self.routers.get_mut(slot) else { return };
         let number = attached.acquire();
         if let Some(addresses) = attached.addresses.as_ref().filter(|addresses| !addresses.is_empty()) {
             self.voice.wait_for_addresses(slot, number, addresses.len(), clock::now() + PLACING);
@@ -90,7 +90,7 @@ impl<D: Datapath> Driver<D> {
 
     pub(super) fn note_placed(&mut self, placed: Placed) {
         self.voice.placed(placed);
-        if let Some(attached) = self.routers.get_mut(&placed.slot) {
+        if let Some(attached) = self.routers.get_mut(placed.slot) {
             attached.note_placed(placed, clock::now());
         }
     }
@@ -100,7 +100,7 @@ impl<D: Datapath> Driver<D> {
         match self.voice.speak() {
             Ok(Some((slot, count))) => {
                 let total = self.node.get(slot).map_or(0, |router| router.config().vips);
-                if let Some(attached) = self.routers.get_mut(&slot) {
+                if let Some(attached) = self.routers.get_mut(slot) {
                     attached.note_announced(count, total, clock::now());
                 }
             }

@@ -8,7 +8,7 @@ use crate::{
         frames::{Message, Outlet},
         packet::{BATCH, PacketSocket},
     },
-    proto::Slot,
+    proto::{BySlot, Slot},
     units::Time,
 };
 
@@ -20,7 +20,7 @@ pub(super) struct Voice {
     /// Adverts have a socket of their own, so that no burst of announcements can fill their buffer.
     adverts: PacketSocket,
     bursts: PacketSocket,
-    outlets: BTreeMap<Slot, Box<Outlet>>,
+    outlets: BySlot<Box<Outlet>>,
     waiting: Announcements,
     /// Until when announcements wait because the queue was full.
     full_until: Option<Time>,
@@ -58,7 +58,7 @@ impl Voice {
         Ok(Self {
             adverts: PacketSocket::open()?,
             bursts: PacketSocket::open()?,
-            outlets: BTreeMap::new(),
+            outlets: BySlot::default(),
             waiting: Announcements::default(),
             full_until: None,
             failing: BTreeMap::new(),
@@ -75,7 +75,7 @@ impl Voice {
     pub(super) fn advertise(&mut self, batch: &[Due], out: &mut Vec<Advertised>) {
         let mut together = std::mem::take(&mut self.together);
         for due in batch {
-            match self.outlets.get(&due.slot).map(|outlet| outlet.message(due.priority)) {
+            match self.outlets.get(due.slot).map(|outlet| outlet.message(due.priority)) {
                 Some(Message::Multicast(_)) => together.push(*due),
                 Some(Message::Unicast(_)) => out.push(self.unicast(*due)),
                 // Without frames nothing leaves, and nothing is news.
@@ -87,7 +87,7 @@ impl Voice {
             // Read before they leave: no lease must run from later than the peers' timers do.
             let at = clock::now();
             let sent = self.adverts.send(left.iter().filter_map(|due| {
-                match self.outlets.get(&due.slot)?.message(due.priority) {
+                match self.outlets.get(due.slot)?.message(due.priority) {
                     Message::Multicast(frame) => Some(frame),
                     Message::Unicast(_) => None,
                 }
@@ -116,7 +116,7 @@ impl Voice {
     fn unicast(&mut self, due: Due) -> Advertised {
         let at = clock::now();
         let mut result = Err(io::ErrorKind::NotConnected.into());
-        if let Some(outlet) = self.outlets.get(&due.slot)
+        if let Some(outlet) = self.outlets.get(due.slot)
             && let Message::Unicast(peers) = outlet.message(due.priority)
         {
             for (peer, message) in peers {
@@ -149,7 +149,7 @@ impl Voice {
 
     /// Queues one announcement of one address, if it is the router's.
     pub(super) fn announce_address(&mut self, slot: Slot, addr: IpAddr) {
-        let vips = self.outlets.get(&slot).map(|outlet| outlet.vips.as_slice()).unwrap_or_default();
+        let vips = self.outlets.get(slot).map(|outlet| outlet.vips.as_slice()).unwrap_or_default();
         if let Some(index) = vips.iter().position(|vip| *vip == addr) {
             self.waiting.push(slot, index..index + 1, 1);
         }
@@ -184,7 +184,7 @@ impl Voice {
         }
         self.full_until = None;
         let Some((slot, vips)) = self.waiting.front() else { return Ok(None) };
-        let Some(frames) = self.outlets.get(&slot).and_then(|outlet| outlet.announcements.get(vips)) else {
+        let Some(frames) = self.outlets.get(slot).and_then(|outlet| outlet.announcements.get(vips)) else {
             self.waiting.cancel(slot);
             return Ok(None);
         };

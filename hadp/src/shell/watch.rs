@@ -173,7 +173,7 @@ impl<D: Datapath> Driver<D> {
     pub(super) fn link_changed(&mut self, name: String, up: bool) {
         let changed = if up { self.watch.links.insert(name) } else { self.watch.links.remove(&name) };
         if changed {
-            let (now, slots) = (clock::now(), self.routers.keys().copied().collect::<Vec<_>>());
+            let (now, slots) = (clock::now(), self.routers.slots().collect::<Vec<_>>());
             for slot in slots {
                 self.reconsider(slot, now);
             }

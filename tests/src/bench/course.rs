@@ -8,6 +8,7 @@ use super::{
     run::{Course, Fault, Sample, measure_asking},
     setting::Setting,
     table::show,
+    thousand,
 };
 use crate::lab::Software;
 
@@ -60,5 +61,6 @@ pub(super) fn run(runs: usize) -> Result<String> {
         }
         text.push('\n');
     }
+    text.push_str(&thousand::run(runs)?);
     Ok(text)
 }

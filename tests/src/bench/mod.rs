@@ -10,4 +10,5 @@ mod setting;
 pub mod soak;
 mod table;
 pub mod takeover;
+mod thousand;
 pub mod xdp;
