@@ -22,7 +22,7 @@ mod process;
 mod procfs;
 mod wait;
 
-pub use daemon::{Daemon, Software, hadp_binary, hadp_status};
+pub use daemon::{Daemon, KEEPALIVED_REALTIME, Software, hadp_binary, hadp_status};
 pub use frr::Frr;
 pub use holder::Holder;
 pub use lan::Lan;
