@@ -1,9 +1,11 @@
 //! What `cargo xtask bench` runs.
 #![expect(clippy::print_stdout, reason = "results go to standard output")]
 
+use std::process::ExitCode;
+
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use hadp_tests::bench::{failover, handover, soak, takeover, xdp};
+use hadp_tests::bench::{brief, failover, handover, soak, takeover, xdp};
 
 /// Measures hadp; without a name, everything.
 #[derive(Debug, Parser)]
@@ -44,7 +46,13 @@ impl Bench {
     }
 }
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
     let benches = Options::parse().bench.map_or_else(Bench::all, |bench| vec![bench]);
-    benches.iter().try_for_each(Bench::run)
+    match benches.iter().try_for_each(Bench::run) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {}", brief(&error));
+            ExitCode::FAILURE
+        }
+    }
 }
