@@ -80,7 +80,7 @@ pub(super) fn measure_asking(course: Course<'_>, asking: Duration) -> Result<Sam
     // The Backup must have heard adverts.
     thread::sleep(setting.interval + Duration::from_millis(200));
     if setting.bfd_us.is_some() && software == Software::Hadp {
-        wait_until("sessions that are up, and followed", ARMED, || Ok(is_armed(n1)? && is_armed(n2)?))?;
+        wait_armed([n1, n2])?;
     }
     capture.wait_next(2 * setting.interval + MARGIN)?;
     thread::sleep(setting.interval.mul_f64(phase));
@@ -98,6 +98,7 @@ pub(super) fn measure_asking(course: Course<'_>, asking: Duration) -> Result<Sam
     let record = Record {
         report: &report,
         answers: &answers,
+        probing: setting.probe,
         old: Mac(old.mac()),
         new: Mac(successor.mac()),
         ordered,
@@ -109,6 +110,15 @@ pub(super) fn measure_asking(course: Course<'_>, asking: Duration) -> Result<Sam
         course_of(&mut sample, successor, &record, &claims, setting.addresses())?;
     }
     Ok(sample)
+}
+
+/// Waits until the sessions of both nodes are up, and followed.
+///
+/// # Errors
+///
+/// When they are not for long.
+pub(super) fn wait_armed([n1, n2]: [&Node; 2]) -> Result<()> {
+    wait_until("sessions that are up, and followed", ARMED, || Ok(is_armed(n1)? && is_armed(n2)?)).map(drop)
 }
 
 /// Tells whether a node's sessions are up and have not fallen so often that nobody follows them: where the machine does

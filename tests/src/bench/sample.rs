@@ -19,7 +19,8 @@ const ALONE: Duration = Duration::from_millis(20);
 /// The rule as reports state it.
 pub(super) const RULE: &str = "`quiet` runs are those in which no processor stood still for longer than 200 us between 1 ms \
      before the fault and 3 ms after it, and in the 3 ms before the successor's first answer. The rule is the same for both \
-     programs. `stall` is the longest time that a processor stood still between the fault and that answer.";
+     programs. A pause in the client's probes counts like a processor that stands still. `stall` is the longest between the fault \
+     and that answer.";
 
 /// What one failover did to the client, and how the successor went about it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -34,7 +35,8 @@ pub(super) struct Sample {
     pub(super) both: Duration,
     /// How many machines answered at the end.
     pub(super) answering: usize,
-    /// The longest time that a processor stood still between the fault and the successor's first answer.
+    /// The longest time that a processor stood still, or the client did not probe, between the fault and the successor's
+    /// first answer.
     pub(super) stall: Duration,
     /// Whether none did near the fault and near the takeover.
     pub(super) quiet: bool,
@@ -51,6 +53,8 @@ pub(super) struct Sample {
 pub(super) struct Record<'a> {
     pub(super) report: &'a Report,
     pub(super) answers: &'a [Answer],
+    /// How often the client probes.
+    pub(super) probing: Duration,
     /// Who should have been the owner until the fault, and who after it.
     pub(super) old: Mac,
     pub(super) new: Mac,
@@ -108,6 +112,14 @@ impl Record<'_> {
             .map(|answer| answer.at)
     }
 
+    /// Returns for how much longer than it should the client did not probe in this time: what it did not ask it cannot miss.
+    fn pause(&self, from: Instant, to: Instant) -> Duration {
+        let times =
+            self.report.probes.windows(2).filter_map(|pair| Some((pair.first()?.at, pair.last()?.at)));
+        let within = times.filter(|(before, after)| *before <= to && *after >= from);
+        within.map(|(before, after)| (after - before).saturating_sub(self.probing)).max().unwrap_or_default()
+    }
+
     /// Returns what the client had of it.
     pub(super) fn sample(&self, witness: &Witness) -> Sample {
         let outage = self.report.outage(self.ordered);
@@ -124,14 +136,15 @@ impl Record<'_> {
             .and_then(|probe| probe.answered_at);
         let end = served.or_else(|| probes.last().map(|probe| probe.at)).unwrap_or(self.happened);
         let begin = self.fault().checked_sub(BEFORE_FAULT).unwrap_or(self.ordered);
-        let near_fault = witness.longest(begin, end.min(self.fault() + NEAR));
-        let near_takeover = witness.longest(end.checked_sub(NEAR).map_or(begin, |near| near.max(begin)), end);
+        let stall = |from, to| witness.longest(from, to).max(self.pause(from, to));
+        let near_fault = stall(begin, end.min(self.fault() + NEAR));
+        let near_takeover = stall(end.checked_sub(NEAR).map_or(begin, |near| near.max(begin)), end);
         Sample {
             outage: outage.as_ref().map_or(Duration::ZERO, |outage| outage.duration),
             lost: self.report.lost_since(self.ordered),
             recovered: outage.is_none_or(|outage| outage.until.is_some()),
             both,
-            stall: witness.longest(begin, end),
+            stall: stall(begin, end),
             quiet: near_fault.max(near_takeover) <= QUIET,
             ..Sample::default()
         }

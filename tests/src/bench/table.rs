@@ -166,7 +166,7 @@ mod tests {
             "| 10 ms | silent | hadp | 3 of 4 | 15.0 ms (0 us to 20.0 ms) | 2 of 3 | \
              15.0 ms (0 us to 15.0 ms) | 2.0 | 1.3 | 0 us (0 us) | up to 20 in 2 of 3 | 1 |",
             "",
-            "- 10 ms, silent, hadp: 3 of 4 runs measured, 4 tries not ready: 4 x not elected",
+            "- 10 ms, silent, hadp: 3 of 4 runs measured; 4 tries failed: 4 x not elected",
         ];
         assert_eq!(text.lines().skip(2).collect::<Vec<_>>(), expected);
     }

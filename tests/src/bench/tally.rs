@@ -29,8 +29,17 @@ impl<T> Default for Tally<T> {
 impl<T> Tally<T> {
     /// Measures one run, tried again while it is no measurement; `what` says on standard error which one it is.
     pub(super) fn run(what: &str, measure: impl Fn() -> Result<T>) -> Self {
+        Self::tried(what, TRIES, measure)
+    }
+
+    /// Measures one run as it comes.
+    pub(super) fn once(what: &str, measure: impl Fn() -> Result<T>) -> Self {
+        Self::tried(what, 1, measure)
+    }
+
+    fn tried(what: &str, tries: usize, measure: impl Fn() -> Result<T>) -> Self {
         let mut tally = Self { runs: 1, ..Self::default() };
-        for _ in 0..TRIES {
+        for _ in 0..tries {
             match measure() {
                 Ok(measured) => {
                     tally.measured.push(measured);
@@ -65,7 +74,7 @@ impl<T> Tally<T> {
         let tries: usize = self.reasons.values().sum();
         let reasons: Vec<_> = self.reasons.iter().map(|(why, times)| format!("{times} x {why}")).collect();
         let said = reasons.join("; ");
-        (tries > 0).then(|| format!("{} runs measured, {tries} tries not ready: {said}", self.count()))
+        (tries > 0).then(|| format!("{} runs measured; {tries} tries failed: {said}", self.count()))
     }
 }
 
@@ -87,7 +96,7 @@ mod tests {
         let mut tally = Tally::run("a run", flaky);
         assert_eq!((tally.measured.as_slice(), tally.count().as_str()), (&[7][..], "1 of 1"));
         tally.add(Tally::run("a run", || bail!("never")));
-        let said = "1 of 2 runs measured, 6 tries not ready: 4 x never; 2 x too early";
+        let said = "1 of 2 runs measured; 6 tries failed: 4 x never; 2 x too early";
         assert_eq!(tally.excuses().as_deref(), Some(said));
         assert_eq!(Tally::run("a run", || Ok(1)).excuses(), None);
     }

@@ -66,7 +66,8 @@ impl Witness {
             thread::spawn(move || {
                 let taken = take_place(cpu);
                 let placed = taken.is_ok();
-                drop(tell.send(taken)); // nobody waits once another witness has failed
+                let _ = tell.send(taken); // nobody listens once another witness has failed
+                drop(tell); // or its listener waits for more
                 if placed {
                     watch(cpu, &stalls, &stop);
                 }
@@ -87,7 +88,13 @@ impl Witness {
 
     /// Returns for how long at most all processors stood still at once in this time.
     pub(super) fn longest_of_all(&self, from: Instant, to: Instant) -> Duration {
-        all_at_once(&self.within(from, to), self.threads.len())
+        let (begin, end) = (nanos(from), nanos(to));
+        let clipped = self.within(from, to).into_iter().map(|stall| Stall {
+            due: stall.due.max(begin),
+            woken: stall.woken.min(end),
+            ..stall
+        });
+        all_at_once(&clipped.collect::<Vec<_>>(), self.threads.len())
     }
 
     fn within(&self, from: Instant, to: Instant) -> Vec<Stall> {
