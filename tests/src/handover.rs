@@ -12,11 +12,13 @@ use anyhow::{Context, Result, ensure};
 use crate::{
     checks::{mac, wait_owner, wait_state},
     client::{Capture, Prober, Report, SeenAdvert},
-    lab::{Daemon, Lan, Node, Software, hadp_binary, wait_until},
+    lab::{Daemon, KEEPALIVED_REALTIME, Lan, Node, Software, hadp_binary, wait_until},
 };
 
 /// The virtual address.
 pub const VIP: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 100);
+/// The interface that is tracked.
+const TRACKED: &str = "lan1";
 /// How often the client probes it.
 const PROBE: Duration = Duration::from_micros(100);
 /// How long nodes may take to elect one.
@@ -33,11 +35,13 @@ pub enum Reason {
     Failover,
     /// `n2` comes, with a higher priority.
     Preemption,
+    /// An interface that it tracks goes down: its router is in FAULT, and its link to the peers is not.
+    Tracking,
 }
 
 impl Reason {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Term, Self::Failover, Self::Preemption];
+    pub const ALL: [Self; 4] = [Self::Term, Self::Failover, Self::Preemption, Self::Tracking];
 }
 
 impl Display for Reason {
@@ -46,6 +50,7 @@ impl Display for Reason {
             Self::Term => "SIGTERM",
             Self::Failover => "hadp failover",
             Self::Preemption => "preemption",
+            Self::Tracking => "tracked interface down",
         })
     }
 }
@@ -67,10 +72,11 @@ impl Handover {
         Duration::from_millis(10) * u32::from(self.centis)
     }
 
-    fn conf(&self, priority: u8) -> String {
+    fn conf(&self, software: Software, priority: u8, tracked: &str) -> String {
         let seconds = f64::from(self.centis) / 100.0;
+        let realtime = if software == Software::Keepalived { KEEPALIVED_REALTIME } else { "" };
         format!(
-            "vrrp_instance VI_1 {{
+            "{realtime}vrrp_instance VI_1 {{
     state BACKUP
     interface eth0
     version 3
@@ -80,9 +86,21 @@ impl Handover {
     virtual_ipaddress {{
         {VIP}/16 dev eth0
     }}
-}}
+{tracked}}}
 "
         )
+    }
+
+    /// Returns the configuration of `n1`, and makes what it tracks.
+    fn owner_conf(&self, node: &Node) -> Result<String> {
+        if self.reason != Reason::Tracking {
+            return Ok(self.conf(Software::Hadp, 150, ""));
+        }
+        node.run(["ip", "link", "add", TRACKED, "type", "veth", "peer", "name", "far"])?;
+        node.run(["ip", "link", "set", "far", "up"])?;
+        node.run(["ip", "link", "set", TRACKED, "up"])?;
+        let tracked = format!("    track_interface {{\n        {TRACKED}\n    }}\n");
+        Ok(self.conf(Software::Hadp, 150, &tracked))
     }
 
     /// Carries it out once, at `phase` (0 to 1) between two adverts.
@@ -93,12 +111,13 @@ impl Handover {
     pub fn run(&self, phase: f64) -> Result<Course> {
         let lan = Lan::new(2)?;
         let (n1, n2) = lan.pair()?;
-        let mut first = Software::Hadp.start_with(n1, &self.conf(150))?;
+        let mut first = Software::Hadp.start_with(n1, &self.owner_conf(n1)?)?;
         let backup = match self.reason {
-            Reason::Term | Reason::Failover => Some(self.backup(n2)?),
+            Reason::Term | Reason::Failover | Reason::Tracking => Some(self.backup(n2)?),
             Reason::Preemption => None,
         };
-        wait_owner(&lan, n1, VIP, ELECTION).with_context(|| first.log().text())?;
+        wait_owner(&lan, n1, VIP, ELECTION)
+            .with_context(|| format!("its log was:\n{}", first.log().text()))?;
         let prober = Prober::start(lan.client(), VIP, PROBE)?;
         prober.wait_served(ELECTION)?;
         let capture = Capture::start(lan.client())?;
@@ -117,11 +136,15 @@ impl Handover {
                 ensure!(said.contains("handed over to 10.77.0.2"), "{said}");
                 second
             }
-            (_, _) => self.successor.start_with(n2, &self.conf(200))?,
+            (Reason::Tracking, Some(second)) => {
+                n1.run(["ip", "link", "set", TRACKED, "down"])?;
+                second
+            }
+            (_, _) => self.successor.start_with(n2, &self.conf(self.successor, 200, ""))?,
         };
         let succeeded = |advert: &SeenAdvert| advert.from == n2.address() && advert.priority > 0;
         wait_until("an advert of the successor", ELECTION, || Ok(capture.adverts().iter().any(succeeded)))
-            .with_context(|| format!("{}\n{}", first.log().text(), second.log().text()))?;
+            .with_context(|| format!("the logs were:\n{}\n{}", first.log().text(), second.log().text()))?;
         thread::sleep(AFTERMATH);
         let report = prober.stop();
         let course = Course::new(start, &report, &capture.adverts(), [n1, n2]);
@@ -129,11 +152,14 @@ impl Handover {
         if self.reason == Reason::Term {
             first.process().wait(ELECTION)?;
         }
+        if self.reason == Reason::Tracking {
+            wait_state(n1, "Initialize", "")?;
+        }
         Ok(course)
     }
 
     fn backup(&self, node: &Node) -> Result<Daemon> {
-        let daemon = self.successor.start_with(node, &self.conf(100))?;
+        let daemon = self.successor.start_with(node, &self.conf(self.successor, 100, ""))?;
         match self.successor {
             Software::Hadp => wait_state(node, "Backup", "")?,
             Software::Keepalived => drop(daemon.log().wait_for("BACKUP STATE", ELECTION)?),
@@ -145,6 +171,8 @@ impl Handover {
 /// What happened in a handover, each time since it began.
 #[derive(Clone, Debug)]
 pub struct Course {
+    /// When it began.
+    pub start: Instant,
     /// How many probes were sent.
     pub probes: usize,
     /// When the probes were sent that were lost.
@@ -179,6 +207,7 @@ impl Course {
             probes().filter(move |probe| probe.answered_by == Some(node)).map(|probe| since(probe.at))
         };
         Self {
+            start,
             probes: probes().count(),
             lost: probes().filter(|probe| probe.answered_by.is_none()).map(|probe| since(probe.at)).collect(),
             resigned: of(from, true),

@@ -82,6 +82,18 @@ fn preemption_by_keepalived() -> Result<()> {
     loses_nothing(Reason::Preemption, Software::Keepalived, 100)
 }
 
+#[test]
+fn tracking_to_hadp() -> Result<()> {
+    loses_nothing(Reason::Tracking, Software::Hadp, 1)?;
+    loses_nothing(Reason::Tracking, Software::Hadp, 100)
+}
+
+#[test]
+fn tracking_to_keepalived() -> Result<()> {
+    loses_nothing(Reason::Tracking, Software::Keepalived, 1)?;
+    loses_nothing(Reason::Tracking, Software::Keepalived, 100)
+}
+
 fn conf(priority: u8) -> String {
     Instance::new(priority).every(0.05).to_string()
 }

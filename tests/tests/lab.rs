@@ -7,6 +7,7 @@ use std::{
     fs,
     net::Ipv4Addr,
     path::Path,
+    process::{Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
@@ -186,5 +187,50 @@ fn nothing_is_left_behind() -> Result<()> {
     drop(lan);
     wait_until("every process is gone", SECOND, || Ok(inside().is_empty()))?;
     assert!(!dir.exists());
+    Ok(())
+}
+
+/// Not a test: what [`a_killed_process_leaves_nothing_behind`] runs as a process of its own, and kills.
+#[test]
+#[ignore = "waits to be killed"]
+fn a_lab_that_waits_to_be_killed() -> Result<()> {
+    let lan = Lan::new(1)?;
+    let n1 = &lan.nodes()[0];
+    let _daemon = Software::Keepalived.start_with(n1, &fast(150))?;
+    n1.run(["sh", "-c", "setsid sleep 300 </dev/null >/dev/null 2>&1 &"])?;
+    wait_until("n1 is Active", 5 * SECOND, || n1.holds(VIP))?;
+    fs::write(std::env::var("HADP_TEST_READY")?, n1.holder().netns().as_os_str().as_encoded_bytes())?;
+    thread::sleep(60 * SECOND);
+    Ok(())
+}
+
+#[test]
+fn a_killed_process_leaves_nothing_behind() -> Result<()> {
+    let ready = std::env::temp_dir().join(format!("hadp-test-ready-{}", std::process::id()));
+    let mut lab = Command::new(std::env::current_exe()?)
+        .args(["--ignored", "--exact", "a_lab_that_waits_to_be_killed"])
+        .env("HADP_TEST_READY", &ready)
+        .stdout(Stdio::null())
+        .spawn()?;
+    wait_until("its lab", 30 * SECOND, || {
+        Ok(fs::read_to_string(&ready).is_ok_and(|netns| !netns.is_empty()))
+    })?;
+    let netns = fs::read_to_string(&ready)?;
+    fs::remove_file(&ready)?;
+    let inside = || {
+        let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+        let link = |entry: &fs::DirEntry| fs::read_link(entry.path().join("ns/net"));
+        processes.filter(|entry| link(entry).is_ok_and(|link| link == Path::new(&netns))).count()
+    };
+    assert!(inside() >= 4, "the holder, two of keepalived, the orphan: {}", inside());
+    lab.kill()?;
+    lab.wait()?;
+    wait_until("every process is gone", 10 * SECOND, || Ok(inside() == 0))?;
+    let dirs = || {
+        let entries = fs::read_dir(std::env::temp_dir()).into_iter().flatten().flatten();
+        let prefix = format!("hadp-lab-{}-", lab.id());
+        entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(&prefix)).count()
+    };
+    wait_until("its directory is gone", 10 * SECOND, || Ok(dirs() == 0))?;
     Ok(())
 }

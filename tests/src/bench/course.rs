@@ -2,13 +2,16 @@
 
 use std::{fmt::Write, time::Duration};
 
-use anyhow::Result;
-
 use super::{
-    run::{Course, Fault, Sample, measure_asking},
+    brief,
+    fault::Fault,
+    run::{Course, measure_asking},
+    sample::Sample,
     setting::Setting,
     table::show,
+    tally::Tally,
     thousand,
+    witness::Witness,
 };
 use crate::lab::Software;
 
@@ -28,15 +31,11 @@ const STEPS: [Step; 6] = [
 ];
 
 /// Measures `runs` failovers with one address and as many with 1,000, and returns a table each.
-///
-/// # Errors
-///
-/// As a failover.
-pub(super) fn run(runs: usize) -> Result<String> {
+pub(super) fn run(runs: usize, witness: &Witness) -> String {
     let many = Setting { name: "1,000 addresses", vips: 1000, ..Setting::BFD_250 };
     let mut text = String::new();
     for (title, setting) in [("One address", Setting::BFD_250), ("1,000 addresses on one router", many)] {
-        let mut samples = Vec::new();
+        let mut tally = Tally::default();
         for run in 0..runs {
             let phase = (run as f64 + 0.5) / runs as f64;
             let course = Course {
@@ -45,22 +44,45 @@ pub(super) fn run(runs: usize) -> Result<String> {
                 fault: Fault::Silent,
                 phase,
                 loaded: false,
+                witness,
             };
-            samples.push(measure_asking(course, ASKING)?);
-            eprintln!("course, {title}, run {}/{runs}", run + 1);
+            let what = format!("course, {title}, run {}/{runs}", run + 1);
+            tally.add(Tally::run(&what, || measure_asking(course, ASKING)));
+            eprintln!("{what}");
         }
-        let _ = writeln!(text, "{title}, {runs} runs:\n\n| from | median | p99 | max |\n|---|---|---|---|");
+        let quiet = tally.measured.iter().filter(|sample| sample.quiet).count();
+        let _ = writeln!(
+            text,
+            "{title}, {} runs measured, {quiet} of them quiet:\n\n\
+             | from | median | p99 | max | quiet: median | p99 | max |\n|---|---|---|---|---|---|---|",
+            tally.count()
+        );
         for (what, step) in STEPS {
-            let mut spans: Vec<Duration> = samples.iter().filter_map(step).collect();
-            spans.sort_unstable();
-            let at = |per_cent: usize| {
-                let index = (spans.len() * per_cent / 100).min(spans.len().saturating_sub(1));
-                spans.get(index).map_or("-".to_owned(), |span| show(*span))
-            };
-            let _ = writeln!(text, "| {what} | {} | {} | {} |", at(50), at(99), at(100));
+            let all = figures(tally.measured.iter().filter_map(step));
+            let quiet = figures(tally.measured.iter().filter(|sample| sample.quiet).filter_map(step));
+            let _ = writeln!(text, "| {what} | {all} | {quiet} |");
+        }
+        if let Some(excuses) = tally.excuses() {
+            let _ = writeln!(text, "\n- {title}: {excuses}");
         }
         text.push('\n');
     }
-    text.push_str(&thousand::run(runs)?);
-    Ok(text)
+    match thousand::run(runs) {
+        Ok(table) => text.push_str(&table),
+        Err(error) => {
+            text.push_str(&format!("{} routers on one session: {}\n", crate::thousand::ALL, brief(&error)))
+        }
+    }
+    text
+}
+
+/// Returns median, 99th percentile and most.
+fn figures(spans: impl Iterator<Item = Duration>) -> String {
+    let mut spans: Vec<Duration> = spans.collect();
+    spans.sort_unstable();
+    let at = |per_cent: usize| {
+        let index = (spans.len() * per_cent / 100).min(spans.len().saturating_sub(1));
+        spans.get(index).map_or("-".to_owned(), |span| show(*span))
+    };
+    [at(50), at(99), at(100)].join(" | ")
 }

@@ -1,14 +1,28 @@
 //! Measurements.
 
+mod awake;
+mod brief;
 mod course;
 pub mod failover;
+mod fault;
 pub mod handover;
+mod lease_watch;
 mod load;
+mod owned;
+pub mod ownership;
+mod plan;
 mod plot;
 mod run;
+mod sample;
+mod series;
 mod setting;
 pub mod soak;
 mod table;
 pub mod takeover;
+mod tally;
 mod thousand;
+mod witness;
 pub mod xdp;
+
+pub use brief::brief;
+pub use plan::Part;

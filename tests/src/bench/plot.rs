@@ -2,7 +2,7 @@
 
 use std::{fmt::Write, time::Duration};
 
-use super::table::{Row, Summary, show};
+use super::table::{Row, Spread, outages, show};
 
 const LEFT: f64 = 330.0;
 const WIDTH: f64 = 560.0;
@@ -46,14 +46,14 @@ pub(super) fn svg(rows: &[Row]) -> String {
             escape(row.setting),
             escape(&row.fault)
         );
-        bar(&mut text, y + 4.0, row.hadp.as_ref(), "#1f6f8b");
-        bar(&mut text, y + 18.0, row.keepalived.as_ref(), "#c9744a");
+        bar(&mut text, y + 4.0, outages(row.hadp.as_ref(), false), "#1f6f8b");
+        bar(&mut text, y + 18.0, outages(row.keepalived.as_ref(), false), "#c9744a");
     }
     text.push_str("</svg>\n");
     text
 }
 
-fn bar(text: &mut String, y: f64, summary: Option<&Summary>, colour: &str) {
+fn bar(text: &mut String, y: f64, summary: Option<Spread>, colour: &str) {
     let Some(summary) = summary else { return };
     let x = |span: Duration| place(span.as_secs_f64() * 1e6);
     let label = if summary.most.is_zero() { "none".to_owned() } else { show(summary.median) };
@@ -81,7 +81,10 @@ fn escape(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::run::Sample, *};
+    use super::{
+        super::{sample::Sample, tally::Tally},
+        *,
+    };
 
     #[test]
     fn a_bar_is_as_long_as_its_median() {
@@ -89,8 +92,8 @@ mod tests {
         let row = Row {
             setting: "a < b",
             fault: "silent".to_owned(),
-            keepalived: Summary::of(&[sample(31_600)]),
-            hadp: Summary::of(&[sample(1000)]),
+            keepalived: Some(Tally::run("", || Ok(sample(31_600)))),
+            hadp: Some(Tally::run("", || Ok(sample(1000)))),
         };
         let text = svg(&[row]);
         assert!(text.contains("a &lt; b: silent"));

@@ -2,7 +2,7 @@
 
 use std::{fmt::Write, net::Ipv4Addr, time::Duration};
 
-use crate::lab::Software;
+use crate::lab::{KEEPALIVED_REALTIME, Software};
 
 /// The address the client probes.
 pub(super) const VIP: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 100);
@@ -74,8 +74,7 @@ impl Setting {
         if hadp {
             let _ = writeln!(text, "global_defs {{\n    on_daemon_death {}\n}}", self.on_daemon_death);
         } else {
-            // hadp runs under SCHED_FIFO by itself.
-            text.push_str("global_defs {\n    vrrp_rt_priority 10\n}\n");
+            text.push_str(KEEPALIVED_REALTIME);
         }
         let bfd = self.bfd_us.filter(|_| hadp);
         if let Some(us) = bfd {

@@ -2,65 +2,31 @@
 
 use std::{fmt::Write, time::Duration};
 
-use super::run::Sample;
+use super::{sample::Sample, tally::Tally};
 
-/// Median, least and most of a series of runs.
+/// Median, least and most of some times.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Summary {
+pub(super) struct Spread {
     pub(super) median: Duration,
     pub(super) least: Duration,
     pub(super) most: Duration,
-    /// The most probes that were lost in a run, and in how many runs there were any.
-    lost: usize,
-    runs_with_loss: usize,
-    runs: usize,
-    /// The longest that two machines answered.
-    both: Duration,
-    /// The most machines that answered afterwards.
-    answering: usize,
-    /// How many runs did not recover.
-    never: usize,
 }
 
-impl Summary {
-    /// Summarises, or `None` if there was no run.
-    pub(super) fn of(samples: &[Sample]) -> Option<Self> {
-        let mut outages: Vec<Duration> = samples.iter().map(|sample| sample.outage).collect();
-        outages.sort();
-        Some(Self {
-            median: *outages.get(outages.len() / 2)?,
-            least: *outages.first()?,
-            most: *outages.last()?,
-            lost: samples.iter().map(|sample| sample.lost).max()?,
-            runs_with_loss: samples.iter().filter(|sample| sample.lost > 0).count(),
-            runs: samples.len(),
-            both: samples.iter().map(|sample| sample.both).max()?,
-            answering: samples.iter().map(|sample| sample.answering).max()?,
-            never: samples.iter().filter(|sample| !sample.recovered).count(),
-        })
+impl Spread {
+    /// Summarises, or `None` if there are no times.
+    pub(super) fn of(times: impl Iterator<Item = Duration>) -> Option<Self> {
+        let mut times: Vec<Duration> = times.collect();
+        times.sort_unstable();
+        let median = *times.get(times.len() / 2)?;
+        Some(Self { median, least: *times.first()?, most: *times.last()? })
     }
 
-    fn outage(&self) -> String {
-        let Self { median, least, most, never, .. } = *self;
-        let never = if never > 0 { format!(", {never} never came back") } else { String::new() };
+    fn show(self) -> String {
+        let Self { median, least, most } = self;
         if most.is_zero() {
             return "none".to_owned();
         }
-        format!("{} ({} to {}){never}", show(median), show(least), show(most))
-    }
-
-    fn lost(&self) -> String {
-        match self.runs_with_loss {
-            0 => format!("0 in {} of {}", self.runs, self.runs),
-            _ => format!("up to {} in {} of {}", self.lost, self.runs_with_loss, self.runs),
-        }
-    }
-
-    fn owners(&self) -> String {
-        match (self.answering, self.both) {
-            (1, Duration::ZERO) => "1".to_owned(),
-            (answering, both) => format!("{answering} (both for {})", show(both)),
-        }
+        format!("{} ({} to {})", show(median), show(least), show(most))
     }
 }
 
@@ -68,41 +34,81 @@ impl Summary {
 pub(super) struct Row {
     pub(super) setting: &'static str,
     pub(super) fault: String,
-    pub(super) keepalived: Option<Summary>,
-    pub(super) hadp: Option<Summary>,
+    pub(super) keepalived: Option<Tally<Sample>>,
+    pub(super) hadp: Option<Tally<Sample>>,
 }
 
-/// Returns the rows as Markdown.
+/// Returns the outages of all runs, or of the quiet ones.
+pub(super) fn outages(tally: Option<&Tally<Sample>>, quiet: bool) -> Option<Spread> {
+    let samples = tally?.measured.iter().filter(|sample| !quiet || sample.quiet);
+    Spread::of(samples.map(|sample| sample.outage))
+}
+
+/// Returns the rows as Markdown, one line a program, and what became of tries that were no measurement.
 pub(super) fn markdown(rows: &[Row]) -> String {
     let mut text = String::from(
-        "| setting | fault | keepalived: outage, median (min to max) | hadp | keepalived / hadp | \
-         probes lost: keepalived | hadp | machines answering: keepalived | hadp |\n\
-         |---|---|---|---|---|---|---|---|---|\n",
+        "| setting | fault | program | runs measured | outage, median (min to max) | quiet runs | quiet: outage, median (min to \
+         max) | keepalived / hadp | quiet | longest stall in the window, median (max) | probes lost | machines answering |\n\
+         |---|---|---|---|---|---|---|---|---|---|---|---|\n",
     );
+    let mut excuses = String::new();
     for row in rows {
-        let cell = |summary: &Option<Summary>, show: fn(&Summary) -> String| {
-            summary.as_ref().map_or("-".to_owned(), show)
-        };
-        let ratio = match (row.keepalived, row.hadp) {
-            (Some(keepalived), Some(hadp)) if !keepalived.median.is_zero() && !hadp.median.is_zero() => {
-                format!("{:.1}", keepalived.median.as_secs_f64() / hadp.median.as_secs_f64())
+        let programs = [("keepalived", &row.keepalived), ("hadp", &row.hadp)];
+        for (program, tally) in
+            programs.into_iter().filter_map(|(program, tally)| Some((program, tally.as_ref()?)))
+        {
+            let ratios = match program {
+                "hadp" => [false, true].map(|quiet| ratio(row, quiet)),
+                _ => ["-".to_owned(), "-".to_owned()],
+            };
+            let _ =
+                writeln!(text, "| {} | {} | {program} | {} |", row.setting, row.fault, line(tally, ratios));
+            if let Some(excuse) = tally.excuses() {
+                let _ = writeln!(excuses, "- {}, {}, {program}: {excuse}", row.setting, row.fault);
             }
-            _ => "-".to_owned(),
-        };
-        let _ = writeln!(
-            text,
-            "| {} | {} | {} | {} | {ratio} | {} | {} | {} | {} |",
-            row.setting,
-            row.fault,
-            cell(&row.keepalived, Summary::outage),
-            cell(&row.hadp, Summary::outage),
-            cell(&row.keepalived, Summary::lost),
-            cell(&row.hadp, Summary::lost),
-            cell(&row.keepalived, Summary::owners),
-            cell(&row.hadp, Summary::owners),
-        );
+        }
     }
-    text
+    if excuses.is_empty() { text } else { format!("{text}\n{excuses}") }
+}
+
+/// Returns how many times as long keepalived's median outage was as hadp's.
+fn ratio(row: &Row, quiet: bool) -> String {
+    match (outages(row.keepalived.as_ref(), quiet), outages(row.hadp.as_ref(), quiet)) {
+        (Some(keepalived), Some(hadp)) if !keepalived.median.is_zero() && !hadp.median.is_zero() => {
+            format!("{:.1}", keepalived.median.as_secs_f64() / hadp.median.as_secs_f64())
+        }
+        _ => "-".to_owned(),
+    }
+}
+
+fn line(tally: &Tally<Sample>, [ratio, quiet_ratio]: [String; 2]) -> String {
+    let samples = &tally.measured;
+    let show_outages = |quiet| outages(Some(tally), quiet).map_or("-".to_owned(), Spread::show);
+    let never = match samples.iter().filter(|sample| !sample.recovered).count() {
+        0 => String::new(),
+        never => format!(", {never} never came back"),
+    };
+    let quiet = samples.iter().filter(|sample| sample.quiet).count();
+    let stall = Spread::of(samples.iter().map(|sample| sample.stall));
+    let stall =
+        stall.map_or("-".to_owned(), |stall| format!("{} ({})", show(stall.median), show(stall.most)));
+    let lossy = samples.iter().filter(|sample| sample.lost > 0).count();
+    let most = samples.iter().map(|sample| sample.lost).max().unwrap_or_default();
+    let lost = match lossy {
+        0 => format!("0 in {0} of {0}", samples.len()),
+        _ => format!("up to {most} in {lossy} of {}", samples.len()),
+    };
+    let both = samples.iter().map(|sample| sample.both).max().unwrap_or_default();
+    let owners = match (samples.iter().map(|sample| sample.answering).max(), both) {
+        (None, _) => "-".to_owned(),
+        (Some(1), Duration::ZERO) => "1".to_owned(),
+        (Some(answering), both) => format!("{answering} (both for {})", show(both)),
+    };
+    let (count, all, only_quiet) = (tally.count(), show_outages(false), show_outages(true));
+    format!(
+        "{count} | {all}{never} | {quiet} of {} | {only_quiet} | {ratio} | {quiet_ratio} | {stall} | {lost} | {owners}",
+        samples.len()
+    )
 }
 
 /// Returns a time with three digits.
@@ -119,30 +125,57 @@ pub(super) fn show(time: Duration) -> String {
 
 #[cfg(test)]
 mod tests {
+    use anyhow::bail;
+
     use super::*;
 
-    #[test]
-    fn a_row_shows_the_median_and_the_ratio() {
-        let samples = |millis: [u64; 3], answering| {
-            millis.map(|ms| Sample {
-                outage: Duration::from_millis(ms),
+    fn tally(millis: &[u64], quiet: u64) -> Tally<Sample> {
+        let mut tally = Tally::default();
+        for ms in millis.iter().copied() {
+            let outage = Duration::from_millis(ms);
+            let sample = Sample {
+                outage,
                 lost: ms as usize,
                 recovered: true,
-                answering,
-                both: Duration::from_micros(200 * (answering as u64 - 1)),
+                answering: 1,
+                quiet: ms <= quiet,
                 ..Sample::default()
-            })
-        };
+            };
+            tally.add(Tally::run("", || Ok(sample)));
+        }
+        tally
+    }
+
+    #[test]
+    fn a_row_shows_all_runs_and_the_quiet_ones() {
+        let mut hadp = tally(&[15, 0, 20], 15);
+        hadp.add(Tally::run("", || bail!("not elected")));
+        let mut keepalived = tally(&[40, 20, 30], 25);
+        keepalived.measured[0].both = Duration::from_micros(200);
+        keepalived.measured[0].answering = 2;
         let row = Row {
             setting: "10 ms",
             fault: "silent".to_owned(),
-            keepalived: Summary::of(&samples([40, 20, 30], 2)),
-            hadp: Summary::of(&samples([15, 0, 20], 1)),
+            keepalived: Some(keepalived),
+            hadp: Some(hadp),
         };
         let text = markdown(&[row]);
-        let expected = "| 10 ms | silent | 30.0 ms (20.0 ms to 40.0 ms) | 15.0 ms (0 us to 20.0 ms) | 2.0 | \
-                        up to 40 in 3 of 3 | up to 20 in 2 of 3 | 2 (both for 200 us) | 1 |";
-        assert_eq!(text.lines().last(), Some(expected));
-        assert!(Summary::of(&[]).is_none());
+        let expected = [
+            "| 10 ms | silent | keepalived | 3 of 3 | 30.0 ms (20.0 ms to 40.0 ms) | 1 of 3 | \
+             20.0 ms (20.0 ms to 20.0 ms) | - | - | 0 us (0 us) | up to 40 in 3 of 3 | 2 (both for 200 us) |",
+            "| 10 ms | silent | hadp | 3 of 4 | 15.0 ms (0 us to 20.0 ms) | 2 of 3 | \
+             15.0 ms (0 us to 15.0 ms) | 2.0 | 1.3 | 0 us (0 us) | up to 20 in 2 of 3 | 1 |",
+            "",
+            "- 10 ms, silent, hadp: 3 of 4 runs measured; 4 tries failed: 4 x not elected",
+        ];
+        assert_eq!(text.lines().skip(2).collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn a_row_without_a_measurement_says_so() {
+        let hadp = Some(Tally::run("", || bail!("no root")));
+        let text = markdown(&[Row { setting: "s", fault: "f".to_owned(), keepalived: None, hadp }]);
+        let expected = "| s | f | hadp | 0 of 1 | - | 0 of 0 | - | - | - | - | 0 in 0 of 0 | - |";
+        assert_eq!(text.lines().nth(2), Some(expected));
     }
 }

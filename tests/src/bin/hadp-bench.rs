@@ -1,9 +1,11 @@
 //! What `cargo xtask bench` runs.
 #![expect(clippy::print_stdout, reason = "results go to standard output")]
 
-use anyhow::Result;
+use std::process::ExitCode;
+
+use anyhow::{Result, anyhow};
 use clap::{Parser, Subcommand};
-use hadp_tests::bench::{failover, handover, soak, takeover, xdp};
+use hadp_tests::bench::{brief, failover, handover, ownership, soak, takeover, xdp};
 
 /// Measures hadp; without a name, everything.
 #[derive(Debug, Parser)]
@@ -19,6 +21,8 @@ enum Bench {
     Failover(failover::Options),
     /// What that client loses when a node gives the address up on purpose
     Handover(handover::Options),
+    /// That an address never has two owners, whatever becomes of one: both nodes' times beside each other
+    Ownership(ownership::Options),
     /// From the decision to the last of 1,000 addresses that answers ARP
     Takeover,
     /// Random faults for half an hour: owners change where faults were, and memory stays
@@ -35,8 +39,13 @@ impl Bench {
     fn run(&self) -> Result<()> {
         match self {
             Self::Failover(options) => println!("\n{}", failover::run(options)?),
-            Self::Soak(options) => println!("\n{}", soak::run(options)?),
+            Self::Soak(options) => {
+                let soak::Outcome { text, failed } = soak::run(options)?;
+                println!("\n{text}");
+                failed.map_or(Ok(()), |why| Err(anyhow!(why)))?;
+            }
             Self::Handover(options) => println!("\n{}", handover::run(options)?),
+            Self::Ownership(options) => println!("\n{}", ownership::run(options)?),
             Self::Takeover => println!("\n{}", takeover::run()?),
             Self::Xdp(options) => println!("\n{}", xdp::run(options)?),
         }
@@ -44,7 +53,13 @@ impl Bench {
     }
 }
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
     let benches = Options::parse().bench.map_or_else(Bench::all, |bench| vec![bench]);
-    benches.iter().try_for_each(Bench::run)
+    match benches.iter().try_for_each(Bench::run) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {}", brief(&error));
+            ExitCode::FAILURE
+        }
+    }
 }

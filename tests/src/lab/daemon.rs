@@ -18,6 +18,14 @@ use super::{Log, Node, Process};
 /// How long a daemon may take to hand over and end.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// What gives keepalived what hadp has by itself: SCHED_FIFO, and the time that it takes.
+///
+/// With a real-time priority keepalived limits its CPU time between two blocking calls to 10 ms, and the kernel kills it
+/// beyond. On a virtual machine, time that the hypervisor steals counts: it was killed seconds after its start, again and
+/// again, and what was measured was a node that had failed before.
+pub const KEEPALIVED_REALTIME: &str =
+    "global_defs {\n    vrrp_rt_priority 10\n    vrrp_rlimit_rttime 10000000\n}\n";
+
 /// A program that speaks VRRP and reads keepalived.conf.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Software {

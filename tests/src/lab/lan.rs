@@ -12,7 +12,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-use super::{Holder, Node, node, procfs};
+use super::{Holder, Node, guardian, node, procfs};
 
 /// The last octet of the client's address.
 const CLIENT: u8 = 50;
@@ -36,6 +36,7 @@ impl Lan {
     /// Without root, or where namespaces and virtual links cannot be made.
     pub fn new(nodes: u8) -> Result<Self> {
         procfs::sweep();
+        guardian::post()?;
         let dir = LabDir::new()?;
         let switch = Arc::new(Holder::new("switch")?);
         // Snooping would hold multicast back until a group has been joined, and reports take their time.

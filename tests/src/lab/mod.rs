@@ -8,11 +8,13 @@
 //!   +--------------------- br0 -----------------------+   switch
 //! ```
 //!
-//! Namespaces are anonymous: each lives as long as its holder process, which dies with the thread that made it. So a
-//! panic, and even a SIGKILL of the test, leaves nothing behind, and labs of different processes cannot collide.
+//! Namespaces are anonymous: each lives as long as its holder process, which dies with the thread that made it; what
+//! programs have started is left to a guardian. So a panic, and even a SIGKILL of the test, leaves nothing behind, and labs
+//! of different processes cannot collide.
 
 mod daemon;
 mod frr;
+mod guardian;
 mod holder;
 mod lan;
 mod log;
@@ -22,7 +24,7 @@ mod process;
 mod procfs;
 mod wait;
 
-pub use daemon::{Daemon, Software, hadp_binary, hadp_status};
+pub use daemon::{Daemon, KEEPALIVED_REALTIME, Software, hadp_binary, hadp_status};
 pub use frr::Frr;
 pub use holder::Holder;
 pub use lan::Lan;

@@ -24,7 +24,14 @@ pub(super) fn owner() -> String {
 
 /// Returns the directory of the lab number `serial` of this process.
 pub(super) fn lab_dir(serial: usize) -> PathBuf {
-    env::temp_dir().join(format!("{DIR_PREFIX}{}-{serial}", owner()))
+    let mut path = lab_dirs().into_os_string();
+    path.push(serial.to_string());
+    path.into()
+}
+
+/// Returns how the paths of all lab directories of this process begin.
+pub(super) fn lab_dirs() -> PathBuf {
+    env::temp_dir().join(format!("{DIR_PREFIX}{}-", owner()))
 }
 
 /// Returns the processes of the machine.

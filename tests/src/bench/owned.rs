@@ -1,0 +1,171 @@
+//! One failover, measured at both nodes: when the old owner ceased to own the address, and when the new one began.
+
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::Result;
+use serde_json::Value;
+
+use super::{
+    fault::Fault,
+    lease_watch::LeaseWatch,
+    run::wait_armed,
+    sample::Record,
+    setting::{Setting, VIP},
+    witness::{Witness, nanos},
+};
+use crate::{
+    client::{Answer, ArpProber, Capture, Mac, Prober},
+    lab::{Lan, Pair, Software, hadp_status},
+};
+
+/// How often the client asks by ARP, through everything.
+const ASKING: Duration = Duration::from_millis(1);
+/// How long daemons that were stopped stay so.
+const STOPPED: Duration = Duration::from_secs(2);
+/// How long is looked at what comes after: daemons that were killed are back, and have preempted their successors.
+const AFTERMATH: Duration = Duration::from_secs(1);
+/// How often the address may move: to the successor, and back once the old owner is well again.
+const MOVES: usize = 2;
+
+/// What happened in one failover, in nanoseconds since the fault where it is a time.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Owned {
+    /// How long the client had no answer to its probes.
+    pub(super) outage: Duration,
+    /// Whether one answered although the other one had begun, and where that was.
+    pub(super) two_owners: Option<String>,
+    /// How often the answers changed from one to the other.
+    pub(super) moves: usize,
+    pub(super) stall: Duration,
+    /// When the old owner last answered before the successor did.
+    pub(super) last_old: Option<i64>,
+    /// When it ceased to own the address: its lease or its guard ran out, or was revoked.
+    pub(super) lapse: Option<i64>,
+    /// The successor's decision, its store, and its first answer.
+    pub(super) decided: Option<i64>,
+    pub(super) stored: Option<i64>,
+    pub(super) first_new: Option<i64>,
+}
+
+impl Owned {
+    /// Returns for how long nobody owned the address; negative if two did.
+    pub(super) fn margin(&self) -> Option<i64> {
+        Some(self.stored? - self.lapse?)
+    }
+}
+
+/// Lets the fault happen to hadp, at `phase` between two adverts.
+///
+/// # Errors
+///
+/// When there is no failover to measure.
+pub(super) fn measure(setting: &Setting, fault: Fault, phase: f64, witness: &Witness) -> Result<Owned> {
+    let lan = Lan::new(2)?;
+    let (n1, n2) = lan.pair()?;
+    let files = [
+        n1.write("daemon.conf", &setting.conf(0, Software::Hadp))?,
+        n2.write("daemon.conf", &setting.conf(1, Software::Hadp))?,
+    ];
+    let mut pair = Pair::start(&lan, Software::Hadp, files.each_ref().map(|file| file.as_path()))?;
+    pair.wait_elected(&lan, VIP)?;
+    let prober = Prober::start(lan.client(), VIP, setting.probe)?;
+    prober.wait_served(Duration::from_secs(15))?;
+    let capture = Capture::start(lan.client())?;
+    let asker = ArpProber::start(lan.client(), VIP, ASKING)?;
+    thread::sleep(Duration::from_millis(200));
+    if setting.bfd_us.is_some() {
+        wait_armed([n1, n2])?;
+    }
+    let watch = LeaseWatch::start(n1)?;
+    capture.wait_next(Duration::from_millis(500))?;
+    thread::sleep(setting.interval.mul_f64(phase));
+
+    let ordered = Instant::now();
+    fault.befall(&mut pair, n1, &files)?;
+    let happened = Instant::now();
+    thread::sleep(if fault == Fault::Stop { STOPPED } else { AFTERMATH / 2 });
+    let status = hadp_status(n2)?;
+    if fault == Fault::Stop {
+        pair.first.thaw_all()?;
+    }
+    thread::sleep(AFTERMATH);
+    let (answers, report) = (asker.answers(), prober.stop());
+    let (old, new) = (Mac(n1.mac()), Mac(n2.mac()));
+    let record =
+        Record { report: &report, answers: &answers, probing: setting.probe, old, new, ordered, happened };
+    record.is_failover(fault)?;
+
+    let at = nanos(record.fault());
+    let since = |then: u64| then.cast_signed() - at.cast_signed();
+    let number = |name: &str| status.pointer(&format!("/routers/0/takeover/{name}")).and_then(Value::as_u64);
+    let decided = number("decided_ns").filter(|decided| *decided >= nanos(ordered));
+    let stored = decided.and_then(|decided| Some(decided + number("stored_after_ns")?));
+    let answers: Vec<Answer> = answers.iter().filter(|answer| answer.at > ordered).copied().collect();
+    let first_new = answers.iter().find(|answer| answer.mac == new).map(|answer| answer.at);
+    let of_old = |answer: &&Answer| answer.mac == old && first_new.is_none_or(|first| answer.at < first);
+    let sample = record.sample(witness);
+    Ok(Owned {
+        outage: sample.outage,
+        stall: sample.stall,
+        two_owners: two_owners(&answers, record.fault()),
+        moves: moves(&answers).len(),
+        last_old: answers.iter().rfind(of_old).map(|answer| since(nanos(answer.at))),
+        lapse: watch.lapse(at)?.map(since),
+        decided: decided.map(since),
+        stored: stored.map(since),
+        first_new: first_new.map(|first| since(nanos(first))),
+    })
+}
+
+/// Returns the answers that came from another machine than the one before.
+fn moves(answers: &[Answer]) -> Vec<Answer> {
+    let pairs = answers.windows(2);
+    pairs
+        .filter_map(|pair| <[Answer; 2]>::try_from(pair).ok())
+        .filter(|[a, b]| a.mac != b.mac)
+        .map(|[_, b]| b)
+        .collect()
+}
+
+/// Returns where the address moved once too often: one answered, then the other one, and then the first one again.
+fn two_owners(answers: &[Answer], fault: Instant) -> Option<String> {
+    let moves = moves(answers);
+    let back: Vec<String> = moves
+        .iter()
+        .map(|answer| {
+            format!("{} {:.2} ms", answer.mac, answer.at.saturating_duration_since(fault).as_secs_f64() * 1e3)
+        })
+        .collect();
+    (moves.len() > MOVES).then(|| back.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answers(picture: &str) -> (Instant, Vec<Answer>) {
+        let start = Instant::now();
+        let answer = |(ms, who): (usize, char)| Answer {
+            at: start + Duration::from_millis(ms as u64),
+            mac: Mac([0, 0, 0, 0, 0, u8::from(who == 'b')]),
+        };
+        (start, picture.chars().enumerate().map(answer).collect())
+    }
+
+    #[test]
+    fn an_address_that_flickers_has_two_owners() {
+        for (picture, moved, two) in
+            [("aaa", 0, false), ("aabb", 1, false), ("aabbaa", 2, false), ("aababb", 3, true)]
+        {
+            let (start, answers) = answers(picture);
+            assert_eq!(
+                (moves(&answers).len(), two_owners(&answers, start).is_some()),
+                (moved, two),
+                "{picture}"
+            );
+        }
+    }
+}

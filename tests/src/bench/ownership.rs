@@ -1,0 +1,151 @@
+//! `cargo xtask bench ownership`: that an address never has two owners, and by how much.
+
+use std::{fmt::Write, time::Duration};
+
+use anyhow::Result;
+use clap::Args;
+
+use super::{
+    fault::Fault,
+    owned::{Owned, measure},
+    setting::Setting,
+    table::show,
+    tally::Tally,
+    witness::Witness,
+};
+
+/// How often to measure.
+#[derive(Args, Clone, Debug)]
+pub struct Options {
+    /// Runs of each fault
+    #[arg(long, default_value_t = 20)]
+    runs: usize,
+}
+
+/// What befalls the owner, and `on_daemon_death`.
+const FAULTS: [(Fault, &str); 4] = [
+    (Fault::Kill, "failover"),
+    (Fault::KillDaemon, "restart"),
+    (Fault::KillDaemon, "failover"),
+    (Fault::Stop, "failover"),
+];
+
+/// A time in a failover, by what it is called.
+type Step = (&'static str, fn(&Owned) -> Option<i64>);
+
+const STEPS: [Step; 5] = [
+    ("the old owner's last answer", |owned| owned.last_old),
+    ("its lease or guard ends", |owned| owned.lapse),
+    ("the successor decides", |owned| owned.decided),
+    ("it stores its lease", |owned| owned.stored),
+    ("its first answer", |owned| owned.first_new),
+];
+
+/// Measures, reports progress on standard error, and returns the table.
+///
+/// # Errors
+///
+/// When the machine cannot be watched (this needs root).
+pub fn run(options: &Options) -> Result<String> {
+    let witness = Witness::start()?;
+    let mut text = String::from(
+        "A client asks by ARP every ms who has the address, until 1 s after the fault (3 s with SIGSTOP, whose processes go on \
+         after 2 s). Two owners: the answers came from one node, then from the other one, and then from the first one again \
+         before it had a reason. The margin is the time between the end of the old owner's lease or guard, read from its maps, \
+         and the successor's store; all clocks are one. Medians, in ms after the fault.\n\n\
+         | setting | fault | on_daemon_death | runs | kept by the old owner | two owners | outage, median (max) | last answer of \
+         the old owner | its lease or guard ends | the successor decides | stores | first answers | margin, median (least) |\n\
+         |---|---|---|---|---|---|---|---|---|---|---|---|---|\n",
+    );
+    let (mut notes, mut example) = (String::new(), None);
+    for base in [Setting::FASTEST, Setting::BFD_250] {
+        for (fault, on_daemon_death) in FAULTS {
+            let setting = Setting { on_daemon_death, ..base };
+            let name = format!("{}, {fault}, {on_daemon_death}", setting.name);
+            let mut tally = Tally::default();
+            for run in 0..options.runs {
+                let phase = (run as f64 + 0.5) / options.runs as f64;
+                let what = format!("{name}, run {}/{}", run + 1, options.runs);
+                let once = Tally::run(&what, || measure(&setting, fault, phase, &witness));
+                once.measured.iter().for_each(|owned| eprintln!("{what}: {}", timeline(owned, ", ")));
+                tally.add(once);
+            }
+            let _ = writeln!(text, "| {} | {fault} | {on_daemon_death} | {} |", setting.name, line(&tally));
+            let all = &tally.measured;
+            let suspects = all
+                .iter()
+                .filter(|owned| owned.two_owners.is_some() || owned.margin().is_some_and(|ns| ns <= 0));
+            for owned in suspects {
+                let moves = owned.two_owners.as_deref().unwrap_or("-");
+                let _ = writeln!(
+                    notes,
+                    "- {name}: TWO OWNERS? {}; answers moved: {moves}; longest stall {}",
+                    timeline(owned, ", "),
+                    show(owned.stall)
+                );
+            }
+            if let Some(excuses) = tally.excuses() {
+                let _ = writeln!(notes, "- {name}: {excuses}");
+            }
+            let whole = all.iter().find(|owned| owned.margin().is_some() && owned.first_new.is_some());
+            if let Some(owned) = whole.filter(|_| fault == Fault::Stop) {
+                example = Some(format!("{name}:\n\n```text\n{}\n```\n", timeline(owned, "\n")));
+            }
+        }
+    }
+    Ok(format!("{text}\n{notes}\n{}", example.unwrap_or_default()))
+}
+
+fn line(tally: &Tally<Owned>) -> String {
+    let all = &tally.measured;
+    let kept = all.iter().filter(|owned| owned.moves == 0).count();
+    let two = all.iter().filter(|owned| owned.two_owners.is_some()).count();
+    let mut outages: Vec<Duration> = all.iter().map(|owned| owned.outage).collect();
+    outages.sort_unstable();
+    let outage = |at: Option<&Duration>| at.map_or("-".to_owned(), |outage| show(*outage));
+    let outages = format!("{} ({})", outage(outages.get(outages.len() / 2)), outage(outages.last()));
+    let median = |step: fn(&Owned) -> Option<i64>| sorted(all, step).1;
+    let steps = STEPS.map(|(_, step)| millis(median(step))).join(" | ");
+    let (least, middle) = sorted(all, Owned::margin);
+    format!(
+        "{} | {kept} | {two} | {outages} | {steps} | {} ({})",
+        tally.count(),
+        millis(middle),
+        millis(least)
+    )
+}
+
+/// Returns the least and the median.
+fn sorted(all: &[Owned], step: fn(&Owned) -> Option<i64>) -> (Option<i64>, Option<i64>) {
+    let mut times: Vec<i64> = all.iter().filter_map(step).collect();
+    times.sort_unstable();
+    (times.first().copied(), times.get(times.len() / 2).copied())
+}
+
+fn timeline(owned: &Owned, separator: &str) -> String {
+    let steps = STEPS.map(|(what, step)| format!("{:>9} ms  {what}", millis(step(owned))));
+    let margin = format!("{:>9} ms  nobody owned the address", millis(owned.margin()));
+    let text = [&["    0.000 ms  the fault".to_owned()], &steps[..], &[margin]].concat().join(separator);
+    if separator == "\n" { text } else { text.split_whitespace().collect::<Vec<_>>().join(" ") }
+}
+
+fn millis(nanos: Option<i64>) -> String {
+    nanos.map_or("-".to_owned(), |nanos| format!("{:.3}", nanos as f64 / 1e6))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_margin_is_from_the_lapse_to_the_store() {
+        let owned = |lapse, stored| Owned { lapse: Some(lapse), stored: Some(stored), ..Owned::default() };
+        let mut tally = Tally::default();
+        for stored in [3_000_000, 2_500_000, 1_000_000] {
+            tally.add(Tally::once("", || Ok(owned(2_000_000, stored))));
+        }
+        assert_eq!(line(&tally), "3 of 3 | 3 | 0 | 0 us (0 us) | - | 2.000 | - | 2.500 | - | 0.500 (-1.000)");
+        let text = timeline(&tally.measured[0], "\n");
+        assert!(text.contains("    1.000 ms  nobody owned the address"), "{text}");
+    }
+}
