@@ -158,6 +158,19 @@ impl Node {
         self.port_state("forwarding")
     }
 
+    /// Loses at the switch what it sends to this UDP port: what others send to it arrives.
+    ///
+    /// # Errors
+    ///
+    /// When the switch refuses.
+    pub fn lose_udp(&self, port: u16) -> Result<()> {
+        let (dev, port) = (&self.port, port.to_string());
+        run(&self.switch, "switch", &["tc", "qdisc", "add", "dev", dev, "clsact"])?;
+        let filter = ["tc", "filter", "add", "dev", dev, "ingress", "protocol", "ip", "u32"];
+        let what = ["match", "ip", "protocol", "17", "0xff", "match", "ip", "dport", &port, "0xffff"];
+        run(&self.switch, "switch", &[&filter[..], &what, &["action", "drop"]].concat()).map(drop)
+    }
+
     fn port_state(&self, state: &str) -> Result<()> {
         run(&self.switch, "switch", &["bridge", "link", "set", "dev", &self.port, "state", state]).map(drop)
     }
