@@ -256,8 +256,8 @@ fn a_neighbour_that_signals_down_is_alive() -> Result<()> {
 /// an advert interval beside its successor.
 #[test]
 fn an_active_router_that_is_heard_no_more_steps_down() -> Result<()> {
-    let lan = Lan::new(2)?;
-    let (n1, n2) = lan.pair()?;
+    let lan = Lan::new(3)?;
+    let [n1, n2, n3] = lan.nodes() else { unreachable!() };
     let follow = "fast_failover\n    lower_prio_no_advert";
     let first = Software::Hadp.start_with(n1, &(session("10.77.0.2", "") + &router(150, follow)))?;
     let second = Software::Hadp.start_with(n2, &(session("10.77.0.1", "") + &router(100, follow)))?;
@@ -265,7 +265,7 @@ fn an_active_router_that_is_heard_no_more_steps_down() -> Result<()> {
     let prober = ArpProber::start(lan.client(), VIP, Duration::from_micros(500))?;
     thread::sleep(SECOND / 4);
     let start = Instant::now();
-    n1.lose_udp(3784)?;
+    n1.misdirect_udp(3784, n3)?;
     answered_after(&prober, n2, start)?;
     wait_state(n1, "Backup", "")?;
     thread::sleep(SECOND);
