@@ -155,6 +155,41 @@ fn a_neighbour_that_signals_down_is_alive() -> Result<()> {
     wait_session(n2, 0, "Up")
 }
 
+/// The Active router's BFD packets alone get lost, and it answers no lower priority by an advert: it would go on for up to
+/// an advert interval beside its successor.
+#[test]
+fn an_active_router_that_is_heard_no_more_steps_down() -> Result<()> {
+    let lan = Lan::new(3)?;
+    let [n1, n2, n3] = lan.nodes() else { unreachable!() };
+    let follow = "fast_failover\n    lower_prio_no_advert";
+    let first = Software::Hadp.start_with(n1, &(session("10.77.0.2", "") + &router(150, follow)))?;
+    let second = Software::Hadp.start_with(n2, &(session("10.77.0.1", "") + &router(100, follow)))?;
+    settle(&lan, n1, n2)?;
+    let prober = ArpProber::start(lan.client(), VIP, Duration::from_micros(500))?;
+    thread::sleep(SECOND / 4);
+    let start = Instant::now();
+    n1.misdirect_udp(3784, n3)?;
+    answered_after(&prober, n2, start)?;
+    wait_state(n1, "Backup", "")?;
+    thread::sleep(SECOND);
+    let answers = prober.answers();
+    let by = |node: &Node| {
+        answers.iter().filter(|answer| answer.mac == mac(node)).map(|answer| answer.at).collect::<Vec<_>>()
+    };
+    let (last, next) = (by(n1).pop().context("no answer")?, by(n2)[0]);
+    let overlap = last.saturating_duration_since(next);
+    println!("both answered for {overlap:?}");
+    let logs = || format!("{}\n{}", first.log().text(), second.log().text());
+    ensure!(overlap < Duration::from_millis(20), "both answered for {overlap:?}: {}", logs());
+    // Its adverts arrive, and it outranks its successor: it preempts, with the session down, and there it ends.
+    let back = Instant::now();
+    wait_owner(&lan, n1, VIP, PATIENCE)?;
+    thread::sleep(4 * SECOND);
+    let owners = owners_since(&prober, back);
+    ensure!(owners.last() == Some(&mac(n1)) && owners.len() <= 2, "{owners:?}: {}", logs());
+    Ok(())
+}
+
 #[test]
 fn without_bfd_on_the_other_side_adverts_decide() -> Result<()> {
     let lan = Lan::new(2)?;

@@ -16,13 +16,19 @@ use hadp_tests::sim::{self, Mutation, Summary, Violation};
 const SEEDS: u64 = 10_000;
 /// In how many runs a mutation has to be found.
 const FOUND_WITHIN: u64 = 3_000;
+/// In how many one of BFD has to be: few of these runs have it.
+const BFD_FOUND_WITHIN: u64 = 10_000;
 
 fn number(name: &str) -> Option<u64> {
     env::var(name).ok()?.parse().ok()
 }
 
-/// Runs the seeds on all processors until one fails.
-fn run(seeds: std::ops::Range<u64>, mutation: Option<Mutation>) -> Result<Summary, Violation> {
+/// Runs those of the seeds that count on all processors until one fails.
+fn run(
+    seeds: std::ops::Range<u64>,
+    counts: fn(u64) -> bool,
+    mutation: Option<Mutation>,
+) -> Result<Summary, Violation> {
     let next = AtomicU64::new(seeds.start);
     let workers = thread::available_parallelism().map_or(1, usize::from);
     let work = || {
@@ -31,6 +37,9 @@ fn run(seeds: std::ops::Range<u64>, mutation: Option<Mutation>) -> Result<Summar
             let seed = next.fetch_add(1, Ordering::Relaxed);
             if seed >= seeds.end {
                 return Ok(total);
+            }
+            if !counts(seed) {
+                continue;
             }
             match sim::run(seed, mutation) {
                 Ok(summary) => total.add(&summary),
@@ -58,12 +67,14 @@ fn no_two_nodes_answer_and_one_does_in_the_end() {
         None => 0..number("HADP_SIM_SEEDS").unwrap_or(SEEDS),
     };
     let runs = seeds.end - seeds.start;
-    let total = run(seeds, None).unwrap_or_else(|violation| panic!("{violation}"));
+    let total = run(seeds, |_| true, None).unwrap_or_else(|violation| panic!("{violation}"));
     println!("{runs} runs: {total:?}");
     if runs >= SEEDS {
         // The runs are worth something: everything that is checked has happened.
         let happened = [total.takeovers, total.partitioned, total.revoked, total.resumed, total.handovers];
         assert!(happened.iter().all(|count| *count as u64 > runs / 100), "{total:?}");
+        let with_bfd = [total.bfd_takeovers, total.stepped_down, total.lapsed];
+        assert!(with_bfd.iter().all(|count| *count as u64 > runs / 1_000), "{total:?}");
     }
 }
 
@@ -77,9 +88,12 @@ fn a_run_is_a_function_of_its_seed() {
 
 #[test]
 fn every_mutation_is_found() {
-    for mutation in Mutation::ALL {
-        match run(0..FOUND_WITHIN, Some(*mutation)) {
-            Ok(total) => panic!("{mutation:?} was not noticed in {FOUND_WITHIN} runs: {total:?}"),
+    let any = |_| true;
+    let all = Mutation::ALL.iter().map(|mutation| (mutation, FOUND_WITHIN, any as fn(u64) -> bool));
+    let of_bfd = Mutation::OF_BFD.iter().map(|mutation| (mutation, BFD_FOUND_WITHIN, sim::has_bfd as _));
+    for (mutation, within, counts) in all.chain(of_bfd) {
+        match run(0..within, counts, Some(*mutation)) {
+            Ok(total) => panic!("{mutation:?} was not noticed in {within} runs: {total:?}"),
             Err(violation) => println!("{mutation:?}: seed {}: {}", violation.seed, violation.what),
         }
     }

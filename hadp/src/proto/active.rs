@@ -65,6 +65,11 @@ impl Router {
         }
     }
 
+    /// Tells whether this router has just answered an Active router of lower rank, which yields when it hears that.
+    pub fn has_answered_lower_priority(&self, now: Time) -> bool {
+        now < self.answer_at[Provoking::LowerPriority]
+    }
+
     /// Compares another Active router with this one: by priority, then by address, unsigned.
     fn rank(&self, heard: &Heard) -> Ordering {
         heard.priority.cmp(&self.config.priority.get()).then_with(|| Some(heard.from).cmp(&self.source))

@@ -55,8 +55,16 @@ impl Router {
                     self.deferring = false;
                 }
                 self.retrying = false;
+                let skew = heard.at + self.config.skew(self.active_interval);
+                // Who waits for its turn after a death that BFD told is not put off by the last word of the dead.
+                let mut active_down = skew;
+                if let State::Backup { active_down: turn } = self.state
+                    && self.outlook == Reason::BfdDown
+                {
+                    active_down = turn.min(skew);
+                }
                 self.outlook = Reason::Resigned;
-                self.state = State::Backup { active_down: heard.at + self.config.skew(self.active_interval) };
+                self.state = State::Backup { active_down };
             }
         } else if self.preempts(&heard) {
             self.outlook = Reason::Preempted; // the timer runs on, and out

@@ -55,7 +55,8 @@ pub enum Event {
         wait: Duration,
     },
     /// The lease is gone although it has not run out: the datapath heard a router of higher rank and revoked it, or the
-    /// guard (the promise of BFD packets that `fast_failover` rests on) has lapsed.
+    /// guard (the promise of BFD packets that `fast_failover` rests on) has lapsed, or a neighbour whose Backups follow this
+    /// router by BFD says that it hears none of those packets any more.
     ///
     /// What the datapath heard is told first: who yields to a router it knows of hands over without losing a packet.
     Revoked,

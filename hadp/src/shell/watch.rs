@@ -134,7 +134,7 @@ impl<D: Datapath> Driver<D> {
     fn conclude(&mut self, id: SessionId, action: &bfd::Action, now: Time) {
         let mut events = std::mem::take(&mut self.watch.events);
         let watch = &self.watch;
-        watch.senses.followers.fail_over(id, action, &watch.sessions, &self.node, &mut events);
+        watch.senses.followers.fail_over(now, (id, action), &watch.sessions, &self.node, &mut events);
         for (slot, event) in events.drain(..) {
             self.feed(slot, event);
         }

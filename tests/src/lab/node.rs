@@ -158,6 +158,23 @@ impl Node {
         self.port_state("forwarding")
     }
 
+    /// Leads what it sends to this UDP port astray, into another node's line: it leaves, and what others send to that port
+    /// still arrives.
+    ///
+    /// # Errors
+    ///
+    /// When the switch or the routes cannot be set.
+    pub fn misdirect_udp(&self, port: u16, into: &Self) -> Result<()> {
+        const NOBODY: &str = "02:00:00:00:00:fe";
+        const ASTRAY: &str = "10.77.255.254";
+        let fdb = ["bridge", "fdb", "replace", NOBODY, "dev", &into.port, "master", "static"];
+        run(&self.switch, "switch", &fdb)?;
+        self.run(["ip", "neigh", "replace", ASTRAY, "lladdr", NOBODY, "dev", "eth0"])?;
+        self.run(["ip", "route", "add", "10.77.0.0/16", "via", ASTRAY, "dev", "eth0", "table", "100"])?;
+        self.run(["ip", "rule", "add", "ipproto", "udp", "dport", &port.to_string(), "lookup", "100"])
+            .map(drop)
+    }
+
     fn port_state(&self, state: &str) -> Result<()> {
         run(&self.switch, "switch", &["bridge", "link", "set", "dev", &self.port, "state", state]).map(drop)
     }

@@ -7,11 +7,13 @@ use std::{
 
 use hadp::{
     model::Preempt,
-    proto::{Config, Reason, State},
+    proto::{Config, Reason, State, bfd::SessionState},
     units::Time,
 };
 
 use super::{
+    faults::Fault,
+    path,
     plan::{Plan, address},
     world::World,
 };
@@ -40,6 +42,12 @@ pub struct Summary {
     pub resumed: usize,
     /// Planned handovers.
     pub handovers: usize,
+    /// Takeovers that BFD ordered.
+    pub bfd_takeovers: usize,
+    /// Routers that stepped down because a neighbour had given them up.
+    pub stepped_down: usize,
+    /// Guards that lapsed.
+    pub lapsed: usize,
     /// Events lost because the ring buffer was full.
     pub lost_events: u64,
 }
@@ -53,6 +61,9 @@ impl Summary {
         self.revoked += other.revoked;
         self.resumed += other.resumed;
         self.handovers += other.handovers;
+        self.bfd_takeovers += other.bfd_takeovers;
+        self.stepped_down += other.stepped_down;
+        self.lapsed += other.lapsed;
         self.lost_events += other.lost_events;
     }
 }
@@ -104,10 +115,10 @@ impl World {
 
     /// Tells the run: its configuration, its faults and every change of state.
     fn history(&self) -> String {
-        let Plan { preempt, max_delay, loss, duplicates, on_daemon_death, distinct, .. } = &self.plan;
+        let Plan { preempt, max_delay, loss, duplicates, on_daemon_death, distinct, bfd, .. } = &self.plan;
         let mut text = format!(
             "  {preempt:?}, delay up to {max_delay:?}, loss {loss} per mille, duplicates {duplicates} per mille, \
-             {on_daemon_death:?}, distinct: {distinct}\n"
+             {on_daemon_death:?}, distinct: {distinct}, {bfd:?}\n"
         );
         for (slot, hosts) in self.plan.routers.iter().enumerate() {
             let of =
@@ -119,6 +130,9 @@ impl World {
             lines.push((fault.at, format!("host {}: {:?}", fault.host, fault.fault)));
             lines.push((fault.until, format!("host {}: {:?} has passed", fault.host, fault.fault)));
         }
+        lines.extend(
+            self.session_changes.iter().map(|(at, host, what)| (*at, format!("host {host}: {what}"))),
+        );
         lines.extend(self.transitions.iter().map(|(at, host, what)| (*at, format!("host {host}: {what}"))));
         lines.sort();
         for (at, what) in lines {
@@ -178,6 +192,9 @@ impl World {
         let since = second.start - patience - self.plan.max_delay;
         let until = first.end.min(second.end);
         let network = &self.network;
+        if let Some(excuse) = self.bfd_excuse((one, first), (other, second), overlap) {
+            return Some(excuse);
+        }
         if network.took(one, other, since, until) || network.took(other, one, since, until) {
             // It lasts until a heartbeat gets through again: an interval, and its way.
             let taken = network.taken.iter().rev().find(|taken| {
@@ -198,16 +215,56 @@ impl World {
         let excused = match second.reason {
             Some(Reason::Preempted | Reason::Resigned | Reason::Owner) => true,
             // A late timer can stand for a preemption.
-            Some(Reason::ActiveDown)
+            Some(Reason::ActiveDown | Reason::BfdDown)
                 if self.plan.preempt != Preempt::Never && self.outranks(slot, other, one) =>
             {
                 true
             }
+            // Each has found the silence by packets of its own, at a moment of its own.
+            Some(Reason::BfdDown) => second.start.since(first.start) <= margin,
             Some(_) | None => second.start.since(first.start) <= margin && (!self.plan.distinct || upset()),
         };
         // Where a priority has just changed, the takeover's advert may be answered by one that ends it.
         let bound = if upset() { margin * 2 } else { margin };
         (excused && overlap <= bound).then_some(Excuse::UnderWay)
+    }
+
+    /// A Backup takes over from a living router while the BFD path from there is wholly lost. The living one learns that from
+    /// the next BFD packet that comes back, or where none does, from the next advert.
+    fn bfd_excuse(
+        &self,
+        (one, first): (usize, &Span),
+        (other, second): (usize, &Span),
+        overlap: Duration,
+    ) -> Option<Excuse> {
+        let (_, delay) = self.plan.bfd_delays();
+        let detection = self.plan.detection();
+        let since = second.start - detection;
+        let until = first.end.min(second.end);
+        if self.plan.bfd.is_none() || second.reason != Some(Reason::BfdDown) {
+            return None;
+        }
+        // What was sent shortly before may be under way; clocks are 1 permil apart.
+        let heard = self.network.packets_within((one, other), since + detection / 500, second.start - delay);
+        let lost = self.network.packets_within((one, other), since - delay, second.start);
+        if heard.iter().any(|(_, arrives)| *arrives) || lost.iter().all(|(_, arrives)| *arrives) {
+            return None;
+        }
+        // Where the living one's own session had fallen before, it is not told.
+        let back = self.network.packets_within((other, one), since - delay, until);
+        let margin = (self.plan.max_delay + self.plan.lateness()) * 2 + delay;
+        let told = back.iter().any(|(_, arrives)| *arrives) && back.iter().all(|(_, arrives)| *arrives);
+        let deaf = self.plan.faults.iter().any(|fault| {
+            let stops = matches!(fault.fault, Fault::Starve | Fault::Stop | Fault::Freeze);
+            stops && fault.host == one && fault.at <= until && fault.until >= second.start
+        });
+        let bound = match (told, deaf) {
+            (true, false) => margin,
+            // Its lease ends, with the guard going on.
+            (_, true) => margin + self.plan.longest_down(),
+            (false, false) => margin + self.plan.interval(),
+        };
+        (overlap <= bound).then_some(Excuse::Partitioned)
     }
 
     /// A handover that nothing disturbs leaves no moment without an owner.
@@ -217,7 +274,8 @@ impl World {
         let near = |time: Time| time >= since && time <= until && time != at;
         let disturbed = self.plan.faults.iter().any(|fault| near(fault.at) || near(fault.until))
             || self.plan.faults.iter().filter(|fault| fault.at == at && fault.host != host).count() > 0
-            || self.network.taken.iter().any(|taken| taken.at >= since && taken.at <= until);
+            || self.network.taken.iter().any(|taken| taken.at >= since && taken.at <= until)
+            || self.session_changes.iter().any(|(changed, ..)| *changed >= since && *changed <= until);
         let Some(spans) = self.spans.get(slot) else { return Ok(()) };
         let end = spans.get(host).and_then(|own| own.iter().find(|span| span.start <= at && span.end >= at));
         let (Some(own), false) = (end, disturbed || self.settled_at < until) else { return Ok(()) };
@@ -269,7 +327,7 @@ impl World {
         }
         for (index, host) in self.hosts.iter().enumerate().filter(|(_, host)| host.runs()) {
             let now = host.clock.shows(self.now);
-            let owns = host.datapath.slots.get(slot).is_some_and(|entry| entry.owns(now));
+            let owns = host.datapath.owns(slot, now);
             let drains = host.datapath.slots.get(slot).is_some_and(|entry| entry.drain > now);
             let held = host.vips.get(slot).copied().unwrap_or_default();
             if host.wanted && (owns != held || owns != (host.state(slot) == "Active")) {
@@ -280,6 +338,20 @@ impl World {
             }
             if drains {
                 return Err(self.violation(format!("router {slot}: host {index} drains for ever")));
+            }
+        }
+        for host in self.hosts.iter().filter(|host| host.runs() && host.link) {
+            let sessions = host.daemon.iter().flat_map(|daemon| daemon.watch.sessions.iter());
+            for (id, session) in sessions {
+                let other = self.hosts.get(path::neighbor(id)).is_some_and(|host| host.runs() && host.link);
+                if other && session.state() != SessionState::Up {
+                    return Err(self.violation(format!(
+                        "in the end the session of host {} with host {} is {:?}",
+                        host.index,
+                        path::neighbor(id),
+                        session.state()
+                    )));
+                }
             }
         }
         let unrest = self.transitions.iter().find(|(at, ..)| *at > self.settled_at);

@@ -26,8 +26,21 @@ impl World {
                 self.stop_while_sending(host);
                 if let Some(this) = self.hosts.get_mut(host).filter(|host| host.daemon.is_some()) {
                     this.stopped.get_or_insert(now);
+                    this.heart_stopped = true;
                 }
             }
+            Fault::Starve => {
+                if let Some(this) = self.hosts.get_mut(host).filter(|host| host.daemon.is_some()) {
+                    this.stopped.get_or_insert(now);
+                }
+            }
+            Fault::HeartStop => {
+                if let Some(this) = self.hosts.get_mut(host) {
+                    this.heart_stopped = true;
+                }
+            }
+            Fault::LoseBfd => self.network.lose_bfd(host, hosts, false, true),
+            Fault::LoseAllBfd => self.network.lose_bfd(host, hosts, true, true),
             Fault::Kill => self.kill(host),
             Fault::KillAll => {
                 if let Some(this) = self.hosts.get_mut(host) {
@@ -41,6 +54,8 @@ impl World {
                 self.set_power(host, Power::Off);
                 if let Some(this) = self.hosts.get_mut(host) {
                     this.daemon = None;
+                    this.heart = None;
+                    this.given_up.clear();
                     this.stopped = None;
                     this.companion = false;
                     this.life += 1;
@@ -76,7 +91,14 @@ impl World {
         let Some(Planned { host, fault, .. }) = self.planned(index) else { return };
         let hosts = self.hosts.len();
         match fault {
-            Fault::Stop => self.go_on(host),
+            Fault::Stop => {
+                self.heart_goes_on(host);
+                self.go_on(host);
+            }
+            Fault::Starve => self.go_on(host),
+            Fault::HeartStop => self.heart_goes_on(host),
+            Fault::LoseBfd => self.network.lose_bfd(host, hosts, false, false),
+            Fault::LoseAllBfd => self.network.lose_bfd(host, hosts, true, false),
             Fault::Kill | Fault::Resign | Fault::Startup => {}
             Fault::KillAll | Fault::Reboot => {
                 if fault == Fault::Reboot {
@@ -171,8 +193,22 @@ impl World {
             heard.at = self.local(host);
             self.hear(host, slot, heard);
         }
+        let packets = self.hosts.get_mut(host).map(|host| std::mem::take(&mut host.packets));
+        for (from, control) in packets.into_iter().flatten() {
+            self.now = self.now + Duration::from_nanos(200);
+            self.record_bfd(host, from, control);
+        }
         self.set_power(host, Power::On);
+        self.run_heart(host);
         self.resume(host);
+    }
+
+    /// The heartbeat goes on.
+    fn heart_goes_on(&mut self, host: usize) {
+        if let Some(this) = self.hosts.get_mut(host) {
+            this.heart_stopped = false;
+        }
+        self.run_heart(host);
     }
 
     /// Lets a daemon that is about to be stopped have sent an advert just before, without having been told.
@@ -181,8 +217,7 @@ impl World {
             let Some(this) = self.hosts.get(host).filter(|host| host.runs()) else { return };
             let at = this.clock.shows(self.now);
             let Some(priority) = this.configs.get(slot).map(|config| config.priority.get()) else { continue };
-            let is_active =
-                this.state(slot) == "Active" && this.datapath.slots.get(slot).is_some_and(|s| s.owns(at));
+            let is_active = this.state(slot) == "Active" && this.datapath.owns(slot, at);
             if is_active
                 && self.rng.below(2) == 0
                 && self.send(host, slot, priority)
@@ -220,6 +255,7 @@ impl World {
             self.wake(host);
         }
         self.read_events(host);
+        self.read_lapses(host);
         if link {
             self.startup(host);
         } else {

@@ -8,6 +8,7 @@ use hadp::{
 };
 
 use super::{
+    datapath::Report,
     mutation::Mutation,
     plan::VIPS,
     world::{Happening, World},
@@ -31,6 +32,7 @@ impl World {
             return;
         }
         self.wake_early(host);
+        self.expire_sessions(host);
         for _ in 0..64 {
             let now = self.local(host);
             let Some(this) = self.hosts.get(host).filter(|host| host.runs()) else { return };
@@ -78,14 +80,22 @@ impl World {
     pub(super) fn read_events(&mut self, host: usize) {
         loop {
             let Some(this) = self.hosts.get_mut(host).filter(|host| host.runs()) else { return };
-            let Some((slot, heard)) = this.datapath.ring.pop_front() else { return };
-            self.tell(host, slot, Event::Advert(heard));
+            match this.datapath.ring.pop_front() {
+                Some(Report::Advert(slot, heard)) => self.tell(host, slot, Event::Advert(heard)),
+                Some(Report::Bfd(id, received)) => self.hear_session(host, id, received),
+                None => return,
+            }
         }
     }
 
     /// Tells a router something, and carries out what it orders.
     pub(super) fn tell(&mut self, host: usize, slot: usize, event: Event) {
         let now = self.local(host);
+        let active = self.hosts.get(host).is_some_and(|host| host.state(slot) == "Active");
+        // Before it goes on as Active on the strength of a promise that was broken.
+        if event != Event::Revoked && active && self.has_lapsed(host, slot) {
+            self.tell_at(host, slot, Event::Revoked, now);
+        }
         self.tell_at(host, slot, event, now);
     }
 
@@ -177,7 +187,7 @@ impl World {
                 }
             }
             Action::Announce { vips, rounds } => {
-                let owns = this.datapath.slots.get(slot)?.owns(this.clock.shows(self.now));
+                let owns = this.datapath.slots.get(slot)?.is_leased(this.clock.shows(self.now));
                 if !owns && now == this.clock.shows(self.now) {
                     self.broken.push(format!("router {slot}: host {host} announces what it does not own"));
                 }
@@ -203,6 +213,9 @@ impl World {
                     host,
                     format!("router {slot}: {} -> {}: {}", transition.from, transition.to, transition.reason),
                 ));
+                if transition.reason == Reason::BfdDown {
+                    self.summary.bfd_takeovers += 1;
+                }
                 if transition.to == "Active" {
                     done.active = Some(transition.reason);
                     self.note(host, slot, Some(transition.reason));
@@ -218,7 +231,7 @@ impl World {
         let now = this.clock.shows(self.now);
         let (after, vips) = (this.state(slot), this.vips.get(slot).copied().unwrap_or_default());
         let entry = this.datapath.slots.get(slot);
-        let (owns, admits) = (entry.is_some_and(|e| e.owns(now)), entry.is_some_and(|e| e.admits(now)));
+        let (owns, admits) = (entry.is_some_and(|e| e.is_leased(now)), entry.is_some_and(|e| e.admits(now)));
         let mut owed = Vec::new();
         match done.active {
             Some(Reason::Resumed) => self.summary.resumed += 1,
@@ -269,11 +282,12 @@ impl World {
         let late = self.rng.below(self.plan.lateness().as_nanos() as u64);
         let slots = 0..self.plan.routers.len();
         let early = slots.map(|slot| self.earliness(host, slot)).max().unwrap_or_default();
-        let now = self.now;
+        let (now, impatience) = (self.now, self.impatience());
         let Some(this) = self.hosts.get_mut(host).filter(|host| host.runs()) else { return };
         let clock = this.clock;
         let Some(daemon) = &mut this.daemon else { return };
-        let deadline = daemon.node.next_deadline();
+        let silence = daemon.watch.sessions.next_deadline().map(|at| at - impatience);
+        let deadline = [daemon.node.next_deadline(), silence].into_iter().flatten().min();
         if deadline == daemon.alarm {
             return;
         }

@@ -6,11 +6,18 @@ use std::{
 };
 
 use hadp::{
-    proto::{DRAIN, Heard},
+    proto::{
+        DRAIN, Heard,
+        bfd::{Received, SessionId},
+    },
     units::Time,
 };
+use hadp_common::{
+    router::GUARD_OPEN,
+    wire::bfd::{FINAL, POLL},
+};
 
-use super::mutation::Mutation;
+use super::{mutation::Mutation, sessions::content};
 
 /// How many events the ring buffer holds; what does not fit is lost, and found in the peers later.
 const RING: usize = 64;
@@ -19,8 +26,21 @@ const RING: usize = 64;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Datapath {
     pub(super) slots: Vec<Slot>,
-    pub(super) ring: VecDeque<(usize, Heard)>,
+    pub(super) ring: VecDeque<Report>,
+    /// What limits leases; a guard that is not here is open.
+    pub(super) guards: BTreeMap<u32, Time>,
+    /// The discriminators of this node's sessions.
+    pub(super) keys: BTreeMap<SessionId, u32>,
+    /// The last packet of every session.
+    pub(super) records: BTreeMap<SessionId, Received>,
     pub(super) lost_events: u64,
+}
+
+/// What the daemon is told.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Report {
+    Advert(usize, Heard),
+    Bfd(SessionId, Received),
 }
 
 /// One virtual router's entries.
@@ -33,6 +53,8 @@ pub(super) struct Slot {
     pub(super) priority: u8,
     pub(super) source: IpAddr,
     pub(super) yields: bool,
+    /// Which guard limits the lease; 0 for none.
+    pub(super) guard: u32,
     pub(super) peers: BTreeMap<IpAddr, Heard>,
 }
 
@@ -54,12 +76,13 @@ impl Slot {
             priority,
             source,
             yields,
+            guard: 0,
             peers: BTreeMap::new(),
         }
     }
 
-    /// Tells whether the node answers ARP for the router's addresses.
-    pub(super) fn owns(&self, now: Time) -> bool {
+    /// Tells whether the lease runs, whatever its guard says.
+    pub(super) fn is_leased(&self, now: Time) -> bool {
         self.lease > now
     }
 
@@ -70,6 +93,46 @@ impl Slot {
 }
 
 impl Datapath {
+    /// Tells whether the node answers ARP for a router's addresses.
+    pub(super) fn owns(&self, slot: usize, now: Time) -> bool {
+        self.slots.get(slot).is_some_and(|entry| entry.is_leased(now)) && self.is_guarded(slot, now)
+    }
+
+    /// Tells whether a router's guard lets its lease count.
+    pub(super) fn is_guarded(&self, slot: usize, now: Time) -> bool {
+        self.guard(slot).is_none_or(|until| until > now)
+    }
+
+    /// Returns until when a router's guard lets its lease count; `None` where it always does.
+    pub(super) fn guard(&self, slot: usize) -> Option<Time> {
+        let guard = self.slots.get(slot)?.guard;
+        self.guards.get(&guard).copied().filter(|until| guard != 0 && *until < Time::from_nanos(GUARD_OPEN))
+    }
+
+    /// Records a valid packet of a session, and tells whether there is an event for the daemon.
+    pub(super) fn record(&mut self, id: SessionId, received: Received) -> bool {
+        let control = received.control;
+        let key = self.keys.get(&id);
+        if key.is_none_or(|key| ![0, *key].contains(&control.your_discriminator)) {
+            return false;
+        }
+        let last = self.records.insert(id, received);
+        let is_news = last.is_none_or(|last| content(&last.control) != content(&control))
+            || control.flags & (POLL | FINAL) != 0;
+        is_news && self.tell(Report::Bfd(id, received))
+    }
+
+    /// Puts a report into the ring buffer, if there is room.
+    fn tell(&mut self, report: Report) -> bool {
+        let room = self.ring.len() < RING;
+        if room {
+            self.ring.push_back(report);
+        } else {
+            self.lost_events += 1;
+        }
+        room
+    }
+
     /// Hears a valid advert, as hadp-ebpf does.
     pub(super) fn hear(
         &mut self,
@@ -79,25 +142,21 @@ impl Datapath {
         mutation: Option<Mutation>,
     ) -> Outcome {
         let mut outcome = Outcome::default();
+        let guarded = self.is_guarded(slot, now);
         let Some(entry) = self.slots.get_mut(slot) else { return outcome };
         let last = entry.peers.insert(heard.from, heard);
-        let owner = entry.owns(now);
+        let owner = entry.is_leased(now);
         let outranks = (heard.priority, heard.from) > (entry.priority, entry.source)
             || (entry.resigned && heard.priority > 0);
         if owner && outranks && entry.yields && mutation != Some(Mutation::DatapathNeverRevokes) {
             entry.lease = Time::ZERO;
-            entry.drain = now + DRAIN;
+            entry.drain = if guarded { now + DRAIN } else { Time::ZERO };
             outcome.revoked = true;
         }
         let changed =
             last.is_none_or(|last| (last.priority, last.interval) != (heard.priority, heard.interval));
         if owner || changed {
-            if self.ring.len() < RING {
-                self.ring.push_back((slot, heard));
-                outcome.event = true;
-            } else {
-                self.lost_events += 1;
-            }
+            outcome.event = self.tell(Report::Advert(slot, heard));
         }
         outcome
     }

@@ -46,6 +46,14 @@ pub(super) enum Fault {
     Partition,
     /// The node's adverts reach nobody; it hears the others.
     Deafen,
+    /// The election thread does not run for a while; the heartbeat does.
+    Starve,
+    /// The heartbeat does not run for a while; the election thread does.
+    HeartStop,
+    /// The node's BFD packets reach nobody; everything else arrives.
+    LoseBfd,
+    /// No BFD packet reaches the node or leaves it.
+    LoseAllBfd,
 }
 
 const ALL: &[Fault] = &[
@@ -75,6 +83,28 @@ pub(super) fn draw(plan: &mut Plan, rng: &mut Rng) {
         let fault = rng.pick(ALL, Fault::Stop);
         at = at + Duration::from_nanos(rng.below(step));
         let until = at + Duration::from_nanos(1 + rng.below(step * 2));
+        let host = rng.below(plan.hosts() as u64) as usize;
+        plan.faults.push(Planned { at, until, host, fault });
+        plan.quiet_at = plan.quiet_at.max(until);
+    }
+}
+
+/// What befalls nodes with BFD in particular.
+const WITH_BFD: &[Fault] = &[Fault::Stop, Fault::Starve, Fault::HeartStop, Fault::LoseBfd, Fault::LoseAllBfd];
+
+/// Draws what befalls whom in a run with BFD: far enough apart for sessions to come up in between, and often no longer than
+/// detection takes.
+pub(super) fn draw_with_bfd(plan: &mut Plan, rng: &mut Rng) {
+    const STEP: u64 = 700_000_000;
+    let detection = plan.detection().as_nanos() as u64;
+    let mut at = Time::ZERO + plan.interval() * 8 + plan.longest_down();
+    plan.quiet_at = at;
+    for _ in 0..1 + rng.below(8) {
+        let from = if rng.below(3) == 0 { ALL } else { WITH_BFD };
+        let fault = rng.pick(from, Fault::Stop);
+        at = at + Duration::from_nanos(rng.below(STEP));
+        let longest = rng.pick(&[detection * 2, STEP], STEP);
+        let until = at + Duration::from_nanos(1 + rng.below(longest));
         let host = rng.below(plan.hosts() as u64) as usize;
         plan.faults.push(Planned { at, until, host, fault });
         plan.quiet_at = plan.quiet_at.max(until);

@@ -1,14 +1,19 @@
 //! One node of the cluster.
 
+use std::collections::VecDeque;
+
 use hadp::{
-    proto::{Config, Event, Node, Router, Slot},
+    proto::{Config, Event, Node, Router, Slot, bfd::SessionId},
     units::Time,
 };
+use hadp_common::wire::bfd::Control;
 
 use super::{
     clock::Clock,
     datapath::{self, Datapath},
+    heart::Heart,
     plan::address,
+    sessions::Watch,
 };
 
 /// Whether the machine runs.
@@ -46,6 +51,14 @@ pub(super) struct Host {
     pub(super) vips: Vec<bool>,
     /// Frames that arrived while the machine stood still.
     pub(super) backlog: Vec<(usize, hadp::proto::Heard)>,
+    /// BFD packets that did, and from whom.
+    pub(super) packets: Vec<(usize, Control)>,
+    /// The daemon's heartbeat.
+    pub(super) heart: Option<Heart>,
+    /// Whether the heartbeat does not get to run.
+    pub(super) heart_stopped: bool,
+    /// Routers that the daemon gave up as it started, and has not resigned yet.
+    pub(super) given_up: Vec<usize>,
 }
 
 /// What the daemon has in its memory.
@@ -57,6 +70,9 @@ pub(super) struct Daemon {
     /// The wake-up that is set, and its number: setting another one cancels it.
     pub(super) alarm: Option<Time>,
     pub(super) alarms: u32,
+    pub(super) watch: Watch,
+    /// Guards that the heartbeat found lapsed.
+    pub(super) lapsed: VecDeque<u32>,
 }
 
 impl Host {
@@ -78,6 +94,10 @@ impl Host {
             configs,
             vips,
             backlog: Vec::new(),
+            packets: Vec::new(),
+            heart: None,
+            heart_stopped: false,
+            given_up: Vec::new(),
         };
         host.reset();
         host
@@ -92,6 +112,7 @@ impl Host {
         self.datapath = Datapath { slots: self.configs.iter().map(slot).collect(), ..Datapath::default() };
         self.vips.fill(false);
         self.backlog.clear();
+        self.packets.clear();
     }
 
     /// Makes a daemon, which is then to be started; returns what to tell each of its routers first.
@@ -124,12 +145,27 @@ impl Host {
                 Event::Startup { source }
             });
         }
-        self.daemon = Some(Daemon { node, since: now, alarm: None, alarms: 0 });
+        self.daemon = Some(Daemon {
+            node,
+            since: now,
+            alarm: None,
+            alarms: 0,
+            watch: Watch::default(),
+            lapsed: VecDeque::new(),
+        });
         self.stopped = None;
+        self.heart_stopped = false;
         self.unreported.clear();
         self.companion = true;
         self.life += 1;
         events
+    }
+
+    /// Returns the guards that a session counts for.
+    pub(super) fn guards_of(&self, id: SessionId) -> Vec<u32> {
+        let watch = self.daemon.as_ref().map(|daemon| &daemon.watch);
+        let guards = watch.into_iter().flat_map(|watch| watch.followers.guards().iter());
+        guards.filter(|(_, sessions)| sessions.contains(&id)).map(|(guard, _)| guard).collect()
     }
 
     /// Tells whether the daemon gets to run.

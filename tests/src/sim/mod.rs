@@ -22,15 +22,19 @@ mod clock;
 mod daemon;
 mod datapath;
 mod faults;
+mod heart;
 mod host;
 mod mutation;
 mod network;
+mod path;
 mod plan;
 mod rng;
+mod sessions;
 mod world;
 
 pub use audit::{Summary, Violation};
 pub use mutation::Mutation;
+pub use path::has_bfd;
 pub use plan::Plan;
 pub use world::World;
 

@@ -39,10 +39,22 @@ pub enum Mutation {
     DrainForgotten,
     /// Skew_Time is left out: all Backups take over at once.
     SkewForgotten,
+    /// A guard never lapses.
+    GuardNeverLapses,
+    /// A guard outlives what it promises.
+    GuardMarginNegative,
+    /// A promise is stored before the packet that makes it has left.
+    PromiseBeforePacket,
+    /// A promise counts from when it is noted, not from when its packet left.
+    PromiseByTimeAfter,
+    /// A Backup takes over after two intervals of silence instead of three.
+    BfdImpatient,
+    /// A router goes on although the neighbour that may take over says that it hears it no more.
+    StepDownForgotten,
 }
 
 impl Mutation {
-    /// All of them.
+    /// Those that any run may find.
     pub const ALL: &'static [Self] = &[
         Self::LeaseTooLong,
         Self::RenewalWithoutAdvert,
@@ -62,5 +74,15 @@ impl Mutation {
         Self::DrainEndless,
         Self::DrainForgotten,
         Self::SkewForgotten,
+    ];
+
+    /// Those of BFD, which only runs with BFD can find.
+    pub const OF_BFD: &'static [Self] = &[
+        Self::GuardNeverLapses,
+        Self::GuardMarginNegative,
+        Self::PromiseBeforePacket,
+        Self::PromiseByTimeAfter,
+        Self::BfdImpatient,
+        Self::StepDownForgotten,
     ];
 }

@@ -11,6 +11,7 @@ use hadp::{
 use super::{
     clock::Clock,
     faults::{self, Planned},
+    path::{self, Bfd},
     rng::Rng,
 };
 
@@ -33,6 +34,8 @@ pub struct Plan {
     pub(super) on_daemon_death: OnDaemonDeath,
     pub(super) faults: Vec<Planned>,
     pub(super) quiet_at: Time,
+    /// The BFD sessions that every router follows, in some runs.
+    pub(super) bfd: Option<Bfd>,
     /// Whether every two priorities of a router differ by more than the links and late timers can hide.
     pub(super) distinct: bool,
 }
@@ -91,11 +94,13 @@ impl Plan {
                 .pick(&[OnDaemonDeath::Restart, OnDaemonDeath::Failover], OnDaemonDeath::Restart),
             faults: Vec::new(),
             quiet_at: Time::ZERO,
+            bfd: None,
             distinct,
             rng: rng.clone(),
         };
         faults::draw(&mut plan, &mut rng);
         plan.rng = rng;
+        path::draw(&mut plan);
         plan
     }
 

@@ -11,6 +11,7 @@ use hadp::{
     proto::{AddressList, Heard},
     units::Time,
 };
+use hadp_common::wire::bfd::Control;
 
 use super::{
     audit::{Span, Summary},
@@ -37,6 +38,10 @@ pub(super) enum Happening {
     Caretake { slot: usize, life: u32 },
     /// A daemon is started again by the companion of this life.
     Respawn { life: u32 },
+    /// An alarm of a host's heartbeat rings.
+    Beat(u32),
+    /// A BFD packet arrives.
+    Bfd { from: usize, control: Control },
 }
 
 /// A run.
@@ -57,6 +62,8 @@ pub struct World {
     /// What was found wrong on the way.
     pub(super) broken: Vec<String>,
     pub(super) transitions: Vec<(Time, usize, String)>,
+    /// Changes of sessions, for the history.
+    pub(super) session_changes: Vec<(Time, usize, String)>,
     /// When which router was resigned by whom.
     pub(super) handovers: Vec<(Time, usize, usize)>,
     /// From when on nothing may change any more.
@@ -87,6 +94,7 @@ impl World {
             spans: vec![vec![Vec::new(); hosts.len()]; plan.routers.len()],
             broken: Vec::new(),
             transitions: Vec::new(),
+            session_changes: Vec::new(),
             handovers: Vec::new(),
             settled_at: Time::from_nanos(u64::MAX),
             resigned: false,
@@ -134,6 +142,8 @@ impl World {
             Happening::Arrival { slot, from, priority } => self.arrive(host, slot, from, priority),
             Happening::Fault(index) => self.befall(index),
             Happening::Passed(index) => self.pass(index),
+            Happening::Beat(alarm) => self.beat(host, alarm),
+            Happening::Bfd { from, control } => self.arrive_bfd(host, from, control),
             Happening::Caretake { slot, life } => self.caretake(host, slot, life),
             Happening::Respawn { life } => {
                 if self.hosts.get(host).is_some_and(|host| host.life == life && host.power != Power::Off) {
@@ -207,8 +217,10 @@ impl World {
     pub(super) fn note(&mut self, host: usize, slot: usize, reason: Option<hadp::proto::Reason>) {
         let Some(this) = self.hosts.get(host) else { return };
         let lease = this.datapath.slots.get(slot).map_or(Time::ZERO, |entry| entry.lease);
-        let owns = this.power == Power::On && lease > this.clock.shows(self.now);
-        let end = if owns { this.clock.when(lease) } else { self.now };
+        // Ownership lasts as long as the lease and the guard.
+        let until = this.datapath.guard(slot).map_or(lease, |guard| guard.min(lease));
+        let owns = this.power == Power::On && until > this.clock.shows(self.now);
+        let end = if owns { this.clock.when(until) } else { self.now };
         let Some(spans) = self.spans.get_mut(slot).and_then(|hosts| hosts.get_mut(host)) else { return };
         match spans.last_mut() {
             Some(span) if span.end > self.now => {
@@ -237,6 +249,11 @@ impl World {
             let life = this.life;
             return self.push(again, host, Happening::Respawn { life });
         }
+        if self.give_up(host) {
+            return;
+        }
+        self.resign_given_up(host);
+        let Some(this) = self.hosts.get_mut(host) else { return };
         let now = this.clock.shows(self.now);
         let events = this.spawn(now, revive);
         let link = this.link;
@@ -247,6 +264,7 @@ impl World {
             }
         }
         self.reload(host);
+        self.start_sessions(host);
         self.read_events(host);
         self.set_alarm(host);
     }
@@ -260,6 +278,7 @@ impl World {
             return;
         }
         this.stopped = None;
+        this.heart = None;
         this.life += 1;
         let life = this.life;
         if !this.companion {
@@ -279,7 +298,7 @@ impl World {
         let now = self.hosts.get(host).map_or(Time::ZERO, |host| host.clock.shows(self.now));
         let entry = self.hosts.get_mut(host).and_then(|host| host.datapath.slots.get_mut(slot));
         let Some(entry) = entry else { return };
-        if entry.owns(now) {
+        if entry.is_leased(now) {
             entry.lease = Time::ZERO;
             self.note(host, slot, None);
             self.send(host, slot, 0);
@@ -297,9 +316,13 @@ impl World {
         let every = config.advert_every();
         if this.power == Power::On {
             let now = this.clock.shows(self.now);
-            let owns = this.datapath.slots.get(slot).is_some_and(|entry| entry.owns(now) && !entry.resigned);
+            let leased =
+                this.datapath.slots.get(slot).is_some_and(|entry| entry.is_leased(now) && !entry.resigned);
+            if leased && !this.datapath.is_guarded(slot, now) {
+                return self.revoke(host, slot);
+            }
             let revives = mutation == Some(Mutation::CompanionRevives);
-            if (owns || revives) && self.send(host, slot, config.priority.get()) {
+            if (leased || revives) && self.send(host, slot, config.priority.get()) {
                 if let Some(this) = self.hosts.get_mut(host) {
                     this.datapath.renew(slot, now + config.lease_span(), revives);
                 }

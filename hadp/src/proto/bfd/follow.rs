@@ -11,7 +11,7 @@ use hadp_common::addr::Family;
 use super::{Action, Guards, SessionId, SessionState, Sessions, Standing, standing};
 use crate::{
     model::{BfdInstance, Router, Track, Tracked},
-    proto::{Cause, Event, Node, Slot, State},
+    proto::{self, Cause, Event, Node, Slot, State},
     units::{Priority, Time},
 };
 
@@ -76,34 +76,29 @@ impl Followers {
     /// Appends what a session's change of state tells the routers that follow it by `fast_failover`.
     ///
     /// [`Event::ActiveDown`] for every Backup whose Active router is the neighbour, if the neighbour was Up and fell
-    /// silent, or says AdminDown. A neighbour that signals Down is alive: VRRP's own timers decide. `sessions` is as the
-    /// change left it.
+    /// silent, or says AdminDown. A neighbour that signals Down is alive: VRRP's own timers decide; but if it does so
+    /// because it has given this node up, it takes over, and every router that is Active here gets [`Event::Revoked`].
+    /// `sessions` is as the change left it.
     pub fn fail_over(
         &self,
-        id: SessionId,
-        action: &Action,
+        now: Time,
+        (id, action): (SessionId, &Action),
         sessions: &Sessions,
         node: &Node,
         out: &mut Vec<(Slot, Event)>,
     ) {
-        let gone = match action {
-            Action::Changed { from: SessionState::Up, to: SessionState::Down, .. } => {
-                sessions.get(id).is_some_and(|session| session.neighbor_is_gone())
-            }
-            Action::Changed { .. } | Action::Transmit(_) | Action::SendNow(_) | Action::Settled => false,
-        };
-        if !gone {
-            return;
-        }
+        let Action::Changed { from: SessionState::Up, to: SessionState::Down, .. } = action else { return };
+        let Some(session) = sessions.get(id) else { return };
         for follower in self.fast.get(&id).into_iter().flatten() {
             let Some(router) = node.get(follower.slot) else { continue };
-            let backup = matches!(router.state(), State::Backup { .. });
-            let Some(from) = router.last_heard().filter(|_| backup).map(|heard| heard.from) else { continue };
-            if follower.neighbor.is_none_or(|neighbor| neighbor == from) {
-                let steps = u32::from(u8::MAX - router.config().priority.get());
-                let wait = if follower.rivals { STAGGER * steps } else { Duration::ZERO };
-                out.push((follower.slot, Event::ActiveDown { from, wait }));
-            }
+            let event = if session.neighbor_is_gone() {
+                follower.take_over(router)
+            } else if session.is_unheard() {
+                step_down(now, router)
+            } else {
+                None
+            };
+            out.extend(event.map(|event| (follower.slot, event)));
         }
     }
 
@@ -182,6 +177,28 @@ impl Followers {
         }
         self.tracked.insert(slot, Tracking { base: router.priority, tracks: router.tracks.clone() });
     }
+}
+
+impl Follower {
+    /// Returns what a Backup of a dead neighbour's router is told.
+    fn take_over(&self, router: &proto::Router) -> Option<Event> {
+        let backup = matches!(router.state(), State::Backup { .. });
+        let from = router.last_heard().filter(|_| backup)?.from;
+        let steps = u32::from(u8::MAX - router.config().priority.get());
+        let wait = if self.rivals { STAGGER * steps } else { Duration::ZERO };
+        self.neighbor.is_none_or(|neighbor| neighbor == from).then_some(Event::ActiveDown { from, wait })
+    }
+}
+
+/// Returns what a router is told whose neighbour has given this node up.
+///
+/// An Active one goes: the neighbour has taken over, or is about to, and would be told so only by an advert. What the
+/// neighbour loses are BFD packets alone as far as is known here, so this node hears its successor's adverts, and where it
+/// outranks it, preempts it by its own rules. If their adverts have crossed already, and this one has answered, the
+/// successor yields: then one of them is to stay.
+fn step_down(now: Time, router: &proto::Router) -> Option<Event> {
+    let active = matches!(router.state(), State::Active { .. });
+    (active && !router.has_answered_lower_priority(now)).then_some(Event::Revoked)
 }
 
 /// Returns the sessions that a router follows by `fast_failover`.

@@ -16,6 +16,8 @@ pub(super) struct Hearing {
     /// The last arrival known of.
     at: Option<Time>,
     last: Option<Control>,
+    /// Its My Discriminator in the packet before that one.
+    before: Option<u32>,
     /// Whether the neighbour was silent for a detection time since.
     forgotten: bool,
 }
@@ -40,7 +42,7 @@ impl Hearing {
         }
         self.told = Some(received.at);
         self.at = self.at.max(self.told);
-        self.last = Some(received.control);
+        self.before = self.last.replace(received.control).map(|last| last.my_discriminator);
         self.forgotten = false;
         true
     }
@@ -61,6 +63,12 @@ impl Hearing {
     /// Returns the last packet of a neighbour that is not forgotten.
     pub(super) fn known(&self) -> Option<&Control> {
         self.last.as_ref().filter(|_| !self.forgotten)
+    }
+
+    /// Tells whether the last packet told is from the same session of the neighbour as the one before it: a neighbour that
+    /// starts anew takes another discriminator.
+    pub(super) fn is_same_neighbor(&self) -> bool {
+        self.last.is_some_and(|last| self.before == Some(last.my_discriminator))
     }
 
     /// Returns when the neighbour was last heard.

@@ -51,6 +51,8 @@ pub struct Session {
     pub(super) damping: Damping,
     /// Whether the last fall from Up means that the neighbour's routers are gone.
     pub(super) gone: bool,
+    /// Whether the last fall from Up means that the neighbour does not hear this node any more.
+    pub(super) unheard: bool,
     pub(super) farewell: Option<Time>,
     pub(super) counts: Counts,
     /// The last [`Action::Transmit`].
@@ -99,6 +101,7 @@ impl Session {
             urgent: None,
             damping: Damping::default(),
             gone: false,
+            unheard: false,
             farewell: None,
             counts: Counts::default(),
             told: None,
@@ -219,6 +222,15 @@ impl Session {
     /// was to be counted on, or it announced AdminDown.
     pub fn neighbor_is_gone(&self) -> bool {
         self.gone
+    }
+
+    /// Tells whether the last fall from Up means that the neighbour has given this node up: it is alive and says that it
+    /// heard nothing for its detection time, and the session was to be counted on.
+    ///
+    /// The neighbour says so in its next packet, with Diag Control Detection Time Expired. One that starts anew, is taken
+    /// down, or answers a Down of this end's has given up nothing.
+    pub fn is_unheard(&self) -> bool {
+        self.unheard
     }
 
     /// In AdminDown: returns until when to go on sending, so that the neighbour hears of it (RFC 5880 §6.8.16).

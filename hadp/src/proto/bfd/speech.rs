@@ -111,7 +111,7 @@ impl Session {
         demand && self.state == SessionState::Up && !self.pace.is_polling()
     }
 
-    /// Draws the conclusions from a fall.
+    /// Draws the conclusions from a fall, before it counts as one.
     fn leave_up(&mut self, now: Time, to: SessionState, diag: Diag) {
         self.counts.downs += 1;
         let withdrawn = self.hearing.known().is_some_and(|remote| remote.state == SessionState::AdminDown);
@@ -120,6 +120,13 @@ impl Session {
             Diag::NeighborSignaledDown => withdrawn,
             Diag::None | Diag::PathDown | Diag::AdministrativelyDown => false,
         };
+        let expired = |remote: &Control| {
+            remote.state == SessionState::Down && remote.diag == Diag::DetectionTimeExpired as u8
+        };
+        self.unheard = diag == Diag::NeighborSignaledDown
+            && !self.damping.is_damped(now)
+            && self.hearing.is_same_neighbor()
+            && self.hearing.known().is_some_and(expired);
         let on_purpose = to == SessionState::AdminDown || (diag == Diag::NeighborSignaledDown && withdrawn);
         if on_purpose { self.damping.taken_down(now) } else { self.damping.fell(now) }
     }

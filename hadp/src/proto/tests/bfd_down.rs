@@ -48,6 +48,21 @@ fn backups_wait_for_their_turn() {
     assert!(step(&mut router, due, Event::Timeout).contains(&notify("Backup", "Active", Reason::BfdDown)));
 }
 
+/// A router that stood still resigns when it goes on: that is no reason to wait for longer than for its death.
+#[test]
+fn the_last_word_of_the_dead_puts_nobody_off() {
+    let mut router = following(config());
+    let now = T0 + ms(1);
+    tell(&mut router, now, down(1, ms(2)));
+    hear(&mut router, now + ms(1), 1, 0);
+    assert_eq!(router.next_deadline(), Some(now + ms(2)));
+    // The turn comes later than Skew_Time: that counts then.
+    let mut other = following(config());
+    tell(&mut other, now, down(1, ms(2_000)));
+    hear(&mut other, now + ms(1), 1, 0);
+    assert_eq!(deadline_ms(&other, now + ms(1)), Some(609));
+}
+
 #[test]
 fn nothing_is_put_off() {
     let mut router = following(config());

@@ -4,11 +4,10 @@ use std::{io, time::Duration};
 
 use hadp_common::wire::bfd::{BFD_LEN, Control};
 
-use super::pace::{Luck, Pace};
 use crate::{
     model::BfdAuth,
     net::bfd::BfdSender,
-    proto::bfd::{AUTH_PACKET_LEN, Sealer, SessionId, Transmission},
+    proto::bfd::{AUTH_PACKET_LEN, Luck, Schedule, Sealer, SessionId, Transmission},
     units::Time,
 };
 
@@ -19,7 +18,7 @@ pub(super) struct Beat {
     /// The guards it counts for.
     pub(super) guards: Vec<u32>,
     what: Option<Transmission>,
-    pace: Pace,
+    schedule: Schedule,
     packet: Packet,
     /// Signs, where the session is authenticated.
     sealer: Option<Sealer>,
@@ -47,7 +46,7 @@ impl Beat {
             socket: None,
             guards: Vec::new(),
             what: None,
-            pace: Pace::default(),
+            schedule: Schedule::default(),
             packet: Packet::Plain([0; BFD_LEN]),
             sealer: None,
             beside: None,
@@ -57,7 +56,7 @@ impl Beat {
 
     /// Returns when the next packet is due.
     pub(super) fn next(&self) -> Option<Time> {
-        self.pace.next()
+        self.schedule.next()
     }
 
     /// Returns how long after a packet the neighbour waits for the next, if it does.
@@ -70,7 +69,7 @@ impl Beat {
         if let Some(what) = &what {
             self.packet = Packet::Plain(what.control.encode(BFD_LEN as u8));
         }
-        self.pace.change(what.as_ref(), luck, now);
+        self.schedule.change(what.as_ref(), luck, now);
         self.what = what;
     }
 
@@ -85,7 +84,7 @@ impl Beat {
     pub(super) fn send_due(&mut self, luck: Luck, now: Time) -> Outcome {
         self.beside = None;
         let Some(what) = &self.what else { return Outcome::Refused };
-        self.pace.advance(what, luck, now);
+        self.schedule.advance(what, luck, now);
         if let Some(sealer) = &mut self.sealer {
             self.packet = Packet::Sealed(sealer.seal(&what.control));
         }

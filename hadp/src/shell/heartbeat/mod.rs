@@ -12,9 +12,7 @@
 
 mod beat;
 mod ear;
-mod guard;
 mod order;
-mod pace;
 mod thread;
 
 pub(crate) use order::{Heard, Heartbeat, Order};

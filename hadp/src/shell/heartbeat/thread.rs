@@ -18,14 +18,12 @@ use tracing::error;
 use super::{
     beat::{Beat, Outcome},
     ear::{Authentic, Ear},
-    guard::{Guards, Verdict},
     order::{Heard, Heartbeat, Inbox, Order, channels},
-    pace::Luck,
 };
 use crate::{
     model::Realtime,
     net::bfd_receive::{BfdReceiver, MAX_PACKET},
-    proto::bfd::{Received, SessionId, Transmission},
+    proto::bfd::{Luck, Promises, Received, SessionId, Transmission, Verdict},
     shell::{
         clock,
         realtime::{self, Role},
@@ -102,7 +100,7 @@ pub(crate) fn spawn<G: GuardTable + 'static, H: Record + 'static>(
         let thread = Thread {
             inbox,
             beats: BTreeMap::new(),
-            guards: Guards::default(),
+            promises: Promises::default(),
             ears: Vec::new(),
             receivers: Vec::new(),
             table: parts.guards,
@@ -120,7 +118,7 @@ pub(crate) fn spawn<G: GuardTable + 'static, H: Record + 'static>(
 struct Thread<G, H> {
     inbox: Inbox,
     beats: BTreeMap<SessionId, Beat>,
-    guards: Guards,
+    promises: Promises,
     ears: Vec<Ear>,
     receivers: Vec<BfdReceiver>,
     table: G,
@@ -193,8 +191,8 @@ impl<G: GuardTable, H: Record> Thread<G, H> {
             let now = clock::now();
             for &guard in &beat.guards {
                 let verdict = match left {
-                    true => self.guards.sent(guard, beat.id, at, beat.detected_after(), now),
-                    false => self.guards.look(guard, now),
+                    true => self.promises.sent(guard, beat.id, at, beat.detected_after(), now),
+                    false => self.promises.look(guard, now),
                 };
                 carry_out(&self.table, &self.news, guard, verdict);
             }
@@ -213,9 +211,9 @@ impl<G: GuardTable, H: Record> Thread<G, H> {
                 let (guards, beside) = (beat.guards.clone(), beat.take_beside());
                 for guard in guards {
                     let verdict = match (what, beside) {
-                        (None, _) => self.guards.silence(guard, session, now),
+                        (None, _) => self.promises.silence(guard, session, now),
                         (Some(Transmission { detected_after: Some(after), .. }), Some(at)) => {
-                            self.guards.tighten(guard, session, at, after, now)
+                            self.promises.tighten(guard, session, at, after, now)
                         }
                         (Some(_), _) => Verdict::Keep,
                     };
@@ -227,7 +225,7 @@ impl<G: GuardTable, H: Record> Thread<G, H> {
                 settle(&self.inbox, &self.news, session, outcome);
             }
             Order::Rearm(guard) => {
-                let verdict = self.guards.rearm(guard, now);
+                let verdict = self.promises.rearm(guard, now);
                 carry_out(&self.table, &self.news, guard, verdict);
             }
             Order::Listen(receivers) => self.receivers = receivers,
@@ -239,10 +237,10 @@ impl<G: GuardTable, H: Record> Thread<G, H> {
     fn change_guards(&mut self, session: SessionId, guards: Vec<u32>, now: Time) {
         let before = std::mem::replace(&mut self.beat(session).guards, guards.clone());
         for &guard in &guards {
-            self.guards.join(guard, session);
+            self.promises.join(guard, session);
         }
         for guard in before.into_iter().filter(|guard| !guards.contains(guard)) {
-            let verdict = self.guards.leave(guard, session, now);
+            let verdict = self.promises.leave(guard, session, now);
             carry_out(&self.table, &self.news, guard, verdict);
         }
     }

@@ -98,7 +98,7 @@ fn fall(followers: &Followers, node: &Node, index: u32, event: Event) -> Vec<(u3
     let (mut actions, mut out) = (Vec::new(), Vec::new());
     sessions.handle(T0 + ms(20), id(index), event, &mut actions);
     for (id, action) in &actions {
-        followers.fail_over(*id, action, &sessions, node, &mut out);
+        followers.fail_over(T0 + ms(20), (*id, action), &sessions, node, &mut out);
     }
     out.into_iter().map(|(slot, event)| (slot.index(), event)).collect()
 }
@@ -139,9 +139,91 @@ fn a_session_that_was_not_up_fails_nothing_over() {
     sessions.handle(T0 + ms(20), id(1), Event::Timeout, &mut actions);
     assert!(actions.iter().any(|(_, action)| matches!(action, Action::Changed { from: Init, to: Down, .. })));
     for (id, action) in &actions {
-        followers.fail_over(*id, action, &sessions, &node, &mut out);
+        followers.fail_over(T0 + ms(20), (*id, action), &sessions, &node, &mut out);
     }
     assert_eq!(out, []);
+}
+
+/// Puts an Active router in a slot.
+fn active(node: &mut Node, index: u32, router: &model::Router) {
+    backup(node, index, router, None);
+    let now = T0 + ms(10);
+    let death = T0 - ms(10_000);
+    node.insert(slot(index), Router::new(proto::Config::from(router), death));
+    for (at, event) in [
+        (death, proto::Event::Startup { source: ip(1) }),
+        (now, proto::Event::Timeout),
+        (now, proto::Event::AdvertSent { at: now }),
+    ] {
+        node.handle(at, slot(index), event, &mut Vec::new());
+    }
+    assert_eq!(node.get(slot(index)).unwrap().state().name(), "Active");
+}
+
+fn given_up() -> Control {
+    Control { diag: Diag::DetectionTimeExpired as u8, ..packet(Down) }
+}
+
+#[test]
+fn an_active_router_whose_neighbour_has_given_it_up_steps_down() {
+    let (fast, plain) = (router(100, Some(&[]), Vec::new()), router(100, None, Vec::new()));
+    let routers = [(slot(0), &fast), (slot(1), &plain), (slot(2), &fast), (slot(3), &fast)];
+    let followers = Followers::new(routers, &[(id(1), &instance("a", ip(2)))]);
+    let mut node = Node::default();
+    active(&mut node, 0, &fast);
+    active(&mut node, 1, &plain);
+    backup(&mut node, 2, &fast, Some(2));
+    // The successor's advert came first, and was answered: it yields.
+    active(&mut node, 3, &fast);
+    let lower = Heard {
+        at: T0 + ms(19),
+        from: ip(2),
+        priority: 50,
+        interval: Centis::SECOND,
+        addresses: AddressList::Same,
+    };
+    node.handle(T0 + ms(19), slot(3), proto::Event::Advert(lower), &mut Vec::new());
+    let told = |control| fall(&followers, &node, 1, Event::Packet(Received { at: T0 + ms(20), control }));
+    assert_eq!(told(given_up()), [(0, proto::Event::Revoked)]);
+    let diag = |diag: Diag| Control { diag: diag as u8, ..packet(Down) };
+    for other in [
+        diag(Diag::None),
+        diag(Diag::NeighborSignaledDown),
+        diag(Diag::PathDown),
+        Control { my_discriminator: THEIRS + 1, ..given_up() },
+    ] {
+        assert_eq!(told(other), [], "{other:?}");
+    }
+    assert_eq!(told(Control { state: AdminDown, ..given_up() }), [(2, active_down(ip(2), 0))]);
+}
+
+/// Neither a session that was not Up, nor one that is damped, says anything about who takes over.
+#[test]
+fn a_session_that_does_not_count_makes_nobody_step_down() {
+    let fast = router(100, Some(&[]), Vec::new());
+    let followers = Followers::new([(slot(0), &fast)], &[(id(1), &instance("a", ip(2)))]);
+    let mut node = Node::default();
+    active(&mut node, 0, &fast);
+    let mut session = session_in(Init, config());
+    assert_eq!(changed(&hear(&mut session, T0, given_up())), None);
+    assert!(!session.is_unheard());
+    let mut sessions = Sessions::default();
+    sessions.insert(id(1), settled(config()));
+    let mut told = Vec::new();
+    // Each round it comes up again and is given up once more: from the third fall on it is damped.
+    for round in 0..5 {
+        let mut out = Vec::new();
+        for (index, control) in [given_up(), packet(Down), packet(Init)].into_iter().enumerate() {
+            let now = T0 + ms(20 + 10 * round + index as u64);
+            let mut actions = Vec::new();
+            sessions.handle(now, id(1), Event::Packet(Received { at: now, control }), &mut actions);
+            for (id, action) in &actions {
+                followers.fail_over(now, (*id, action), &sessions, &node, &mut out);
+            }
+        }
+        told.push(out.len());
+    }
+    assert_eq!(told, [1, 1, 1, 0, 0]);
 }
 
 /// Of several sessions only that of the Active router counts, and Backups take turns by priority.

@@ -216,3 +216,34 @@ fn admin_down_reaches_the_neighbour() {
         assert_eq!(world.states(), [Up, Up]);
     }
 }
+
+/// Packets of one end get lost for a moment, again and again: the end that hears nothing gives the other one up, which
+/// learns of it at once. What that costs ends with the third time: both ends count on the session no more.
+#[test]
+fn one_way_loss_is_told_at_once_and_damped_at_both_ends() {
+    for seed in 0..RUNS {
+        let mut world = up(seed, [fast(1_000, 3), fast(1_000, 3)]);
+        let mut told = Vec::new();
+        for _ in 0..5 {
+            world.loss = [0, 100];
+            let start = world.now;
+            while world.ends.iter().any(|end| end.session.state() == Up) {
+                world.run_for(us(20));
+                assert!(world.now.since(start) < ms(5), "seed {seed}: {:?}", world.states());
+            }
+            let fell = world.ends.each_ref().map(|end| end.changes.last().map(|change| change.0));
+            let [Some(learns), Some(gives_up)] = fell else { unreachable!() };
+            assert!(learns.since(gives_up) <= world.delay, "seed {seed}");
+            let [first, second] = &world.ends;
+            assert!(!first.session.neighbor_is_gone() && !second.session.is_unheard(), "seed {seed}");
+            told.push((first.session.is_unheard(), second.session.neighbor_is_gone()));
+            world.loss = [0; 2];
+            let until = world.now + ms(2_000);
+            settle(&mut world, until, seed);
+            world.run_for(ms(10));
+        }
+        let (counts, ignored) = told.split_at(3);
+        assert!(counts.iter().all(|both| *both == (true, true)), "seed {seed}: {told:?}");
+        assert!(ignored.iter().all(|both| *both == (false, false)), "seed {seed}: {told:?}");
+    }
+}

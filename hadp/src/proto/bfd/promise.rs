@@ -21,7 +21,7 @@
 //! - Whether the guard has lapsed is decided by a time read *after* the packet left: a packet that left in time reached the
 //!   neighbour in time, whenever its promise is stored. One that left late promises nothing: the neighbour may have taken
 //!   over already. Then the value stays in the past until the election has stepped down and says so
-//!   ([`Guards::rearm`]).
+//!   ([`Promises::rearm`]).
 //! - A session joins with its first packet that somebody can be waiting for: before it there is nothing to keep.
 //! - A session leaves when a packet has told the neighbour so (it promises nothing), or at once when it stops sending or is
 //!   closed. A session that goes down keeps its last promise until then: the neighbour may not know yet.
@@ -34,7 +34,8 @@ use std::time::Duration;
 
 use hadp_common::router::{GUARD_OPEN, MAX_GUARDS};
 
-use crate::{proto::bfd::SessionId, units::Time};
+use super::SessionId;
+use crate::units::Time;
 
 /// What a guard holds while nothing is promised.
 const OPEN: Time = Time::from_nanos(GUARD_OPEN);
@@ -50,13 +51,13 @@ const SHARE: u32 = 32;
 /// before it did, plus the margin), and what is under way: a frame that the datapath has admitted is answered some
 /// microseconds later, and an owner that counts by the exact clock may have read it just before. 20 us are several times the
 /// last; a thirty-second of the detection time, 3 %, is thirty times the first and leaves the second most of it.
-pub(crate) fn margin(detected_after: Duration) -> Duration {
+fn margin(detected_after: Duration) -> Duration {
     LEAST_MARGIN.max(detected_after / SHARE)
 }
 
-/// A change to `GUARDS` or news of it.
+/// A change to `GUARDS`, or news of it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Verdict {
+pub enum Verdict {
     /// Store this value.
     Store(Time),
     /// Store nothing: the guard has lapsed, which is told once.
@@ -82,21 +83,23 @@ struct Guard {
     lapsed: bool,
 }
 
-/// All guards, by number.
+/// What every guard is worth, by the guard's number.
+///
+/// A guard that does not exist is never changed.
 #[derive(Debug)]
-pub(crate) struct Guards {
+pub struct Promises {
     guards: Vec<Guard>,
 }
 
-impl Default for Guards {
+impl Default for Promises {
     fn default() -> Self {
         Self { guards: (0..MAX_GUARDS).map(|_| Guard::default()).collect() }
     }
 }
 
-impl Guards {
+impl Promises {
     /// Makes a session a member of a guard; it counts from its next promise on.
-    pub(crate) fn join(&mut self, guard: u32, session: SessionId) {
+    pub fn join(&mut self, guard: u32, session: SessionId) {
         let Some(guard) = self.guard(guard) else { return };
         if !guard.promises.iter().any(|promise| promise.session == session) {
             guard.promises.push(Promise { session, until: None });
@@ -104,14 +107,14 @@ impl Guards {
     }
 
     /// Takes a session out of a guard.
-    pub(crate) fn leave(&mut self, guard: u32, session: SessionId, now: Time) -> Verdict {
+    pub fn leave(&mut self, guard: u32, session: SessionId, now: Time) -> Verdict {
         let Some(guard) = self.guard(guard) else { return Verdict::Keep };
         guard.change(now, |promises| promises.retain(|promise| promise.session != session))
     }
 
     /// Notes that a session's packet left, handed to the kernel at `at` or later and before `now`; the neighbour waits for
     /// `detected_after` from it on, if it waits at all.
-    pub(crate) fn sent(
+    pub fn sent(
         &mut self,
         guard: u32,
         session: SessionId,
@@ -125,7 +128,7 @@ impl Guards {
 
     /// Notes that a packet left at `at`, beside those at their pace, after which the neighbour may wait for no longer than
     /// `detected_after`. It shortens what is promised, never lengthens it.
-    pub(crate) fn tighten(
+    pub fn tighten(
         &mut self,
         guard: u32,
         session: SessionId,
@@ -143,18 +146,18 @@ impl Guards {
     }
 
     /// Looks at a guard although nothing was sent.
-    pub(crate) fn look(&mut self, guard: u32, now: Time) -> Verdict {
+    pub fn look(&mut self, guard: u32, now: Time) -> Verdict {
         let lapsed = self.guard(guard).is_some_and(|guard| guard.lapse(now));
         if lapsed { Verdict::Lapsed } else { Verdict::Keep }
     }
 
     /// Forgets what a session promised: it has stopped sending.
-    pub(crate) fn silence(&mut self, guard: u32, session: SessionId, now: Time) -> Verdict {
+    pub fn silence(&mut self, guard: u32, session: SessionId, now: Time) -> Verdict {
         self.promise(guard, session, None, now)
     }
 
     /// Puts a lapsed guard in force again: every router that it guards has stepped down.
-    pub(crate) fn rearm(&mut self, guard: u32, now: Time) -> Verdict {
+    pub fn rearm(&mut self, guard: u32, now: Time) -> Verdict {
         let Some(guard) = self.guard(guard) else { return Verdict::Keep };
         if !guard.lapsed {
             return Verdict::Keep;
@@ -232,8 +235,8 @@ mod tests {
         Verdict::Store(until)
     }
 
-    fn with(sessions: &[u32]) -> Guards {
-        let mut guards = Guards::default();
+    fn with(sessions: &[u32]) -> Promises {
+        let mut guards = Promises::default();
         for &session in sessions {
             guards.join(GUARD, id(session));
         }
@@ -241,7 +244,7 @@ mod tests {
     }
 
     /// A packet sent at `at`, the time read behind it a microsecond later.
-    fn send(guards: &mut Guards, session: u32, at: u64, after: Option<Duration>) -> Verdict {
+    fn send(guards: &mut Promises, session: u32, at: u64, after: Option<Duration>) -> Verdict {
         guards.sent(GUARD, id(session), us(at), after, us(at + 1))
     }
 
@@ -291,7 +294,7 @@ mod tests {
     fn a_change_that_is_told_beside_the_pace_shortens_the_promise_at_once() {
         let mut guards = with(&[1]);
         send(&mut guards, 1, 0, Some(SLOW));
-        let tighten = |guards: &mut Guards, at| guards.tighten(GUARD, id(1), us(at), D, us(at + 1));
+        let tighten = |guards: &mut Promises, at| guards.tighten(GUARD, id(1), us(at), D, us(at + 1));
         assert_eq!(tighten(&mut guards, 900_000), stored(us(900_000) + D - margin(D)));
         assert_eq!(tighten(&mut guards, 900_100), Verdict::Keep, "it does not lengthen it");
         assert_eq!(send(&mut guards, 1, 900_250, Some(D)), stored(us(900_250) + D - margin(D)));

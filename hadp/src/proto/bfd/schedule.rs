@@ -2,29 +2,27 @@
 
 use std::time::Duration;
 
-use crate::{
-    proto::bfd::{Transmission, jitter},
-    units::Time,
-};
+use super::{Transmission, jitter};
+use crate::units::Time;
 
 /// A random number: what part of the greatest jitter an interval loses.
-pub(crate) type Luck = u32;
+pub type Luck = u32;
 
 /// The schedule of one session, in absolute times: a packet that leaves late makes the next one no later.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Pace {
+pub struct Schedule {
     next: Option<Time>,
 }
 
-impl Pace {
+impl Schedule {
     /// Returns when the next packet is due.
-    pub(crate) fn next(&self) -> Option<Time> {
+    pub fn next(&self) -> Option<Time> {
         self.next
     }
 
     /// Takes up a new transmission: the packet that was due stays due then, unless the new one wants it sooner. What was
     /// promised by the one before is thus kept, however slow the new pace is.
-    pub(crate) fn change(&mut self, what: Option<&Transmission>, luck: Luck, now: Time) {
+    pub fn change(&mut self, what: Option<&Transmission>, luck: Luck, now: Time) {
         self.next = what.map(|what| match self.next {
             Some(next) => next.min(now + interval(what, luck)),
             None => now,
@@ -32,7 +30,7 @@ impl Pace {
     }
 
     /// Moves on from the packet that was due; intervals that were missed are not made up for.
-    pub(crate) fn advance(&mut self, what: &Transmission, luck: Luck, now: Time) {
+    pub fn advance(&mut self, what: &Transmission, luck: Luck, now: Time) {
         let interval = interval(what, luck);
         self.next = self.next.map(|next| match next + interval {
             next if next > now => next,
@@ -66,7 +64,7 @@ mod tests {
     #[test]
     fn being_late_does_not_add_up_and_what_was_missed_is_not_made_up_for() {
         let what = every(1000, 3);
-        let mut pace = Pace::default();
+        let mut pace = Schedule::default();
         pace.change(Some(&what), 0, us(0));
         assert_eq!(pace.next(), Some(us(0)), "the first at once");
         pace.advance(&what, 0, us(120));
@@ -78,7 +76,7 @@ mod tests {
     #[test]
     fn a_new_pace_never_puts_a_packet_off() {
         let (fast, slow) = (every(1000, 3), every(1_000_000, 3));
-        let mut pace = Pace::default();
+        let mut pace = Schedule::default();
         pace.change(Some(&fast), 0, us(0));
         pace.advance(&fast, 0, us(0));
         pace.change(Some(&slow), 0, us(500));

@@ -1,0 +1,261 @@
+//! The election's part of BFD: hears the neighbours and draws the conclusions, as `shell::watch` does it.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use hadp::{
+    proto::{
+        Event, Slot, State,
+        bfd::{self, Action, Followers, Received, Session, SessionId, Sessions},
+    },
+    units::Time,
+};
+use hadp_common::wire::bfd::{Control, FINAL, POLL};
+
+use super::{
+    heart::{Heart, Order},
+    host::Power,
+    mutation::Mutation,
+    path,
+    world::{Happening, World},
+};
+
+/// What the election knows of its sessions.
+#[derive(Debug, Default)]
+pub(super) struct Watch {
+    pub(super) sessions: Sessions,
+    pub(super) followers: Followers,
+    told: BTreeMap<SessionId, Control>,
+}
+
+impl World {
+    /// Gives a new daemon its sessions.
+    pub(super) fn start_sessions(&mut self, host: usize) {
+        let instances = self.plan.instances(host);
+        let now = self.local(host);
+        let Some(this) = self.hosts.get_mut(host).filter(|_| !instances.is_empty()) else { return };
+        let Some(daemon) = &mut this.daemon else { return };
+        let routers: Vec<_> =
+            this.configs.iter().enumerate().filter_map(|(slot, config)| path::router(slot, config)).collect();
+        let slots = (0..).filter_map(Slot::new).zip(&routers);
+        let named: Vec<_> = instances.iter().map(|(id, instance)| (*id, instance)).collect();
+        daemon.watch.followers = Followers::new(slots, &named);
+        let mut heart = Heart::default();
+        for (guard, sessions) in daemon.watch.followers.guards().iter() {
+            sessions.iter().for_each(|id| heart.promises.join(guard, *id));
+        }
+        for (slot, entry) in this.datapath.slots.iter_mut().enumerate() {
+            let slot = Slot::new(slot as u32);
+            entry.guard = slot.and_then(|slot| daemon.watch.followers.guards().of(slot).ok()).unwrap_or(0);
+        }
+        for (id, instance) in &instances {
+            let discriminator = (self.rng.below(1 << 24) as u32) << 8 | id.index();
+            this.datapath.keys.insert(*id, discriminator);
+            daemon.watch.sessions.insert(*id, Session::new(instance.into(), discriminator, now));
+        }
+        this.heart = Some(heart);
+        for (id, _) in instances {
+            self.feed_session(host, id, bfd::Event::Start);
+        }
+    }
+
+    /// Tells a session of a packet that the datapath reported.
+    pub(super) fn hear_session(&mut self, host: usize, id: SessionId, received: Received) {
+        let daemon = self.hosts.get_mut(host).and_then(|host| host.daemon.as_mut());
+        let Some(daemon) = daemon else { return };
+        let event = daemon.watch.tell(id, received);
+        self.feed_session(host, id, event);
+    }
+
+    /// Returns how much too early a mutation lets silence be found.
+    pub(super) fn impatience(&self) -> Duration {
+        match self.mutation {
+            Some(Mutation::BfdImpatient) => self.plan.detection() / 3,
+            _ => Duration::ZERO,
+        }
+    }
+
+    /// Runs every session's deadline that has passed.
+    pub(super) fn expire_sessions(&mut self, host: usize) {
+        let early = self.impatience();
+        for _ in 0..64 {
+            let now = self.local(host) + early;
+            let Some(this) = self.hosts.get_mut(host).filter(|host| host.runs()) else { return };
+            let Some(daemon) = &mut this.daemon else { return };
+            let Some(id) = daemon.watch.sessions.due(now) else { return };
+            let record = this.datapath.records.get(&id).copied();
+            if let Some(news) = record.and_then(|record| daemon.watch.news(id, record)) {
+                self.feed_session(host, id, news);
+            }
+            self.feed_session_at(host, id, bfd::Event::Timeout, now);
+        }
+        self.broken.push(format!("the sessions of host {host} make no progress"));
+    }
+
+    fn feed_session(&mut self, host: usize, id: SessionId, event: bfd::Event) {
+        let now = self.local(host);
+        self.feed_session_at(host, id, event, now);
+    }
+
+    fn feed_session_at(&mut self, host: usize, id: SessionId, event: bfd::Event, now: Time) {
+        let Some(this) = self.hosts.get_mut(host).filter(|host| host.runs()) else { return };
+        let Some(daemon) = &mut this.daemon else { return };
+        let mut out = Vec::new();
+        daemon.watch.sessions.handle(now, id, event, &mut out);
+        if !out.is_empty() && std::env::var_os("HADP_SIM_TRACE").is_some() {
+            let at = self.now.as_nanos() as f64 / 1e6;
+            eprintln!("{at:12.6} host {host} session {}: {event:?} -> {out:?}", path::neighbor(id));
+        }
+        for (id, action) in out {
+            match action {
+                Action::Transmit(what) => self.order(host, Order::Transmit(id, what)),
+                Action::SendNow(control) => self.order(host, Order::SendNow(id, control)),
+                Action::Changed { .. } | Action::Settled => self.conclude(host, id, &action, now),
+            }
+        }
+    }
+
+    /// Draws the conclusions of a session's change.
+    fn conclude(&mut self, host: usize, id: SessionId, action: &Action, now: Time) {
+        let daemon = self.hosts.get(host).and_then(|host| host.daemon.as_ref());
+        let Some(daemon) = daemon else { return };
+        let mut events = Vec::new();
+        let watch = &daemon.watch;
+        watch.followers.fail_over(now, (id, action), &watch.sessions, &daemon.node, &mut events);
+        if let Action::Changed { from, to, diag } = action {
+            let what = format!("session {}: {from:?} -> {to:?}: {diag:?}", path::neighbor(id));
+            self.session_changes.push((self.now, host, what));
+        }
+        for (slot, event) in events {
+            match event {
+                Event::Revoked if self.mutation == Some(Mutation::StepDownForgotten) => continue,
+                Event::Revoked => self.summary.stepped_down += 1,
+                _ => {}
+            }
+            self.tell(host, slot.index() as usize, event);
+        }
+    }
+
+    /// Tells whether XDP serves a router no more, whatever its lease says, because its guard has lapsed.
+    pub(super) fn has_lapsed(&self, host: usize, slot: usize) -> bool {
+        let now = self.local(host);
+        self.hosts.get(host).is_some_and(|host| !host.datapath.is_guarded(slot, now))
+    }
+
+    /// Takes what the heartbeat told: steps every Active router of a lapsed guard down, and has it put in force again.
+    pub(super) fn read_lapses(&mut self, host: usize) {
+        loop {
+            let Some(this) = self.hosts.get_mut(host).filter(|host| host.runs()) else { return };
+            let Some(daemon) = &mut this.daemon else { return };
+            let Some(guard) = daemon.lapsed.pop_front() else { return };
+            let routers: Vec<Slot> = daemon.watch.followers.guards().routers(guard).collect();
+            let active = |slot: &Slot| {
+                daemon.node.get(*slot).is_some_and(|router| matches!(router.state(), State::Active { .. }))
+            };
+            let active: Vec<Slot> = routers.into_iter().filter(active).collect();
+            for slot in active {
+                self.tell(host, slot.index() as usize, Event::Revoked);
+            }
+            self.order(host, Order::Rearm(guard));
+        }
+    }
+
+    /// Sends a packet to the neighbour of a session; false if it did not leave.
+    pub(super) fn send_bfd(&mut self, host: usize, id: SessionId, control: Control) -> bool {
+        let other = path::neighbor(id);
+        let Some(this) = self.hosts.get(host).filter(|host| !host.mute) else { return false };
+        let up = this.link && self.hosts.get(other).is_some_and(|other| other.link);
+        let delays = self.plan.bfd_delays();
+        if let Some(at) = self.network.carry_bfd(self.now, (host, other), up, delays, &mut self.rng) {
+            self.push(at, other, Happening::Bfd { from: host, control });
+        }
+        true
+    }
+
+    /// A packet arrives at a machine, which hears it unless it stands still.
+    pub(super) fn arrive_bfd(&mut self, host: usize, from: usize, control: Control) {
+        let Some(this) = self.hosts.get_mut(host).filter(|host| host.link) else { return };
+        match this.power {
+            Power::Off => {}
+            Power::Frozen => this.packets.push((from, control)),
+            Power::On => self.record_bfd(host, from, control),
+        }
+    }
+
+    /// The datapath hears a packet.
+    pub(super) fn record_bfd(&mut self, host: usize, from: usize, control: Control) {
+        let at = self.local(host);
+        let (Some(id), Some(this)) = (path::session(from), self.hosts.get_mut(host)) else { return };
+        if this.datapath.record(id, Received { at, control }) {
+            self.read_events(host);
+        }
+    }
+
+    /// Gives up what a guard limits, since nobody can renew what the sessions of the former daemon promised, and comes back
+    /// once the neighbours have found its silence; false if there is nothing of the kind.
+    pub(super) fn give_up(&mut self, host: usize) -> bool {
+        const AFTER_GUARD: Duration = Duration::from_millis(20);
+        const LONG: Duration = Duration::from_millis(300);
+        let now = self.local(host);
+        let bfd = self.plan.bfd;
+        let Some(this) = self.hosts.get_mut(host).filter(|_| bfd.is_some()) else { return false };
+        let guarded = |slot: usize| this.datapath.guard(slot).is_some();
+        let until = (0..this.datapath.slots.len()).filter_map(|slot| this.datapath.guard(slot)).max();
+        let left: Vec<usize> = (0..this.datapath.slots.len()).filter(|slot| guarded(*slot)).collect();
+        let mut given_up = Vec::new();
+        for slot in left {
+            let Some(entry) = this.datapath.slots.get_mut(slot) else { continue };
+            if entry.lease > now {
+                given_up.push(slot);
+            }
+            entry.lease = Time::ZERO;
+        }
+        this.datapath.guards.clear();
+        this.given_up = given_up;
+        for slot in 0..self.plan.routers.len() {
+            self.note(host, slot, None);
+        }
+        let Some(this) = self.hosts.get_mut(host).filter(|host| !host.given_up.is_empty()) else {
+            return false;
+        };
+        let Some(at) = until.map(|until| until + AFTER_GUARD).filter(|at| at.since(now) < LONG) else {
+            return false;
+        };
+        this.companion = true;
+        this.life += 1;
+        let (life, at) = (this.life, this.clock.when(at));
+        self.push(at.max(self.now), host, Happening::Respawn { life });
+        true
+    }
+
+    /// Says for what was given up that nobody needs to wait.
+    pub(super) fn resign_given_up(&mut self, host: usize) {
+        let given_up = self.hosts.get_mut(host).map(|host| std::mem::take(&mut host.given_up));
+        for slot in given_up.into_iter().flatten() {
+            self.send(host, slot, 0);
+        }
+    }
+}
+
+impl Watch {
+    /// Returns what the datapath has heard since a session was last told, as the event to tell.
+    fn news(&mut self, id: SessionId, received: Received) -> Option<bfd::Event> {
+        let known = self.sessions.get(id)?.last_heard();
+        if known.is_some_and(|known| received.at <= known) {
+            return None;
+        }
+        match self.told.get(&id) == Some(&content(&received.control)) {
+            true => Some(bfd::Event::Alive { at: received.at }),
+            false => Some(self.tell(id, received)),
+        }
+    }
+
+    fn tell(&mut self, id: SessionId, received: Received) -> bfd::Event {
+        self.told.insert(id, content(&received.control));
+        bfd::Event::Packet(received)
+    }
+}
+
+/// Returns what a packet says for longer than it takes to answer it.
+pub(super) fn content(control: &Control) -> Control {
+    Control { flags: control.flags & !(POLL | FINAL), ..*control }
+}
