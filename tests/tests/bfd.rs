@@ -9,12 +9,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use hadp_tests::{
     checks::{mac, owners_since, state, wait_owner, wait_state},
     client::{ArpProber, Prober},
     conf::{Instance, VIP, router_and_session},
-    lab::{Daemon, Lan, Software, hadp_binary, hadp_status, wait_until},
+    lab::{Daemon, Lan, Node, Software, hadp_binary, hadp_status, wait_until},
     sessions::{PATIENCE, answered_after, field, settle, wait_session},
 };
 use serde_json::Value;
@@ -161,10 +161,7 @@ fn a_neighbour_that_signals_down_is_alive() -> Result<()> {
 fn an_active_router_that_is_heard_no_more_steps_down() -> Result<()> {
     let lan = Lan::new(3)?;
     let [n1, n2, n3] = lan.nodes() else { unreachable!() };
-    let follow = "fast_failover\n    lower_prio_no_advert";
-    let first = Software::Hadp.start_with(n1, &(session("10.77.0.2", "") + &router(150, follow)))?;
-    let second = Software::Hadp.start_with(n2, &(session("10.77.0.1", "") + &router(100, follow)))?;
-    settle(&lan, n1, n2)?;
+    let [first, second] = followed(&lan, "fast_failover\n    lower_prio_no_advert")?;
     let prober = ArpProber::start(lan.client(), VIP, Duration::from_micros(500))?;
     thread::sleep(SECOND / 4);
     let start = Instant::now();
