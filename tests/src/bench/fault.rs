@@ -3,6 +3,7 @@
 use std::{
     fmt::{self, Display},
     path::PathBuf,
+    time::Instant,
 };
 
 use anyhow::Result;
@@ -55,29 +56,27 @@ impl Fault {
         }
     }
 
-    /// Lets it happen to `n1`.
+    /// Lets it happen to `n1`, and returns when it had happened: for a signal, when it was sent; for a command, when it had
+    /// ended.
     ///
     /// # Errors
     ///
     /// When it does not happen.
-    pub(super) fn befall(self, pair: &mut Pair, n1: &Node, files: &[PathBuf; 2]) -> Result<()> {
+    pub(super) fn befall(self, pair: &mut Pair, n1: &Node, files: &[PathBuf; 2]) -> Result<Instant> {
         match self {
-            Self::Silent => n1.cut(),
-            Self::Kill => pair.first.crash(),
-            Self::KillDaemon => pair.first.crash_daemon(),
-            Self::Stop => pair.first.freeze_all(),
-            Self::LinkDown => n1.link_down(),
-            Self::Term => pair.first.terminate(),
-            Self::Failover => {
-                let hadp = hadp_binary()?;
-                n1.run([&hadp.to_string_lossy(), "failover", "VI_0"]).map(drop)
-            }
+            Self::Silent => n1.cut()?,
+            Self::Kill => return pair.first.crash(),
+            Self::KillDaemon => return pair.first.crash_daemon(),
+            Self::Stop => return pair.first.freeze_all(),
+            Self::LinkDown => n1.link_down()?,
+            Self::Term => pair.first.terminate()?,
+            Self::Failover => drop(n1.run([&hadp_binary()?.to_string_lossy(), "failover", "VI_0"])?),
             Self::Preempt => {
                 let [first, _] = files;
                 pair.first = pair.first.software().start(n1, first)?;
-                Ok(())
             }
         }
+        Ok(Instant::now())
     }
 }
 

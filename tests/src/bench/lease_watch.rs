@@ -15,10 +15,10 @@ use aya::maps::{Array, Map, MapData};
 use hadp::shell::clock;
 use hadp_common::router::{LEASE_RESIGNED, Router};
 
-use crate::lab::Node;
+use crate::{client::hurry, lab::Node};
 
-/// How often the maps are read. Each reading takes about a microsecond.
-const EVERY: Duration = Duration::from_micros(100);
+/// How often the maps are read: how exactly a revocation is known. Each reading takes some microseconds.
+const EVERY: Duration = Duration::from_micros(50);
 /// Where the daemon pins its maps.
 const PINS: &str = "sys/fs/bpf/hadp";
 /// The slot of a node's only router.
@@ -32,6 +32,15 @@ struct Reading {
     ended: u64,
     /// Until when the node owns the router by what was read; 0 if it was revoked.
     until: u64,
+    /// When it was last read that the node owns the router.
+    last_owned: u64,
+}
+
+/// When a node ceased to own a router: a lease that runs out says so exactly, a revocation lies between two readings.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Lapse {
+    pub(super) earliest: u64,
+    pub(super) latest: u64,
 }
 
 /// The maps of a node whose daemon may come and go: pins outlive it.
@@ -61,9 +70,13 @@ impl LeaseWatch {
         let stop = Arc::<AtomicBool>::default();
         let stopped = Arc::clone(&stop);
         let thread = thread::spawn(move || {
-            let mut readings = Vec::<Reading>::new();
+            hurry();
+            let (mut readings, mut owned) = (Vec::<Reading>::new(), 0);
             while !stopped.load(Ordering::Relaxed) {
-                let reading = read(&routers, &guards)?;
+                let reading = read(&routers, &guards, owned)?;
+                if reading.begun < reading.until {
+                    owned = reading.begun;
+                }
                 // One that is past is kept although it is the same: it was not renewed in time.
                 let past = |reading: &Reading| reading.begun >= reading.until;
                 if readings
@@ -81,12 +94,10 @@ impl LeaseWatch {
 
     /// Ends, and returns when the node ceased to own the router after `since`; `None` if it never did.
     ///
-    /// A revocation counts as late as it was read, so that the time is never too early.
-    ///
     /// # Errors
     ///
     /// When the maps could not be read, or the node did not own the router at `since`.
-    pub(super) fn lapse(mut self, since: u64) -> Result<Option<u64>> {
+    pub(super) fn lapse(mut self, since: u64) -> Result<Option<Lapse>> {
         self.stop.store(true, Ordering::Relaxed);
         let thread = self.thread.take().context("the maps are no longer read")?;
         let readings = thread.join().map_err(|_| anyhow!("the reader of the maps panicked"))??;
@@ -103,7 +114,7 @@ impl Drop for LeaseWatch {
     }
 }
 
-fn read(routers: &Array<MapData, Router>, guards: &Array<MapData, u64>) -> Result<Reading> {
+fn read(routers: &Array<MapData, Router>, guards: &Array<MapData, u64>, last_owned: u64) -> Result<Reading> {
     let begun = clock::now().as_nanos();
     let router = routers.get(&SLOT, 0).context("reading ROUTERS")?;
     let guard = match router.guard {
@@ -111,22 +122,23 @@ fn read(routers: &Array<MapData, Router>, guards: &Array<MapData, u64>) -> Resul
         guard => guards.get(&guard, 0).context("reading GUARDS")?,
     };
     let ended = clock::now().as_nanos();
-    Ok(Reading { begun, ended, until: guard.min(router.lease_until_ns & !LEASE_RESIGNED) })
+    Ok(Reading { begun, ended, until: guard.min(router.lease_until_ns & !LEASE_RESIGNED), last_owned })
 }
 
-fn lapse(readings: &[Reading], since: u64) -> Result<Option<u64>> {
-    let before = readings.iter().rfind(|reading| reading.begun <= since);
-    ensure!(
-        before.is_some_and(|reading| reading.until > since),
-        "the node did not own the router at the fault"
-    );
-    let mut last = before.map_or(0, |reading| reading.until);
+fn lapse(readings: &[Reading], since: u64) -> Result<Option<Lapse>> {
+    let before =
+        readings.iter().rfind(|reading| reading.begun <= since).filter(|reading| reading.until > since);
+    let mut last = *before.context("the node did not own the router at the fault")?;
     for reading in readings.iter().filter(|reading| reading.begun > since) {
-        if reading.begun >= reading.until {
-            // What was read before may have been in force until it ran out, or until it was replaced.
-            return Ok(Some(if reading.until > since { reading.until } else { last.min(reading.ended) }));
+        if reading.begun < reading.until {
+            last = *reading;
+        } else if reading.until > since {
+            return Ok(Some(Lapse { earliest: reading.until, latest: reading.until }));
+        } else {
+            // What was read before was in force until it ran out, or until it was replaced: whichever came first.
+            let latest = last.until.min(reading.ended);
+            return Ok(Some(Lapse { earliest: reading.last_owned.clamp(since, latest), latest }));
         }
-        last = reading.until;
     }
     Ok(None)
 }
@@ -135,22 +147,38 @@ fn lapse(readings: &[Reading], since: u64) -> Result<Option<u64>> {
 mod tests {
     use super::*;
 
-    fn readings(picture: &[(u64, u64)]) -> Vec<Reading> {
-        picture.iter().map(|(at, until)| Reading { begun: *at, ended: at + 1, until: *until }).collect()
+    /// Each reading: when, until when the node owns the router by it, and when it was last read to.
+    fn lapse_of(picture: &[(u64, u64, u64)], since: u64) -> Result<Option<(u64, u64)>> {
+        let reading = |(at, until, last_owned): &(u64, u64, u64)| Reading {
+            begun: *at,
+            ended: at + 1,
+            until: *until,
+            last_owned: *last_owned,
+        };
+        let readings: Vec<_> = picture.iter().map(reading).collect();
+        Ok(lapse(&readings, since)?.map(|lapse| (lapse.earliest, lapse.latest)))
     }
 
     #[test]
     fn ownership_ends_when_the_lease_runs_out_or_is_revoked() {
         // Renewed in time, again and again.
-        let kept = readings(&[(100, 400), (200, 500), (450, 800)]);
-        assert_eq!(lapse(&kept, 150).unwrap(), None);
+        assert_eq!(lapse_of(&[(100, 400, 0), (200, 500, 199), (450, 800, 449)], 150).unwrap(), None);
         // Not renewed after 500: seen at 520.
-        let ran_out = readings(&[(100, 400), (200, 500), (520, 500), (700, 900)]);
-        assert_eq!(lapse(&ran_out, 150).unwrap(), Some(500));
-        // Revoked between 200 and 300, or in the time that a late reader has not seen.
-        assert_eq!(lapse(&readings(&[(100, 400), (200, 500), (300, 0)]), 150).unwrap(), Some(301));
-        assert_eq!(lapse(&readings(&[(100, 400), (200, 500), (900, 0)]), 150).unwrap(), Some(500));
-        assert!(lapse(&readings(&[(100, 120), (130, 120)]), 150).is_err());
-        assert!(lapse(&[], 150).is_err());
+        let ran_out = [(100, 400, 0), (200, 500, 199), (520, 500, 499), (700, 900, 499)];
+        assert_eq!(lapse_of(&ran_out, 150).unwrap(), Some((500, 500)));
+        // Revoked after 280, and seen at 300.
+        assert_eq!(
+            lapse_of(&[(100, 400, 0), (200, 500, 199), (300, 0, 280)], 150).unwrap(),
+            Some((280, 301))
+        );
+        // Revoked while nobody read: not after 500, when it would have run out.
+        assert_eq!(
+            lapse_of(&[(100, 400, 0), (200, 500, 199), (900, 0, 280)], 150).unwrap(),
+            Some((280, 500))
+        );
+        // Revoked right after the fault, and last read before it.
+        assert_eq!(lapse_of(&[(100, 400, 0), (160, 0, 140)], 150).unwrap(), Some((150, 161)));
+        assert!(lapse_of(&[(100, 120, 0), (130, 120, 100)], 150).is_err());
+        assert!(lapse_of(&[], 150).is_err());
     }
 }

@@ -42,8 +42,10 @@ pub(super) struct Owned {
     pub(super) stall: Duration,
     /// When the old owner last answered before the successor did.
     pub(super) last_old: Option<i64>,
-    /// When it ceased to own the address: its lease or its guard ran out, or was revoked.
+    /// When it ceased to own the address: its lease or its guard ran out, or was revoked. The latest that it may have been,
+    /// and the earliest.
     pub(super) lapse: Option<i64>,
+    pub(super) lapse_earliest: Option<i64>,
     /// The successor's decision, its store, and its first answer.
     pub(super) decided: Option<i64>,
     pub(super) stored: Option<i64>,
@@ -51,9 +53,14 @@ pub(super) struct Owned {
 }
 
 impl Owned {
-    /// Returns for how long nobody owned the address; negative if two did.
+    /// Returns for how long at least nobody owned the address; negative if two may have.
     pub(super) fn margin(&self) -> Option<i64> {
         Some(self.stored? - self.lapse?)
+    }
+
+    /// Tells whether the successor stored its lease before the old owner ceased to own the address, for certain.
+    pub(super) fn overlaps(&self) -> bool {
+        matches!((self.stored, self.lapse_earliest), (Some(stored), Some(lapse)) if stored < lapse)
     }
 }
 
@@ -84,8 +91,7 @@ pub(super) fn measure(setting: &Setting, fault: Fault, phase: f64, witness: &Wit
     thread::sleep(setting.interval.mul_f64(phase));
 
     let ordered = Instant::now();
-    fault.befall(&mut pair, n1, &files)?;
-    let happened = Instant::now();
+    let happened = fault.befall(&mut pair, n1, &files)?;
     thread::sleep(if fault == Fault::Stop { STOPPED } else { AFTERMATH / 2 });
     let status = hadp_status(n2)?;
     if fault == Fault::Stop {
@@ -107,13 +113,15 @@ pub(super) fn measure(setting: &Setting, fault: Fault, phase: f64, witness: &Wit
     let first_new = answers.iter().find(|answer| answer.mac == new).map(|answer| answer.at);
     let of_old = |answer: &&Answer| answer.mac == old && first_new.is_none_or(|first| answer.at < first);
     let sample = record.sample(witness);
+    let lapse = watch.lapse(nanos(ordered))?;
     Ok(Owned {
         outage: sample.outage,
         stall: sample.stall,
         two_owners: two_owners(&answers, record.fault()),
         moves: moves(&answers).len(),
         last_old: answers.iter().rfind(of_old).map(|answer| since(nanos(answer.at))),
-        lapse: watch.lapse(at)?.map(since),
+        lapse: lapse.map(|lapse| since(lapse.latest)),
+        lapse_earliest: lapse.map(|lapse| since(lapse.earliest)),
         decided: decided.map(since),
         stored: stored.map(since),
         first_new: first_new.map(|first| since(nanos(first))),

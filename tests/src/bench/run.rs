@@ -86,8 +86,7 @@ pub(super) fn measure_asking(course: Course<'_>, asking: Duration) -> Result<Sam
     thread::sleep(setting.interval.mul_f64(phase));
 
     let ordered = Instant::now();
-    fault.befall(&mut pair, n1, &files)?;
-    let happened = Instant::now();
+    let happened = fault.befall(&mut pair, n1, &files)?;
     let wait = if fault == Fault::Preempt { 8 } else { 4 };
     thread::sleep(wait * setting.interval + MARGIN);
     let asked = Instant::now();

@@ -16,7 +16,7 @@ use hadp_common::wire::arp::ARP_REPLY;
 use super::{
     Mac,
     frame::{Frame, arp_request},
-    socket::PacketSocket,
+    socket::{Hears, PacketSocket},
     worker::{Ends, Worker, lock},
 };
 use crate::lab::Node;
@@ -45,7 +45,7 @@ impl ArpProber {
     ///
     /// When the client's link cannot be opened.
     pub fn start(client: &Node, target: Ipv4Addr, interval: Duration) -> Result<Self> {
-        let socket = Arc::new(PacketSocket::open(client)?);
+        let socket = Arc::new(PacketSocket::open(client, Hears::Arp)?);
         let (answers, requests) = (Arc::<Mutex<Vec<Answer>>>::default(), Arc::<AtomicUsize>::default());
         let ends = Ends::new(client, target);
         let mut worker = Worker::default();

@@ -12,7 +12,7 @@ use anyhow::{Result, bail};
 use super::{
     Mac,
     frame::Frame,
-    socket::PacketSocket,
+    socket::{Hears, PacketSocket},
     worker::{Worker, lock},
 };
 use crate::lab::Node;
@@ -55,7 +55,7 @@ impl Capture {
     ///
     /// When its link cannot be opened.
     pub fn start(node: &Node) -> Result<Self> {
-        let socket = Arc::new(PacketSocket::open(node)?);
+        let socket = Arc::new(PacketSocket::open(node, Hears::Vrrp)?);
         let adverts = Arc::<Mutex<Vec<SeenAdvert>>>::default();
         let seen = Arc::clone(&adverts);
         let mut worker = Worker::default();

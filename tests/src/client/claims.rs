@@ -11,7 +11,7 @@ use anyhow::Result;
 use super::{
     Mac,
     frame::Frame,
-    socket::PacketSocket,
+    socket::{Hears, PacketSocket},
     worker::{Worker, lock},
 };
 use crate::lab::Node;
@@ -41,7 +41,7 @@ impl Claims {
     ///
     /// When its link cannot be opened.
     pub fn start(node: &Node) -> Result<Self> {
-        let socket = Arc::new(PacketSocket::open(node)?);
+        let socket = Arc::new(PacketSocket::open(node, Hears::Arp)?);
         let claims = Arc::<Mutex<Vec<AddressClaim>>>::default();
         let heard = Arc::clone(&claims);
         let mut worker = Worker::default();

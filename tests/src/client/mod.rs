@@ -16,3 +16,4 @@ pub use claims::{AddressClaim, Claims};
 pub use mac::Mac;
 pub use prober::Prober;
 pub use report::{Claim, Outage, Probe, Report};
+pub use worker::hurry;

@@ -16,7 +16,7 @@ use super::{
     Mac,
     frame::{Frame, arp_request, echo_request},
     report::{Claim, Probe, Report},
-    socket::PacketSocket,
+    socket::{Hears, PacketSocket},
     worker::{Ends, Worker, lock},
 };
 use crate::lab::{Node, wait_until};
@@ -56,7 +56,7 @@ impl Prober {
     ///
     /// When the client's link cannot be opened.
     pub fn start(client: &Node, target: Ipv4Addr, interval: Duration) -> Result<Self> {
-        let socket = Arc::new(PacketSocket::open(client)?);
+        let socket = Arc::new(PacketSocket::open(client, Hears::All)?);
         let (shared, mut worker) = (Arc::<Shared>::default(), Worker::default());
         let heard = Arc::clone(&shared);
         worker.listen(Arc::clone(&socket), move |at, frame| heard.hear(at, target, frame));

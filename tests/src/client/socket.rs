@@ -3,21 +3,68 @@
 use std::{io, mem, os::fd::AsRawFd, time::Duration};
 
 use anyhow::{Context, Result};
+use hadp_common::wire::{
+    ether::{ETHERTYPE_ARP, ETHERTYPE_IPV4},
+    ipv4::IPPROTO_VRRP,
+};
 use nix::{
     errno::Errno,
     net::if_::if_nametoindex,
     sys::socket::{setsockopt, sockopt},
 };
-use socket2::{Domain, Protocol, SockAddr, SockAddrStorage, Socket, Type};
+use socket2::{Domain, Protocol, SockAddr, SockAddrStorage, SockFilter, Socket, Type};
 
 use crate::lab::Node;
 
 /// The longest frame that is read; the LAN's MTU is 1,500.
 const MAX_FRAME: usize = 2048;
+/// Where frames have their type, and IPv4 packets in them their protocol.
+const TYPE_AT: u32 = 12;
+const PROTOCOL_AT: u32 = 23;
 /// Room for a second of probes should the reader not be scheduled for so long.
 const RECEIVE_BUFFER: usize = 8 << 20;
 /// How long a read waits, so that its thread notices that it should end.
 const READ_TIMEOUT: Duration = Duration::from_millis(20);
+
+/// What a socket hears. What it does not want wakes nobody: the client's threads run before ordinary ones, and there are
+/// thousands of probes a second.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Hears {
+    /// Everything.
+    All,
+    /// ARP.
+    Arp,
+    /// VRRP over IPv4.
+    Vrrp,
+}
+
+impl Hears {
+    /// Returns the kernel's filter (classic BPF), which begins at the Ethernet header; none for everything.
+    fn filter(self) -> Vec<SockFilter> {
+        const HALF_AT: u16 = (libc::BPF_LD | libc::BPF_H | libc::BPF_ABS) as u16;
+        const OCTET_AT: u16 = (libc::BPF_LD | libc::BPF_B | libc::BPF_ABS) as u16;
+        const EQUAL: u16 = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
+        const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
+        let [whole, nothing] = [MAX_FRAME as u32, 0].map(|len| SockFilter::new(RETURN, 0, 0, len));
+        match self {
+            Self::All => Vec::new(),
+            Self::Arp => vec![
+                SockFilter::new(HALF_AT, 0, 0, TYPE_AT),
+                SockFilter::new(EQUAL, 0, 1, u32::from(ETHERTYPE_ARP)),
+                whole,
+                nothing,
+            ],
+            Self::Vrrp => vec![
+                SockFilter::new(HALF_AT, 0, 0, TYPE_AT),
+                SockFilter::new(EQUAL, 0, 3, u32::from(ETHERTYPE_IPV4)),
+                SockFilter::new(OCTET_AT, 0, 0, PROTOCOL_AT),
+                SockFilter::new(EQUAL, 0, 1, u32::from(IPPROTO_VRRP)),
+                whole,
+                nothing,
+            ],
+        }
+    }
+}
 
 /// Sends and receives whole frames on `eth0`; does not hear what the machine itself sends.
 #[derive(Debug)]
@@ -25,8 +72,8 @@ pub(super) struct PacketSocket(Socket);
 
 impl PacketSocket {
     /// Opens a socket on a machine.
-    pub(super) fn open(node: &Node) -> Result<Self> {
-        node.holder().in_net(open).map(Self).context("opening a packet socket")
+    pub(super) fn open(node: &Node, hears: Hears) -> Result<Self> {
+        node.holder().in_net(|| open(hears)).map(Self).context("opening a packet socket")
     }
 
     /// Sends a frame; one that the link does not take is as lost as one that the LAN loses.
@@ -46,7 +93,7 @@ impl PacketSocket {
     }
 }
 
-fn open() -> Result<Socket> {
+fn open(hears: Hears) -> Result<Socket> {
     let protocol = libc::ETH_P_ALL as u16;
     let socket = Socket::new(Domain::PACKET, Type::RAW, Some(Protocol::from(i32::from(protocol.to_be()))))?;
     let ifindex = i32::try_from(if_nametoindex("eth0")?)?;
@@ -63,6 +110,10 @@ fn open() -> Result<Socket> {
     };
     // SAFETY: the closure writes a whole address and its length.
     let ((), address) = unsafe { SockAddr::try_init(fill) }?;
+    let filter = hears.filter();
+    if !filter.is_empty() {
+        socket.attach_filter(&filter).context("attaching a filter")?;
+    }
     socket.bind(&address)?;
     setsockopt(&socket, sockopt::RcvBufForce, &RECEIVE_BUFFER)?;
     socket.set_read_timeout(Some(READ_TIMEOUT))?;

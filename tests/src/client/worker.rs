@@ -63,7 +63,7 @@ impl Worker {
 
 /// Puts this thread before ordinary ones: a client is a machine of its own, whose probes do not wait for what else runs
 /// here. It is behind every daemon that is measured. Refused, the probes are only less regular.
-fn hurry() {
+pub fn hurry() {
     let param = libc::sched_param { sched_priority: 1 };
     // SAFETY: the call reads the parameters, which outlive it; 0 is the calling thread.
     let _ = unsafe { libc::sched_setscheduler(0, libc::SCHED_FIFO, &raw const param) };

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
     process::Command,
     sync::OnceLock,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -143,30 +143,30 @@ impl Daemon {
         self.process.log()
     }
 
-    /// Kills it with all its children, without a last word.
+    /// Kills it with all its children, without a last word. Returns when the daemon proper was about to be killed.
     ///
     /// # Errors
     ///
     /// When it has ended already.
-    pub fn crash(&mut self) -> Result<()> {
+    pub fn crash(&mut self) -> Result<Instant> {
         self.process.crash()
     }
 
-    /// Kills the daemon proper alone: its companion goes on.
+    /// Kills the daemon proper alone: its companion goes on. Returns when it was about to be killed.
     ///
     /// # Errors
     ///
     /// When there is none, as there is of other software than hadp.
-    pub fn crash_daemon(&mut self) -> Result<()> {
+    pub fn crash_daemon(&mut self) -> Result<Instant> {
         self.signal_daemon(Signal::SIGKILL)
     }
 
-    /// Stops the daemon proper in its tracks (SIGSTOP); its companion goes on.
+    /// Stops the daemon proper in its tracks (SIGSTOP); its companion goes on. Returns when it was about to be stopped.
     ///
     /// # Errors
     ///
     /// As [`Self::crash_daemon`].
-    pub fn freeze(&self) -> Result<()> {
+    pub fn freeze(&self) -> Result<Instant> {
         self.signal_daemon(Signal::SIGSTOP)
     }
 
@@ -176,15 +176,16 @@ impl Daemon {
     ///
     /// As [`Self::crash_daemon`].
     pub fn thaw(&self) -> Result<()> {
-        self.signal_daemon(Signal::SIGCONT)
+        self.signal_daemon(Signal::SIGCONT).map(drop)
     }
 
-    /// Stops the daemon and its companion, as a frozen control group or a suspended machine does.
+    /// Stops the daemon and its companion, as a frozen control group or a suspended machine does. Returns when the daemon
+    /// proper was about to be stopped.
     ///
     /// # Errors
     ///
     /// As [`Self::crash_daemon`].
-    pub fn freeze_all(&self) -> Result<()> {
+    pub fn freeze_all(&self) -> Result<Instant> {
         self.process.signal(Signal::SIGSTOP)?;
         self.freeze()
     }
@@ -199,10 +200,12 @@ impl Daemon {
         self.process.signal(Signal::SIGCONT)
     }
 
-    /// Sends a signal to the daemon proper.
-    fn signal_daemon(&self, signal: Signal) -> Result<()> {
+    /// Sends a signal to the daemon proper, and returns when: finding it takes milliseconds.
+    fn signal_daemon(&self, signal: Signal) -> Result<Instant> {
         let pid = self.process.child_pid().context("there is no daemon proper")?;
-        kill(pid, signal).with_context(|| format!("sending {signal} to the daemon proper"))
+        let struck = Instant::now();
+        kill(pid, signal).with_context(|| format!("sending {signal} to the daemon proper"))?;
+        Ok(struck)
     }
 
     /// Asks it to end (SIGTERM), without waiting.

@@ -77,7 +77,7 @@ impl<'n> Frr<'n> {
     ///
     /// When it has ended already.
     pub fn crash(&mut self) -> Result<()> {
-        self.bfdd.crash()
+        self.bfdd.crash().map(drop)
     }
 
     fn vtysh(&self, lines: &[&str]) -> Result<String> {

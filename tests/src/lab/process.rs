@@ -4,7 +4,7 @@ use std::{
     io,
     process::{Child, Command, ExitStatus},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result};
@@ -61,32 +61,30 @@ impl Process {
         kill(self.pid(), signal).with_context(|| format!("sending {signal} to {}", self.name))
     }
 
-    /// Kills it and its descendants as if the machine's memory had run out: none of them can do a last thing.
+    /// Kills it and its descendants as if the machine's memory had run out: none of them can do a last thing. Returns when
+    /// the descendants, who do the work, were about to be killed.
     ///
     /// # Errors
     ///
     /// When it has ended already.
-    pub fn crash(&mut self) -> Result<()> {
+    pub fn crash(&mut self) -> Result<Instant> {
         // Stopped first, so that a parent neither notices that its children die nor starts others.
         self.signal(Signal::SIGSTOP)?;
         // Orphans come to this process, to be reaped: keepalived takes a zombie for one that runs.
         prctl::set_child_subreaper(true)?;
-        let orphans = self.kill_descendants();
+        let orphans = self.descendants();
+        let struck = Instant::now();
+        kill_all(&orphans);
         self.signal(Signal::SIGKILL)?;
         self.child.wait().with_context(|| format!("waiting for {}", self.name))?;
         for orphan in orphans {
             let _ = waitpid(orphan, None); // it had ended before, and was reaped
         }
-        Ok(())
+        Ok(struck)
     }
 
-    /// Kills its descendants, as far as they have not ended, and returns them.
-    fn kill_descendants(&self) -> Vec<Pid> {
-        let pids: Vec<_> = procfs::descendants(self.pid().as_raw()).into_iter().map(Pid::from_raw).collect();
-        for pid in &pids {
-            let _ = kill(*pid, Signal::SIGKILL);
-        }
-        pids
+    fn descendants(&self) -> Vec<Pid> {
+        procfs::descendants(self.pid().as_raw()).into_iter().map(Pid::from_raw).collect()
     }
 
     /// Returns the process it has started, if there is one: of hadp, the daemon proper.
@@ -116,11 +114,18 @@ impl Process {
     }
 }
 
+/// Kills processes, as far as they have not ended.
+fn kill_all(pids: &[Pid]) {
+    for pid in pids {
+        let _ = kill(*pid, Signal::SIGKILL);
+    }
+}
+
 impl Drop for Process {
     fn drop(&mut self) {
         if self.running().is_ok_and(|running| running) {
             let _ = self.signal(Signal::SIGSTOP); // it starts no others
-            self.kill_descendants();
+            kill_all(&self.descendants());
         }
         let _ = self.child.kill(); // it may have ended already
         let _ = self.child.wait();

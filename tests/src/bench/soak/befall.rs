@@ -46,9 +46,9 @@ impl Kind {
             Self::Silent => node.cut(),
             Self::LinkDown => node.link_down(),
             Self::Carrier => node.carrier(false),
-            Self::Kill => daemon.crash(),
-            Self::KillDaemon => daemon.crash_daemon(),
-            Self::Freeze => daemon.freeze(),
+            Self::Kill => daemon.crash().map(drop),
+            Self::KillDaemon => daemon.crash_daemon().map(drop),
+            Self::Freeze => daemon.freeze().map(drop),
             Self::Restart => daemon.stop(),
             Self::Failover => {
                 // A Backup has nothing to hand over, and says so.

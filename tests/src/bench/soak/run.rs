@@ -51,6 +51,9 @@ const REPORT: Duration = Duration::from_secs(60);
 /// For how long before a change without a fault the machine is looked at.
 const LOOK_BACK: Duration = Duration::from_millis(100);
 
+/// How many incidents of a kind are listed.
+const LISTED: usize = 20;
+
 /// What came of a soak.
 #[derive(Clone, Debug)]
 pub struct Outcome {
@@ -190,7 +193,7 @@ fn summary(verdict: &Verdict, log: &Log, witness: &Witness, (requests, answers):
     let _ = writeln!(text, "| things that could not be done | {} |", log.errors.values().sum::<usize>());
     text.push('\n');
     let mut list = |title: &str, some: &[Change]| {
-        for Change { at, old, new } in some {
+        for Change { at, old, new } in some.iter().take(LISTED) {
             let stall = witness.longest(at.checked_sub(LOOK_BACK).unwrap_or(*at), *at);
             let when = relative(*at, &log.faults);
             let _ = writeln!(
@@ -198,6 +201,9 @@ fn summary(verdict: &Verdict, log: &Log, witness: &Witness, (requests, answers):
                 "- {title}: {old} to {new}, {when}; longest stall of a processor before it {}",
                 show(stall)
             );
+        }
+        if some.len() > LISTED {
+            let _ = writeln!(text, "- {title}: {} more", some.len() - LISTED);
         }
     };
     list("without a fault", unexplained);
