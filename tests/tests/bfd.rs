@@ -6,6 +6,7 @@
 
 use std::{
     net::{Ipv4Addr, UdpSocket},
+    path::Path,
     thread,
     time::{Duration, Instant},
 };
@@ -110,6 +111,35 @@ fn two_nodes_every_250_microseconds() -> Result<()> {
         let lateness = hadp_status(node)?.pointer("/lateness/heartbeat/buckets").cloned().unwrap_or_default();
         ensure!(lateness.as_array().is_some_and(|buckets| !buckets.is_empty()), "{lateness:#}");
     }
+    Ok(())
+}
+
+/// Tells whether a process holds the latency of idle CPUs down.
+fn holds_latency(pid: u64) -> Result<bool> {
+    let open = std::fs::read_dir(format!("/proc/{pid}/fd"))?;
+    Ok(open
+        .filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok())
+        .any(|path| path == Path::new("/dev/cpu_dma_latency")))
+}
+
+#[test]
+fn idle_cpus_stay_quick_to_wake_up_while_a_fast_session_is_up() -> Result<()> {
+    let lan = Lan::new(2)?;
+    let (n1, n2) = lan.pair()?;
+    let fast =
+        |neighbor: &str| session(neighbor, "").replace("_tx 20", "_tx 500us").replace("_rx 20", "_rx 500us");
+    let first = Software::Hadp.start_with(n1, &fast("10.77.0.2"))?;
+    let second = Software::Hadp
+        .start_with(n2, &("global_defs {\n    cpu_dma_latency none\n}\n".to_owned() + &fast("10.77.0.1")))?;
+    let pid =
+        |node| hadp_status(node)?.pointer("/pid").and_then(Value::as_u64).context("no PID in the status");
+    let (holder, other) = (pid(n1)?, pid(n2)?);
+    wait_until("the latency is held", PATIENCE, || holds_latency(holder))?;
+    ensure!(!holds_latency(u64::from(first.pid()))?, "the companion has no use for it");
+    wait_session(n2, 0, "Up")?;
+    ensure!(!holds_latency(other)?, "it was told not to");
+    drop(second);
+    wait_until("the latency is given back", PATIENCE, || Ok(!holds_latency(holder)?))?;
     Ok(())
 }
 

@@ -22,6 +22,7 @@ mod gates;
 mod handover;
 mod heartbeat;
 mod holdings;
+mod idle;
 mod interfaces;
 mod lateness;
 mod launch;
