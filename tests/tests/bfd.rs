@@ -135,7 +135,10 @@ fn idle_cpus_stay_quick_to_wake_up_while_a_fast_session_is_up() -> Result<()> {
         |node| hadp_status(node)?.pointer("/pid").and_then(Value::as_u64).context("no PID in the status");
     let (holder, other) = (pid(n1)?, pid(n2)?);
     wait_until("the latency is held", PATIENCE, || holds_latency(holder))?;
-    ensure!(!holds_latency(u64::from(first.pid()))?, "the companion has no use for it");
+    ensure!(
+        !holds_latency(u64::from(first.pid().as_raw().unsigned_abs()))?,
+        "the companion has no use for it"
+    );
     wait_session(n2, 0, "Up")?;
     ensure!(!holds_latency(other)?, "it was told not to");
     drop(second);

@@ -13,6 +13,7 @@
 
 mod announcements;
 mod answer;
+mod apart;
 mod attached;
 mod cleanup;
 pub mod clock;

@@ -321,6 +321,7 @@ impl Supervisor {
             | Notice::Session { .. }
             | Notice::GuardLapsed(_)
             | Notice::Unheard { .. }
+            | Notice::Behind { .. }
             | Notice::Stopped) => report::notice(self, &told),
         }
     }

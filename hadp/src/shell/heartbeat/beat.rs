@@ -4,13 +4,22 @@ use std::{io, time::Duration};
 
 use hadp_common::wire::bfd::{BFD_LEN, Control};
 
-use super::pace::{Luck, Pace};
+use super::{
+    keeping::{Keeping, Kept},
+    pace::{Luck, Pace},
+};
 use crate::{
     model::BfdAuth,
     net::bfd::BfdSender,
     proto::bfd::{AUTH_PACKET_LEN, Sealer, SessionId, Transmission},
     units::Time,
 };
+
+/// The share of an interval by which a packet is late before the reserve sends it, as a divisor: what is left must do for
+/// waking up, and a neighbour that can miss `multiplier` - 1 packets notices nothing.
+const LATE: u32 = 8;
+/// The least such time: the first thread has woken up and sent by then, where nothing holds it.
+const LEAST_LATE: Duration = Duration::from_micros(30);
 
 /// A session that is sent for.
 pub(super) struct Beat {
@@ -20,6 +29,7 @@ pub(super) struct Beat {
     pub(super) guards: Vec<u32>,
     what: Option<Transmission>,
     pace: Pace,
+    keeping: Keeping,
     packet: Packet,
     /// Signs, where the session is authenticated.
     sealer: Option<Sealer>,
@@ -48,6 +58,7 @@ impl Beat {
             guards: Vec::new(),
             what: None,
             pace: Pace::default(),
+            keeping: Keeping::default(),
             packet: Packet::Plain([0; BFD_LEN]),
             sealer: None,
             beside: None,
@@ -58,6 +69,18 @@ impl Beat {
     /// Returns when the next packet is due.
     pub(super) fn next(&self) -> Option<Time> {
         self.pace.next()
+    }
+
+    /// Returns when the next packet is so late that another thread has to send it.
+    pub(super) fn overdue(&self) -> Option<Time> {
+        let late = LEAST_LATE.max(self.what.as_ref()?.every / LATE);
+        self.pace.next().map(|next| next + late)
+    }
+
+    /// Notes that a packet was due, and returns the interval that was asked for and what became of it.
+    pub(super) fn keep(&mut self, now: Time) -> Option<(Duration, Kept)> {
+        let every = self.what.as_ref()?.every;
+        Some((every, self.keeping.sent(every, now)))
     }
 
     /// Returns how long after a packet the neighbour waits for the next, if it does.
