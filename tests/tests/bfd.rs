@@ -128,18 +128,20 @@ fn idle_cpus_stay_quick_to_wake_up_while_a_fast_session_is_up() -> Result<()> {
     let (n1, n2) = lan.pair()?;
     let fast =
         |neighbor: &str| session(neighbor, "").replace("_tx 20", "_tx 500us").replace("_rx 20", "_rx 500us");
-    let first = Software::Hadp.start_with(n1, &fast("10.77.0.2"))?;
+    let mut first = Software::Hadp.start_with(n1, &fast("10.77.0.2"))?;
     let second = Software::Hadp
         .start_with(n2, &("global_defs {\n    cpu_dma_latency none\n}\n".to_owned() + &fast("10.77.0.1")))?;
+    for node in [n1, n2] {
+        wait_session(node, 0, "Up")?;
+    }
     let pid =
         |node| hadp_status(node)?.pointer("/pid").and_then(Value::as_u64).context("no PID in the status");
     let (holder, other) = (pid(n1)?, pid(n2)?);
     wait_until("the latency is held", PATIENCE, || holds_latency(holder))?;
     ensure!(
-        !holds_latency(u64::from(first.pid().as_raw().unsigned_abs()))?,
+        !holds_latency(u64::from(first.process().pid().as_raw().unsigned_abs()))?,
         "the companion has no use for it"
     );
-    wait_session(n2, 0, "Up")?;
     ensure!(!holds_latency(other)?, "it was told not to");
     drop(second);
     wait_until("the latency is given back", PATIENCE, || Ok(!holds_latency(holder)?))?;
