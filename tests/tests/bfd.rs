@@ -5,6 +5,7 @@
 #![expect(clippy::disallowed_methods, reason = "real daemons take real time")]
 
 use std::{
+    path::Path,
     thread,
     time::{Duration, Instant},
 };
@@ -13,7 +14,7 @@ use anyhow::{Context as _, Result, ensure};
 use hadp_tests::{
     checks::{mac, owners_since, state, wait_owner, wait_state},
     client::{ArpProber, Prober},
-    conf::{Instance, VIP, router_and_session},
+    conf::{Instance, Session, VIP, router_and_session},
     lab::{Daemon, Lan, Node, Software, hadp_binary, hadp_status, wait_until},
     sessions::{PATIENCE, answered_after, field, settle, wait_session},
 };
@@ -31,6 +32,39 @@ fn followed(lan: &Lan, more: &str) -> Result<[Daemon; 2]> {
     let second = Software::Hadp.start_with(n2, &router_and_session(1, 100, more))?;
     settle(lan)?;
     Ok([first, second])
+}
+
+/// Tells whether a process holds the latency of idle CPUs down.
+fn holds_latency(pid: u64) -> Result<bool> {
+    let open = std::fs::read_dir(format!("/proc/{pid}/fd"))?;
+    Ok(open
+        .filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok())
+        .any(|path| path == Path::new("/dev/cpu_dma_latency")))
+}
+
+#[test]
+fn idle_cpus_stay_quick_to_wake_up_while_a_fast_session_is_up() -> Result<()> {
+    let lan = Lan::new(2)?;
+    let (n1, n2) = lan.pair()?;
+    let fast = |neighbor: &str| Session::new(neighbor).every("500us").to_string();
+    let mut first = Software::Hadp.start_with(n1, &fast("10.77.0.2"))?;
+    let second = Software::Hadp
+        .start_with(n2, &("global_defs {\n    cpu_dma_latency none\n}\n".to_owned() + &fast("10.77.0.1")))?;
+    for node in [n1, n2] {
+        wait_session(node, 0, "Up")?;
+    }
+    let pid =
+        |node| hadp_status(node)?.pointer("/pid").and_then(Value::as_u64).context("no PID in the status");
+    let (holder, other) = (pid(n1)?, pid(n2)?);
+    wait_until("the latency is held", PATIENCE, || holds_latency(holder))?;
+    ensure!(
+        !holds_latency(u64::from(first.process().pid().as_raw().unsigned_abs()))?,
+        "the companion has no use for it"
+    );
+    ensure!(!holds_latency(other)?, "it was told not to");
+    drop(second);
+    wait_until("the latency is given back", PATIENCE, || Ok(!holds_latency(holder)?))?;
+    Ok(())
 }
 
 #[test]

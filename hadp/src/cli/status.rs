@@ -95,6 +95,9 @@ fn table(snapshot: &Snapshot) -> String {
             lateness.longest_us
         );
     }
+    if snapshot.relieved > 0 {
+        let _ = writeln!(text, "\nheartbeat: {} packets sent by its reserve", snapshot.relieved);
+    }
     let dropped: Vec<_> = snapshot.drops.iter().filter(|(_, count)| **count > 0).collect();
     if !dropped.is_empty() {
         let list: Vec<_> = dropped.iter().map(|(name, count)| format!("{name} {count}")).collect();
@@ -131,6 +134,10 @@ fn write_sessions(text: &mut String, sessions: &[Session]) {
     for session in sessions {
         if let Some(reason) = &session.reason {
             let _ = writeln!(text, "\n{}: {reason}", session.name);
+        }
+        if let Some(kept) = session.kept_us {
+            let (name, kept) = (&session.name, short(kept));
+            let _ = writeln!(text, "\n{name}: the machine does not keep its pace, and sends every {kept}");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! A whole configuration, validated.
 
-use super::{BfdInstance, OnDaemonDeath, Realtime, Router};
+use super::{BfdInstance, IdleLatency, OnDaemonDeath, Realtime, Router};
 
 /// What one keepalived.conf describes.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -22,6 +22,8 @@ pub struct Global {
     pub xdp_mode: XdpMode,
     /// `on_daemon_death`, hadp's own keyword.
     pub on_daemon_death: OnDaemonDeath,
+    /// `cpu_dma_latency`, hadp's own keyword.
+    pub cpu_dma_latency: IdleLatency,
     /// How the election thread is scheduled: `vrrp_*`.
     pub election: Realtime,
     /// How the thread that sends BFD packets is scheduled: `bfd_*`.

@@ -11,7 +11,7 @@ mod vip;
 pub use announce::Announce;
 pub use bfd::{BfdAuth, BfdInstance};
 pub use config::{Config, Global, XdpMode};
-pub use realtime::{OnDaemonDeath, Realtime};
+pub use realtime::{IdleLatency, OnDaemonDeath, Realtime};
 pub use router::{Auth, Delivery, InitialState, LowerPriority, Preempt, Router, UnicastPeer, Version};
 pub use track::{Effect, FastFailover, Track, Tracked};
 pub use vip::{Scope, Vip};

@@ -15,6 +15,18 @@ pub struct Realtime {
     pub no_swap: bool,
 }
 
+/// `cpu_dma_latency`, hadp's own keyword: how long idle CPUs may take to wake up while fast BFD sessions are up.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum IdleLatency {
+    /// hadp's own choice, by the machine and the sessions' intervals.
+    #[default]
+    Auto,
+    /// As long as they like.
+    Unlimited,
+    /// So many microseconds; with 0 they do not sleep at all.
+    Micros(u32),
+}
+
 /// `on_daemon_death`, hadp's own keyword: what the companion does when the daemon dies.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum OnDaemonDeath {

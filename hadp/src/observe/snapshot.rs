@@ -24,6 +24,9 @@ pub struct Snapshot {
     pub bfd: Vec<Session>,
     /// How late the time-critical threads wake up, by thread.
     pub lateness: BTreeMap<String, Lateness>,
+    /// How many BFD packets the heartbeat's reserve sent, as the first thread was stopped.
+    #[serde(default)]
+    pub relieved: u64,
     /// The interfaces the datapath is attached to, with the mode.
     pub datapath: BTreeMap<String, String>,
     /// What the datapath did, by counter.
@@ -109,6 +112,9 @@ pub struct Session {
     pub sent: u64,
     /// How many packets the kernel did not take.
     pub unsent: u64,
+    /// The interval that its packets have, in microseconds, where the machine cannot keep the one above.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept_us: Option<u64>,
     /// Times it went Up.
     pub ups: u64,
     /// Times it left Up.

@@ -10,7 +10,7 @@ pub(crate) const BUCKETS: usize = 20;
 
 /// Counts by powers of two of a microsecond: bucket 0 is below 1 us, bucket `n` from 2^(n-1) us to below 2^n us.
 ///
-/// One thread writes, others read: without a lock, and without a sum that would have to agree with the counts.
+/// One thread writes at a time, others read: without a lock, and without a sum that would have to agree with the counts.
 #[derive(Debug, Default)]
 pub(crate) struct Lateness {
     counts: [AtomicU64; BUCKETS],

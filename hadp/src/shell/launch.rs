@@ -57,7 +57,7 @@ impl Launched {
         let mut datapath = Xdp::open(lock)?;
         let inherited = datapath.inherited();
         let mut roster = roster(routers, &inherited)?;
-        let reach = Reach::new(neighbors, &roster);
+        let reach = Reach::new(neighbors, &roster, global.cpu_dma_latency);
         let started =
             Threads::start(&mut datapath, reach.followers.clone(), global, will.lifeline(), recorder);
         let (threads, notices) = match started {

@@ -43,6 +43,8 @@ pub(crate) enum Command {
     GuardLapsed(u32),
     /// The packets of a session do not leave any more.
     Unheard { id: SessionId, error: io::Error },
+    /// The machine does not keep a session's pace: its packets should be so far apart, and are.
+    Behind { id: SessionId, asked: Duration, kept: Duration },
     /// The heartbeat heard an authenticated packet that changes something.
     Packet { id: SessionId, received: Received },
     /// Describe every router and session.
@@ -79,6 +81,8 @@ pub(crate) enum Notice {
     GuardLapsed(usize),
     /// The packets of a BFD session do not leave any more.
     Unheard { id: SessionId, error: io::Error },
+    /// The machine does not keep a session's pace: its packets should be so far apart, and are.
+    Behind { id: SessionId, asked: Duration, kept: Duration },
     /// Every router is handed over.
     Stopped,
 }

@@ -13,6 +13,7 @@
 
 mod announcements;
 mod answer;
+mod apart;
 mod attached;
 mod cleanup;
 pub mod clock;
@@ -22,6 +23,7 @@ mod gates;
 mod handover;
 mod heartbeat;
 mod holdings;
+mod idle;
 mod interfaces;
 mod lateness;
 mod launch;

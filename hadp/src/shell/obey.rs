@@ -97,6 +97,7 @@ impl<D: Datapath> Driver<D> {
             Command::PathDown(id) => self.feed_session(id, bfd::Event::PathDown),
             Command::Link { name, up } => self.link_changed(name, up),
             Command::GuardLapsed(guard) => self.guard_lapsed(guard),
+            Command::Behind { id, asked, kept } => self.tell(Notice::Behind { id, asked, kept }),
             Command::Unheard { id, error } => self.tell(Notice::Unheard { id, error }),
             Command::Packet { id, received } => self.hear_session(id, received),
             Command::Resign { slot, reply } => self.resign(slot, reply),

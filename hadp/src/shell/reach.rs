@@ -6,6 +6,7 @@ use tracing::{error, info, warn};
 
 use super::{
     heartbeat::{Heard, Order},
+    idle::Idle,
     messages::Command,
     neighbors::{self, Neighbor, Neighbors, Site},
     report,
@@ -14,6 +15,7 @@ use super::{
 };
 use crate::{
     datapath::Plan,
+    model::IdleLatency,
     net::{bfd::BfdSender, bfd_receive::BfdReceiver, link::Carrier},
     proto::{
         Slot,
@@ -28,6 +30,8 @@ pub(super) struct Reach {
     pub(super) neighbors: Neighbors,
     /// Which routers follow which of them.
     pub(super) followers: Followers,
+    /// Keeps idle CPUs quick to wake up for them.
+    pub(super) idle: Idle,
     /// Whether the ports of BFD are this daemon's.
     listening: bool,
     /// Whether it was told that they are not.
@@ -40,12 +44,14 @@ pub(super) struct Reach {
 
 impl Reach {
     /// Finds out who follows whom.
-    pub(super) fn new(neighbors: Neighbors, roster: &Roster) -> Self {
+    pub(super) fn new(neighbors: Neighbors, roster: &Roster, latency: IdleLatency) -> Self {
         let routers = roster.iter().map(|(slot, entry)| (slot, &entry.router));
         let followers = Followers::new(routers, &neighbors.instances());
+        let idle = Idle::new(latency, neighbors.iter().map(|(id, neighbor)| (id, &neighbor.instance)));
         Self {
             neighbors,
             followers,
+            idle,
             listening: false,
             port_refused: false,
             tracked_links: BTreeMap::new(),

@@ -3,7 +3,7 @@
 use std::{hint::black_box, io, time::Duration};
 
 use nix::{
-    sched::{CpuSet, sched_setaffinity},
+    sched::{CpuSet, sched_getaffinity, sched_setaffinity},
     sys::{
         mman::{MlockAllFlags, mlockall},
         resource::{Resource, getrlimit, setrlimit},
@@ -23,6 +23,8 @@ pub(crate) enum Role {
     Placer,
     /// Sends BFD packets. Above the election: what it does takes microseconds, and no burst of adverts may delay it.
     Heartbeat,
+    /// Sends those that the heartbeat does not: as urgent as it.
+    Reserve,
 }
 
 impl Role {
@@ -31,6 +33,7 @@ impl Role {
             Self::Election => "election",
             Self::Placer => "placer",
             Self::Heartbeat => "heartbeat",
+            Self::Reserve => "heart reserve",
         }
     }
 
@@ -39,7 +42,7 @@ impl Role {
         match self {
             Self::Placer => 9,
             Self::Election => 10,
-            Self::Heartbeat => 11,
+            Self::Heartbeat | Self::Reserve => 11,
         }
     }
 }
@@ -77,13 +80,13 @@ pub(crate) fn limit_run_time(limit: Duration) {
 
 /// Makes the calling thread real-time, where allowed.
 ///
-/// A refusal is logged and changes nothing else: leases and guards make a late thread safe, only slower.
-pub(crate) fn enter(role: Role, how: &Realtime) {
+/// A refusal is logged and changes nothing else: leases and guards make a late thread safe, only slower. Tells whether the
+/// thread is bound to its CPUs, if it was given any.
+pub(crate) fn enter(role: Role, how: &Realtime) -> bool {
     prefault();
     let thread = role.name();
-    if !how.cpus.is_empty()
-        && let Err(errno) = pin(&how.cpus)
-    {
+    let bound = if how.cpus.is_empty() { Ok(()) } else { pin(&how.cpus) };
+    if let Err(errno) = bound {
         warn!(thread, cpus = ?how.cpus, %errno, "cannot bind the thread to its CPUs");
     }
     // For ordinary priority too, which would let timers be 50 us late to save power.
@@ -105,6 +108,14 @@ pub(crate) fn enter(role: Role, how: &Realtime) {
             }
         }
     }
+    bound.is_ok()
+}
+
+/// Returns the CPUs that a thread may run on: of `cpus`, or of all if that is empty, those the calling thread may.
+pub(crate) fn allowed(cpus: &[usize]) -> Vec<usize> {
+    let Ok(set) = sched_getaffinity(Pid::from_raw(0)) else { return Vec::new() };
+    let allowed = (0..CpuSet::count()).filter(|cpu| set.is_set(*cpu).unwrap_or(false));
+    allowed.filter(|cpu| cpus.is_empty() || cpus.contains(cpu)).collect()
 }
 
 /// Returns the longest time a real-time thread may run, of those configured.
@@ -147,20 +158,20 @@ fn prefault() {
 
 #[cfg(test)]
 mod tests {
-    use nix::sched::sched_getaffinity;
-
     use super::*;
 
     #[test]
     fn a_thread_runs_where_it_is_told_to() {
-        let all = sched_getaffinity(Pid::from_raw(0)).unwrap();
-        let first = (0..CpuSet::count()).find(|cpu| all.is_set(*cpu).unwrap()).unwrap();
+        let all = allowed(&[]);
+        let first = all[0];
+        assert_eq!(allowed(&[first, CpuSet::count()]), [first]);
+        assert!(allowed(&[CpuSet::count()]).is_empty());
         std::thread::spawn(move || {
-            enter(Role::Heartbeat, &Realtime { cpus: vec![first], ..Realtime::default() });
-            let now = sched_getaffinity(Pid::from_raw(0)).unwrap();
-            let on: Vec<usize> = (0..CpuSet::count()).filter(|cpu| now.is_set(*cpu).unwrap()).collect();
-            assert_eq!(on, [first]);
-            assert!(pin(&[CpuSet::count()]).is_err(), "no such CPU");
+            assert!(enter(Role::Heartbeat, &Realtime { cpus: vec![first], ..Realtime::default() }));
+            assert_eq!(allowed(&[]), [first]);
+            let nowhere = Realtime { cpus: vec![CpuSet::count()], ..Realtime::default() };
+            assert!(!enter(Role::Reserve, &nowhere), "no such CPU");
+            assert_eq!(allowed(&[]), [first], "it stays where it was");
         })
         .join()
         .unwrap();
@@ -168,6 +179,8 @@ mod tests {
 
     #[test]
     fn the_heartbeat_goes_before_the_election() {
-        assert!(Role::Heartbeat.priority() > Role::Election.priority());
+        for role in [Role::Heartbeat, Role::Reserve] {
+            assert!(role.priority() > Role::Election.priority());
+        }
     }
 }

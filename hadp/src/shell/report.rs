@@ -107,6 +107,12 @@ pub(super) fn notice(supervisor: &Supervisor, notice: &Notice) {
             "BFD packets left too late: neighbours may have given this node up, and the routers they follow step down"
         ),
         Notice::Unheard { id, error } => warn!("({}) cannot send BFD packets: {error}", session(id).0),
+        Notice::Behind { id, asked, kept } => warn!(
+            ?asked,
+            ?kept,
+            "({}) the machine does not keep the pace of this BFD session: give it a longer interval, or fewer sessions",
+            session(id).0
+        ),
         Notice::Standing { slot, standing } => debug!("({}) tracking: {standing:?}", name(slot)),
         Notice::Retired(_) => debug!("a socket is retired"),
         Notice::PutBack { slot, addresses } => {
@@ -145,6 +151,7 @@ impl Supervisor {
                 ("heartbeat".to_owned(), sessions::lateness(&self.threads.heartbeat.shown().lateness)),
             ]
             .into(),
+            relieved: self.threads.heartbeat.shown().relieved(),
             datapath: self.attached.values().cloned().collect(),
             counters: Counter::ALL
                 .iter()

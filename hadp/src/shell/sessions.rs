@@ -54,6 +54,7 @@ fn session(
         received: view.map_or(0, |view| view.heard),
         sent: sent.packets,
         unsent: sent.failures,
+        kept_us: sent.kept.map(micros),
         ups: view.map_or(0, |view| view.counts.ups),
         downs: view.map_or(0, |view| view.counts.downs),
         damped: view.is_some_and(|view| view.damped),

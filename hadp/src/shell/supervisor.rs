@@ -271,6 +271,7 @@ impl Supervisor {
         for slot in std::mem::take(&mut self.troubled) {
             self.threads.placer.repair(slot);
         }
+        self.reach.idle.relax();
     }
 
     fn hand_over(&self) {
@@ -302,6 +303,9 @@ impl Supervisor {
     }
 
     fn noticed(&mut self, notice: Notice) {
+        if let Notice::Session { id, to, .. } = &notice {
+            self.reach.idle.changed(*id, *to);
+        }
         match notice {
             Notice::AcquiredVips(slot) => self.ledger.acquire(slot),
             Notice::ReleasedVips(slot) => self.ledger.release(slot),
@@ -317,6 +321,7 @@ impl Supervisor {
             | Notice::Session { .. }
             | Notice::GuardLapsed(_)
             | Notice::Unheard { .. }
+            | Notice::Behind { .. }
             | Notice::Stopped) => report::notice(self, &told),
         }
     }

@@ -7,7 +7,7 @@ use tracing::error;
 
 use super::{
     driver::{self, Parts},
-    heartbeat::{self, Heartbeat, News, Order},
+    heartbeat::{self, Heartbeat, Hearts, News, Order},
     lateness::Lateness,
     messages::{Command, Notice},
     placer::Placer,
@@ -30,7 +30,7 @@ pub(super) struct Threads {
     pub(super) lateness: Arc<Lateness>,
     commands: UnboundedSender<Command>,
     election: JoinHandle<()>,
-    sending: JoinHandle<()>,
+    sending: Hearts,
 }
 
 impl Threads {
@@ -117,9 +117,9 @@ fn below(election: &Realtime) -> Realtime {
     Realtime { rt_priority, ..election.clone() }
 }
 
-fn stop(heartbeat: &Heartbeat, thread: JoinHandle<()>) {
+fn stop(heartbeat: &Heartbeat, hearts: Hearts) {
     heartbeat.order(Order::Stop);
-    if thread.join().is_err() {
+    if !hearts.join() {
         error!("the heartbeat panicked");
     }
 }
@@ -130,6 +130,7 @@ fn news(commands: UnboundedSender<Command>) -> Box<dyn Fn(News) + Send> {
         let command = match news {
             News::Lapsed(guard) => Command::GuardLapsed(guard),
             News::Failing(id, error) => Command::Unheard { id, error },
+            News::Behind { session, asked, kept } => Command::Behind { id: session, asked, kept },
             News::Packet(id, received) => Command::Packet { id, received },
         };
         // Without an election nothing is renewed, and its leases run out.

@@ -105,6 +105,10 @@ impl Defaults {
                 let policies = [("restart", OnDaemonDeath::Restart), ("failover", OnDaemonDeath::Failover)];
                 self.global.on_daemon_death = choice(keyword, word, &policies, problems).unwrap_or_default();
             }
+            "cpu_dma_latency" => {
+                self.global.cpu_dma_latency =
+                    realtime::idle_latency(keyword, word, problems).unwrap_or_default();
+            }
             "default_interface" => self.interface = interface(keyword, word, problems),
             "vrrp_version" => self.version = octet(keyword, word, 2..=3, problems).unwrap_or(self.version),
             "vrrp_mcast_group4" => {

@@ -1,12 +1,12 @@
 //! `vrrp_*` and `bfd_*` of `global_defs`: how the time-critical threads are scheduled.
 
-use super::value::{number, signed};
+use super::value::{choice, number, signed};
 use crate::{
     config::{
         ast::{Node, Word},
         diag::Problems,
     },
-    model::{Global, Realtime},
+    model::{Global, IdleLatency, Realtime},
 };
 
 /// The SCHED_FIFO priorities of Linux.
@@ -16,6 +16,17 @@ const NICE: std::ops::RangeInclusive<i32> = -20..=19;
 /// The last CPU that a `cpu_set_t` has room for (`CPU_SETSIZE`). Which ones the machine has is not asked: a configuration
 /// may be checked on another one.
 const LAST_CPU: u32 = 1023;
+
+/// The longest latency of idle CPUs, in microseconds: a second is no limit to any processor.
+const LONGEST_LATENCY: u32 = 1_000_000;
+
+/// Reads how long idle CPUs may take to wake up.
+pub(super) fn idle_latency(keyword: &str, word: &Word, problems: &mut Problems) -> Option<IdleLatency> {
+    if word.text.starts_with(|c: char| c.is_ascii_digit()) {
+        return number(keyword, word, 0..=LONGEST_LATENCY, problems).map(IdleLatency::Micros);
+    }
+    choice(keyword, word, &[("auto", IdleLatency::Auto), ("none", IdleLatency::Unlimited)], problems)
+}
 
 /// Reads a statement, of which other keywords are none.
 pub(super) fn read(node: &Node, global: &mut Global, problems: &mut Problems) {

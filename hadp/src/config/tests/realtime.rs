@@ -1,7 +1,7 @@
 //! `on_daemon_death`, and how the time-critical threads are scheduled.
 
 use super::*;
-use crate::model::{Global, OnDaemonDeath, Realtime};
+use crate::model::{Global, IdleLatency, OnDaemonDeath, Realtime};
 
 fn global(statements: &str) -> Global {
     clean(&format!("global_defs {{\n{statements}\n}}\n")).global
@@ -11,6 +11,7 @@ fn global(statements: &str) -> Global {
 fn defaults() {
     let global = global("");
     assert_eq!(global.on_daemon_death, OnDaemonDeath::Restart);
+    assert_eq!(global.cpu_dma_latency, IdleLatency::Auto);
     assert_eq!((&global.election, &global.bfd), (&Realtime::default(), &Realtime::default()));
 }
 
@@ -37,12 +38,28 @@ fn both_threads_have_the_same_keywords() {
     assert_eq!(global("on_daemon_death restart").on_daemon_death, OnDaemonDeath::Restart);
 }
 
+#[test]
+fn the_latency_of_idle_cpus() {
+    for (word, expected) in [
+        ("auto", IdleLatency::Auto),
+        ("none", IdleLatency::Unlimited),
+        ("0", IdleLatency::Micros(0)),
+        ("1000000", IdleLatency::Micros(1_000_000)),
+    ] {
+        assert_eq!(global(&format!("cpu_dma_latency {word}")).cpu_dma_latency, expected);
+    }
+}
+
 /// Statements of `global_defs`, on its second line, and what is said of them.
 #[test]
 fn what_is_said_of_them() {
     for (statement, expected) in [
         ("on_daemon_death reboot", "2:17 error unknown on_daemon_death `reboot`"),
         ("on_daemon_death", "2:1 error `on_daemon_death` needs a parameter"),
+        ("cpu_dma_latency", "2:1 error `cpu_dma_latency` needs a parameter"),
+        ("cpu_dma_latency off", "2:17 error unknown cpu_dma_latency `off`"),
+        ("cpu_dma_latency 10us", "2:17 error cpu_dma_latency takes a whole number, not `10us`"),
+        ("cpu_dma_latency 1000001", "2:17 error cpu_dma_latency 1000001 is out of range"),
         ("vrrp_rt_priority", "2:1 error `vrrp_rt_priority` needs a parameter"),
         ("vrrp_rt_priority 0", "2:18 warning vrrp_rt_priority 0 is taken for 1"),
         ("bfd_rt_priority 100", "2:17 warning bfd_rt_priority 100 is taken for 99"),

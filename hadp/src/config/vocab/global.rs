@@ -10,6 +10,7 @@ pub(super) static GLOBAL: Vocab = Vocab {
         kw("router_id", 1, 1).done(),
         kw("xdp_mode", 1, 1).done(),
         kw("on_daemon_death", 1, 1).done(),
+        kw("cpu_dma_latency", 1, 1).done(),
         kw("default_interface", 1, 1).done(),
         // A missing interface is waited for, with or without this keyword.
         kw("dynamic_interfaces", 0, 1).done(),

@@ -16,6 +16,9 @@
 //!
 //! # Order
 //!
+//! Two threads send, each in turns under one lock, from the first time read to the last value stored; so whichever does, this
+//! holds:
+//!
 //! - `at` is read before a packet is sent, and the promise runs from it, so being stopped on the way to the kernel makes
 //!   the promise shorter, never longer.
 //! - Whether the guard has lapsed is decided by a time read *after* the packet left: a packet that left in time reached the
@@ -26,7 +29,7 @@
 //! - A session leaves when a packet has told the neighbour so (it promises nothing), or at once when it stops sending or is
 //!   closed. A session that goes down keeps its last promise until then: the neighbour may not know yet.
 //! - A slower pace begins with a packet that promises more, sent when the faster pace would have sent it: the promise
-//!   before it is kept. The thread therefore never puts a scheduled packet off.
+//!   before it is kept. The heartbeat therefore never puts a scheduled packet off.
 //! - An expired promise is none once the guard is re-armed: the neighbour has given up on this node, and waits anew only
 //!   from the next packet on, which makes a new one.
 

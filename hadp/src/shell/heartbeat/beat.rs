@@ -4,12 +4,19 @@ use std::{io, time::Duration};
 
 use hadp_common::wire::bfd::{BFD_LEN, Control};
 
+use super::keeping::{Keeping, Kept};
 use crate::{
     model::BfdAuth,
     net::bfd::BfdSender,
     proto::bfd::{AUTH_PACKET_LEN, Luck, Schedule, Sealer, SessionId, Transmission},
     units::Time,
 };
+
+/// The share of an interval by which a packet is late before the reserve sends it, as a divisor: what is left must do for
+/// waking up, and a neighbour that can miss `multiplier` - 1 packets notices nothing.
+const LATE: u32 = 8;
+/// The least such time: the first thread has woken up and sent by then, where nothing holds it.
+const LEAST_LATE: Duration = Duration::from_micros(30);
 
 /// A session that is sent for.
 pub(super) struct Beat {
@@ -19,6 +26,7 @@ pub(super) struct Beat {
     pub(super) guards: Vec<u32>,
     what: Option<Transmission>,
     schedule: Schedule,
+    keeping: Keeping,
     packet: Packet,
     /// Signs, where the session is authenticated.
     sealer: Option<Sealer>,
@@ -47,6 +55,7 @@ impl Beat {
             guards: Vec::new(),
             what: None,
             schedule: Schedule::default(),
+            keeping: Keeping::default(),
             packet: Packet::Plain([0; BFD_LEN]),
             sealer: None,
             beside: None,
@@ -57,6 +66,18 @@ impl Beat {
     /// Returns when the next packet is due.
     pub(super) fn next(&self) -> Option<Time> {
         self.schedule.next()
+    }
+
+    /// Returns when the next packet is so late that another thread has to send it.
+    pub(super) fn overdue(&self) -> Option<Time> {
+        let late = LEAST_LATE.max(self.what.as_ref()?.every / LATE);
+        self.schedule.next().map(|next| next + late)
+    }
+
+    /// Notes that a packet was due, and returns the interval that was asked for and what became of it.
+    pub(super) fn keep(&mut self, now: Time) -> Option<(Duration, Kept)> {
+        let every = self.what.as_ref()?.every;
+        Some((every, self.keeping.sent(every, now)))
     }
 
     /// Returns how long after a packet the neighbour waits for the next, if it does.

@@ -70,6 +70,8 @@ pub(crate) struct Sent {
     pub(crate) packets: u64,
     /// Packets that the kernel did not take.
     pub(crate) failures: u64,
+    /// The interval that its packets have, where that is far longer than asked.
+    pub(crate) kept: Option<Duration>,
 }
 
 /// What the heartbeat shows of itself.
@@ -77,24 +79,59 @@ pub(crate) struct Sent {
 pub(crate) struct Shown {
     /// How late it wakes up.
     pub(crate) lateness: Lateness,
-    sent: Vec<[AtomicU64; 2]>,
+    /// Packets that the reserve sent, as the first thread did not.
+    relieved: AtomicU64,
+    sent: Vec<Counts>,
+}
+
+/// What is counted of a session.
+#[derive(Debug, Default)]
+struct Counts {
+    left: AtomicU64,
+    failed: AtomicU64,
+    /// The interval that its packets have, in nanoseconds, where that is far longer than asked; else 0.
+    kept_ns: AtomicU64,
 }
 
 impl Shown {
     /// Counts a packet.
     pub(super) fn count(&self, session: SessionId, left: bool) {
-        if let Some(count) = self.counts(session).and_then(|counts| counts.get(usize::from(!left))) {
+        if let Some(counts) = self.counts(session) {
+            let count = if left { &counts.left } else { &counts.failed };
             count.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    /// Returns what was sent for a session.
-    pub(crate) fn sent(&self, session: SessionId) -> Sent {
-        let Some([packets, failures]) = self.counts(session) else { return Sent::default() };
-        Sent { packets: packets.load(Ordering::Relaxed), failures: failures.load(Ordering::Relaxed) }
+    /// Counts a packet that the reserve sent.
+    pub(super) fn count_relief(&self) {
+        self.relieved.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn counts(&self, session: SessionId) -> Option<&[AtomicU64; 2]> {
+    /// Notes the interval that a session's packets have, if it is far longer than asked.
+    pub(super) fn keep(&self, session: SessionId, kept: Option<Duration>) {
+        if let Some(counts) = self.counts(session) {
+            let nanos = kept.map_or(0, |kept| u64::try_from(kept.as_nanos()).unwrap_or(u64::MAX));
+            counts.kept_ns.store(nanos, Ordering::Relaxed);
+        }
+    }
+
+    /// Returns how many packets the reserve sent, as the first thread did not.
+    pub(crate) fn relieved(&self) -> u64 {
+        self.relieved.load(Ordering::Relaxed)
+    }
+
+    /// Returns what was sent for a session.
+    pub(crate) fn sent(&self, session: SessionId) -> Sent {
+        let Some(counts) = self.counts(session) else { return Sent::default() };
+        let kept = counts.kept_ns.load(Ordering::Relaxed);
+        Sent {
+            packets: counts.left.load(Ordering::Relaxed),
+            failures: counts.failed.load(Ordering::Relaxed),
+            kept: (kept > 0).then(|| Duration::from_nanos(kept)),
+        }
+    }
+
+    fn counts(&self, session: SessionId) -> Option<&Counts> {
         self.sent.get(usize::try_from(session.index()).ok()?)
     }
 }
@@ -111,22 +148,26 @@ pub(crate) struct Heartbeat {
 pub(super) struct Inbox {
     pub(super) orders: Receiver<Order>,
     pub(super) shown: Arc<Shown>,
-    wake: Arc<EventFd>,
 }
+
+/// What the heartbeat waits for, to be told of orders.
+#[derive(Debug)]
+pub(super) struct Bell(Arc<EventFd>);
 
 /// Makes both ends.
 ///
 /// # Errors
 ///
 /// When no descriptor is left.
-pub(super) fn channels() -> io::Result<(Heartbeat, Inbox)> {
+pub(super) fn channels() -> io::Result<(Heartbeat, Inbox, Bell)> {
     let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
     let wake = Arc::new(EventFd::from_value_and_flags(0, flags)?);
     let (orders, obeyed) = channel();
     let sent = (0..MAX_BFD_SESSIONS).map(|_| Default::default()).collect();
-    let shown = Arc::new(Shown { lateness: Lateness::default(), sent });
-    let inbox = Inbox { orders: obeyed, shown: Arc::clone(&shown), wake: Arc::clone(&wake) };
-    Ok((Heartbeat { orders, wake, shown }, inbox))
+    let shown = Arc::new(Shown { lateness: Lateness::default(), relieved: AtomicU64::new(0), sent });
+    let inbox = Inbox { orders: obeyed, shown: Arc::clone(&shown) };
+    let bell = Bell(Arc::clone(&wake));
+    Ok((Heartbeat { orders, wake, shown }, inbox, bell))
 }
 
 impl Heartbeat {
@@ -145,16 +186,16 @@ impl Heartbeat {
     }
 }
 
-impl Inbox {
-    /// Takes note of being woken up.
-    pub(super) fn woken(&self) {
-        // It fails when nobody has called, which is as good.
-        let _: nix::Result<u64> = self.wake.read();
+impl Bell {
+    /// Takes note of having been rung.
+    pub(super) fn heard(&self) {
+        // It fails when nobody has rung, which is as good.
+        let _: nix::Result<u64> = self.0.read();
     }
 }
 
-impl AsFd for Inbox {
+impl AsFd for Bell {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.wake.as_fd()
+        self.0.as_fd()
     }
 }

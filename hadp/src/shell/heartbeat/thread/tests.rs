@@ -3,8 +3,10 @@
 use std::{
     collections::BTreeMap,
     net::{IpAddr, Ipv4Addr, UdpSocket},
-    sync::{Arc, Mutex, mpsc},
-    time::Duration,
+    sync::{
+        Condvar,
+        mpsc::{self, Receiver},
+    },
 };
 
 use hadp_common::{
@@ -15,8 +17,16 @@ use hadp_common::{
 use super::*;
 use crate::{
     net::bfd::{BfdPath, BfdSender},
-    proto::bfd::SessionState,
+    proto::bfd::{Received, SessionId, SessionState, Transmission},
+    shell::heartbeat::{Order, heart::REST, order::Sent},
 };
+
+/// Two sets without a CPU: two threads that run anywhere.
+const ANYWHERE: Option<(Vec<usize>, Vec<usize>)> = Some((Vec::new(), Vec::new()));
+
+fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
 
 #[derive(Clone, Default)]
 struct Table(Arc<Mutex<BTreeMap<u32, Time>>>);
@@ -33,58 +43,235 @@ impl Record for Deaf {
     fn record(&self, _: SessionId, _: Received) {}
 }
 
+/// A CPU that can be made to stand still: what waits on it does not come back from that.
+#[derive(Clone, Default)]
+struct Cpu(Arc<(Mutex<bool>, Condvar)>);
+
+impl Cpu {
+    fn stop(&self, stopped: bool) {
+        *self.0.0.lock().unwrap() = stopped;
+        self.0.1.notify_all();
+    }
+}
+
+impl Wait for Cpu {
+    fn wait(&self, fds: &mut [PollFd<'_>], timeout: Option<TimeSpec>) -> nix::Result<i32> {
+        let ready = Kernel.wait(fds, timeout);
+        drop(self.0.1.wait_while(self.0.0.lock().unwrap(), |stopped| *stopped).unwrap());
+        ready
+    }
+}
+
+/// A heartbeat with one session, whose neighbour is a socket, and one guard.
+struct Rig {
+    neighbor: UdpSocket,
+    table: Table,
+    news: Receiver<String>,
+    heartbeat: Heartbeat,
+    hearts: Hearts,
+}
+
+const GUARD: u32 = 1;
+const CONTROL: Control = Control {
+    diag: 0,
+    state: SessionState::Up,
+    flags: 0,
+    multiplier: 3,
+    my_discriminator: 1,
+    your_discriminator: 0,
+    desired_min_tx_us: 0,
+    required_min_rx_us: 0,
+    required_min_echo_rx_us: 0,
+};
+
+fn id() -> SessionId {
+    SessionId::new(1).unwrap()
+}
+
+impl Rig {
+    fn new(cpus: Option<(Vec<usize>, Vec<usize>)>, first: impl Wait, reserve: impl Wait) -> Self {
+        let neighbor = UdpSocket::bind(("127.0.0.1", 0)).unwrap();
+        neighbor.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        let path = BfdPath {
+            neighbor: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            source: None,
+            interface: None,
+            multihop: false,
+            ttl: 255,
+        };
+        let sender = BfdSender::open(&path, None).unwrap();
+        sender.redirect(neighbor.local_addr().unwrap()).unwrap();
+        let table = Table::default();
+        let (told, news) = mpsc::channel();
+        let parts = Parts {
+            guards: table.clone(),
+            heard: Deaf,
+            news: Box::new(move |news| drop(told.send(format!("{news:?}")))),
+            realtime: Realtime::default(),
+        };
+        let (heartbeat, hearts) = start(parts, cpus, first, reserve).unwrap();
+        heartbeat.order(Order::Guards(id(), vec![GUARD]));
+        heartbeat.order(Order::Socket(id(), Some(sender)));
+        Self { neighbor, table, news, heartbeat, hearts }
+    }
+
+    fn transmit(&self, every: Duration, detected_after: Duration) {
+        let what = Transmission { control: CONTROL, every, detected_after: Some(detected_after) };
+        self.heartbeat.order(Order::Transmit(id(), Some(what)));
+    }
+
+    fn receive(&self, packets: usize) {
+        let mut packet = [0; 64];
+        for _ in 0..packets {
+            assert_eq!(self.neighbor.recv(&mut packet).unwrap(), BFD_LEN);
+            assert_eq!(packet[..BFD_LEN], CONTROL.encode(BFD_LEN as u8));
+        }
+    }
+
+    fn guard(&self) -> Option<Time> {
+        self.table.0.lock().unwrap().get(&GUARD).copied()
+    }
+
+    fn sent(&self) -> Sent {
+        self.heartbeat.shown().sent(id())
+    }
+
+    fn relieved(&self) -> u64 {
+        self.heartbeat.shown().relieved()
+    }
+
+    /// Ends both threads, and returns what they told.
+    fn end(self) -> Vec<String> {
+        self.heartbeat.order(Order::Stop);
+        assert!(self.hearts.join());
+        self.news.try_iter().collect()
+    }
+}
+
 /// Packets leave at their pace and renew the guard, until the session stops; a packet that cannot leave does not.
 #[test]
 fn packets_leave_and_renew_the_guard() {
-    let neighbor = UdpSocket::bind(("127.0.0.1", 0)).unwrap();
-    neighbor.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
-    let path = BfdPath {
-        neighbor: IpAddr::V4(Ipv4Addr::LOCALHOST),
-        source: None,
-        interface: None,
-        multihop: false,
-        ttl: 255,
-    };
-    let sender = BfdSender::open(&path, None).unwrap();
-    sender.redirect(neighbor.local_addr().unwrap()).unwrap();
-    let (table, id) = (Table::default(), SessionId::new(1).unwrap());
-    let guard = || table.0.lock().unwrap().get(&1).copied();
-    let (told, news) = mpsc::channel();
-    let (heartbeat, thread) = spawn(Parts {
-        guards: table.clone(),
-        heard: Deaf,
-        news: Box::new(move |news| drop(told.send(format!("{news:?}")))),
-        realtime: Realtime::default(),
-    })
-    .unwrap();
-    let control =
-        Control { state: SessionState::Up, multiplier: 3, my_discriminator: 1, ..Control::default() };
-    let detected_after = Duration::from_secs(30);
-    let every = Duration::from_millis(2);
-    heartbeat.order(Order::Guards(id, vec![1]));
-    heartbeat.order(Order::Socket(id, Some(sender)));
-    let begun = clock::now();
-    heartbeat.order(Order::Transmit(
-        id,
-        Some(Transmission { control, every, detected_after: Some(detected_after) }),
-    ));
-    let mut packet = [0; 64];
-    for _ in 0..10 {
-        assert_eq!(neighbor.recv(&mut packet).unwrap(), BFD_LEN);
-        assert_eq!(packet[..BFD_LEN], control.encode(BFD_LEN as u8));
-    }
-    let renewed = guard().unwrap();
-    assert!(renewed > begun + detected_after / 2 && renewed < clock::now() + detected_after, "{renewed:?}");
-    assert!(clock::now().since(begun) >= every * 3 / 4 * 9, "faster than its pace");
-    assert!(heartbeat.shown().sent(id).packets >= 10);
+    for cpus in [None, ANYWHERE] {
+        let rig = Rig::new(cpus, Kernel, Kernel);
+        let (begun, every, detected_after) = (clock::now(), ms(2), ms(30_000));
+        rig.transmit(every, detected_after);
+        rig.receive(10);
+        let renewed = rig.guard().unwrap();
+        assert!(
+            renewed > begun + detected_after / 2 && renewed < clock::now() + detected_after,
+            "{renewed:?}"
+        );
+        assert!(clock::now().since(begun) >= every * 3 / 4 * 9, "faster than its pace");
+        assert!(rig.sent().packets >= 10);
 
-    // Without a socket nothing leaves, and the guard runs down to where it was promised.
-    heartbeat.order(Order::Socket(id, None));
-    heartbeat.order(Order::SendNow(id, control));
-    heartbeat.order(Order::Transmit(id, None));
-    heartbeat.order(Order::Stop);
-    thread.join().unwrap();
-    assert_eq!(guard(), Some(Time::from_nanos(GUARD_OPEN)), "a session that stops promises nothing");
-    assert!(heartbeat.shown().sent(id).failures >= 1);
-    assert_eq!(news.try_iter().collect::<Vec<_>>(), Vec::<String>::new());
+        // Without a socket nothing leaves, and the guard runs down to where it was promised.
+        let heartbeat = rig.heartbeat.clone();
+        heartbeat.order(Order::Socket(id(), None));
+        heartbeat.order(Order::SendNow(id(), CONTROL));
+        heartbeat.order(Order::Transmit(id(), None));
+        let table = rig.table.clone();
+        assert_eq!(rig.end(), Vec::<String>::new());
+        let open = Some(Time::from_nanos(GUARD_OPEN));
+        assert_eq!(
+            table.0.lock().unwrap().get(&GUARD).copied(),
+            open,
+            "a session that stops promises nothing"
+        );
+        assert!(heartbeat.shown().sent(id()).failures >= 1);
+    }
+}
+
+#[test]
+fn the_reserve_keeps_the_pace_and_the_guard_while_the_first_thread_stands_still() {
+    let cpu = Cpu::default();
+    let rig = Rig::new(ANYWHERE, cpu.clone(), Kernel);
+    let (every, detected_after) = (ms(4), ms(2_000));
+    rig.transmit(every, detected_after);
+    rig.receive(10);
+    cpu.stop(true);
+    // What left before it stood still is taken out of the count.
+    rig.receive(1);
+    let (begun, before) = (clock::now(), (rig.sent().packets, rig.relieved()));
+    rig.receive(20);
+    // An order that comes now is obeyed too: what the neighbour waits for becomes longer.
+    rig.transmit(every, detected_after * 100);
+    rig.receive(800);
+    let took = clock::now().since(begun);
+    let (sent, relieved) = (rig.sent().packets - before.0, rig.relieved() - before.1);
+    assert!(took > detected_after, "the first thread alone would have let the guard lapse, {took:?}");
+    assert!(sent >= 820 && sent - relieved <= 1, "{relieved} of {sent}");
+    assert!(rig.guard() > Some(clock::now() + detected_after * 50));
+    cpu.stop(false);
+    rig.receive(10);
+    assert_eq!(rig.end(), Vec::<String>::new());
+}
+
+#[test]
+fn a_guard_lapses_when_both_stand_still() {
+    let (cpu, other) = (Cpu::default(), Cpu::default());
+    let rig = Rig::new(ANYWHERE, cpu.clone(), other.clone());
+    let detected_after = ms(300);
+    rig.transmit(ms(4), detected_after);
+    rig.receive(10);
+    for cpu in [&cpu, &other] {
+        cpu.stop(true);
+    }
+    let stopped = clock::now();
+    // Both have had the turn they may have been in.
+    while rig.neighbor.set_read_timeout(Some(ms(100))).is_ok() && rig.neighbor.recv(&mut [0; 64]).is_ok() {}
+    let promised = rig.guard().unwrap();
+    assert!(promised < stopped + ms(100) + detected_after, "{promised:?}");
+    while clock::now() <= promised {
+        thread::yield_now();
+    }
+    other.stop(false);
+    rig.neighbor.set_read_timeout(Some(ms(5000))).unwrap();
+    rig.receive(1);
+    let news = rig.news.recv_timeout(ms(5000)).unwrap();
+    assert_eq!(news, format!("Lapsed({GUARD})"), "whoever sends first finds out");
+    assert_eq!(rig.guard(), Some(promised), "and stores nothing");
+    cpu.stop(false);
+    rig.receive(5);
+    assert_eq!(rig.end(), Vec::<String>::new(), "it is told once");
+}
+
+#[test]
+fn both_end_however_long_they_would_sleep() {
+    for (cpus, every) in [(None, None), (ANYWHERE, None), (ANYWHERE, Some(ms(3_600_000)))] {
+        let rig = Rig::new(cpus, Kernel, Kernel);
+        if let Some(every) = every {
+            rig.transmit(every, every * 3);
+            rig.receive(1);
+        }
+        assert_eq!(rig.end(), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn the_reserve_hears_of_a_faster_pace_though_it_sleeps() {
+    let cpu = Cpu::default();
+    let rig = Rig::new(ANYWHERE, cpu.clone(), Kernel);
+    rig.transmit(ms(3_600_000), ms(7_200_000));
+    rig.receive(1);
+    rig.transmit(ms(4), ms(7_200_000));
+    rig.receive(1);
+    cpu.stop(true);
+    rig.receive(50);
+    assert!(rig.relieved() >= 40, "{}", rig.relieved());
+    cpu.stop(false);
+    assert_eq!(rig.end(), Vec::<String>::new());
+}
+
+/// At a pace that no machine keeps, both together rest between any two packets as one alone would.
+#[test]
+fn two_hearts_leave_the_machine_as_much_rest_as_one() {
+    let rig = Rig::new(ANYWHERE, Kernel, Kernel);
+    let begun = clock::now();
+    rig.transmit(Duration::from_micros(10), ms(30_000));
+    let news = rig.news.recv_timeout(ms(20_000)).unwrap();
+    let (sent, took) = (rig.sent(), clock::now().since(begun));
+    assert!(u128::from(sent.packets) <= took.as_nanos() / REST.as_nanos() + 2, "{sent:?} in {took:?}");
+    assert!(news.starts_with("Behind { session: SessionId(1), asked: 10µs, kept: "), "{news}");
+    assert!(sent.kept.is_some_and(|kept| kept >= REST), "{sent:?}");
+    assert_eq!(rig.end(), Vec::<String>::new(), "it is told once");
 }
