@@ -34,8 +34,9 @@ mod heart;
 mod keeping;
 mod order;
 mod relief;
+mod telling;
 mod thread;
 
-pub(crate) use heart::News;
 pub(crate) use order::{Heard, Heartbeat, Order};
+pub(crate) use telling::News;
 pub(crate) use thread::{Hearts, Parts, spawn};
