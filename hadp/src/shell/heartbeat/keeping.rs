@@ -81,7 +81,7 @@ mod tests {
             *now = *now + us(apart);
             match keeping.sent(us(asked), *now) {
                 Kept::Open => {}
-                kept => {
+                kept @ (Kept::Well | Kept::Short(_) | Kept::News(_)) => {
                     news += usize::from(matches!(kept, Kept::News(_)));
                     last = kept;
                 }

@@ -36,8 +36,9 @@ mod keeping;
 mod order;
 mod pace;
 mod relief;
+mod telling;
 mod thread;
 
-pub(crate) use heart::News;
 pub(crate) use order::{Heard, Heartbeat, Order};
+pub(crate) use telling::News;
 pub(crate) use thread::{Hearts, Parts, spawn};

@@ -16,9 +16,10 @@ use nix::{
 use tracing::{error, info};
 
 use super::{
-    heart::{GuardTable, Hand, Heart, News, Record},
+    heart::{Hand, Heart},
     order::{Bell, Heartbeat, channels},
     relief::Relief,
+    telling::{GuardTable, News, Record},
 };
 use crate::{
     model::Realtime,
