@@ -56,18 +56,19 @@ impl Fault {
         }
     }
 
-    /// Lets it happen to `n1`, and returns when it had happened: for a signal, when it was sent; for a command, when it had
-    /// ended.
+    /// Lets it happen to `n1`, and returns when it had not happened yet and when it had for certain: a signal takes no time, a
+    /// command takes milliseconds.
     ///
     /// # Errors
     ///
     /// When it does not happen.
-    pub(super) fn befall(self, pair: &mut Pair, n1: &Node, files: &[PathBuf; 2]) -> Result<Instant> {
+    pub(super) fn befall(self, pair: &mut Pair, n1: &Node, files: &[PathBuf; 2]) -> Result<[Instant; 2]> {
+        let ordered = Instant::now();
         match self {
+            Self::Kill => return Ok([pair.first.crash()?; 2]),
+            Self::KillDaemon => return Ok([pair.first.crash_daemon()?; 2]),
+            Self::Stop => return Ok([pair.first.freeze_all()?; 2]),
             Self::Silent => n1.cut()?,
-            Self::Kill => return pair.first.crash(),
-            Self::KillDaemon => return pair.first.crash_daemon(),
-            Self::Stop => return pair.first.freeze_all(),
             Self::LinkDown => n1.link_down()?,
             Self::Term => pair.first.terminate()?,
             Self::Failover => drop(n1.run([&hadp_binary()?.to_string_lossy(), "failover", "VI_0"])?),
@@ -76,7 +77,7 @@ impl Fault {
                 pair.first = pair.first.software().start(n1, first)?;
             }
         }
-        Ok(Instant::now())
+        Ok([ordered, Instant::now()])
     }
 }
 

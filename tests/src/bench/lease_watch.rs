@@ -19,6 +19,8 @@ use crate::{client::hurry, lab::Node};
 
 /// How often the maps are read: how exactly a revocation is known. Each reading takes some microseconds.
 const EVERY: Duration = Duration::from_micros(50);
+/// Before the daemons and their companions: what they do next must not come between.
+const PRIORITY: i32 = 80;
 /// Where the daemon pins its maps.
 const PINS: &str = "sys/fs/bpf/hadp";
 /// The slot of a node's only router.
@@ -70,7 +72,7 @@ impl LeaseWatch {
         let stop = Arc::<AtomicBool>::default();
         let stopped = Arc::clone(&stop);
         let thread = thread::spawn(move || {
-            hurry();
+            hurry(PRIORITY);
             let (mut readings, mut owned) = (Vec::<Reading>::new(), 0);
             while !stopped.load(Ordering::Relaxed) {
                 let reading = read(&routers, &guards, owned)?;

@@ -50,13 +50,13 @@ pub fn run(options: &Options) -> Result<String> {
     let witness = Witness::start()?;
     let mut text = String::from(
         "A client asks by ARP every ms who has the address, until 1 s after the fault (3 s with SIGSTOP, whose processes go on \
-         after 2 s). Two owners: the answers came from one node, then from the other one, and then from the first one again \
-         before it had a reason; or the successor stored its lease before the old owner's had ended. The margin is the time from the \
-         end of the old owner's lease or guard to that store. What is revoked ends between two readings of the maps, which are \
+         after 2 s). Two owners: the answers came from one node, then from the other one for less than 2.5 ms, and then from \
+         the first one; or the successor stored its lease before the old owner's had ended. The margin is the time from the end \
+         of the old owner's lease or guard to that store. What is revoked ends between two readings of the maps, which are \
          50 us apart: the later one counts. All clocks are one. Medians, in ms after the fault.\n\n\
-         | setting | fault | on_daemon_death | runs | kept by the old owner | two owners | outage, median (max) | last answer of \
-         the old owner | its lease or guard ends | the successor decides | stores | first answers | margin, median (least) |\n\
-         |---|---|---|---|---|---|---|---|---|---|---|---|---|\n",
+         | setting | fault | on_daemon_death | runs | kept by the old owner | two owners | changes of the owner in all, most | \
+         outage, median (max) | last answer of the old owner | its lease or guard ends | the successor decides | stores | first \
+         answers | margin, median (least) |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n",
     );
     let (mut notes, mut example) = (String::new(), None);
     for base in [Setting::FASTEST, Setting::BFD_250] {
@@ -102,6 +102,7 @@ fn line(tally: &Tally<Owned>) -> String {
     let all = &tally.measured;
     let kept = all.iter().filter(|owned| owned.moves == 0).count();
     let two = all.iter().filter(|owned| owned.two_owners.is_some() || owned.overlaps()).count();
+    let moves = all.iter().map(|owned| owned.moves).max().unwrap_or_default();
     let mut outages: Vec<Duration> = all.iter().map(|owned| owned.outage).collect();
     outages.sort_unstable();
     let outage = |at: Option<&Duration>| at.map_or("-".to_owned(), |outage| show(*outage));
@@ -110,7 +111,7 @@ fn line(tally: &Tally<Owned>) -> String {
     let steps = STEPS.map(|(_, step)| millis(median(step))).join(" | ");
     let (least, middle) = sorted(all, Owned::margin);
     format!(
-        "{} | {kept} | {two} | {outages} | {steps} | {} ({})",
+        "{} | {kept} | {two} | {moves} | {outages} | {steps} | {} ({})",
         tally.count(),
         millis(middle),
         millis(least)
@@ -146,7 +147,10 @@ mod tests {
         for stored in [3_000_000, 2_500_000, 1_000_000] {
             tally.add(Tally::once("", || Ok(owned(2_000_000, stored))));
         }
-        assert_eq!(line(&tally), "3 of 3 | 3 | 0 | 0 us (0 us) | - | 2.000 | - | 2.500 | - | 0.500 (-1.000)");
+        assert_eq!(
+            line(&tally),
+            "3 of 3 | 3 | 0 | 0 | 0 us (0 us) | - | 2.000 | - | 2.500 | - | 0.500 (-1.000)"
+        );
         let text = timeline(&tally.measured[0], "\n");
         assert!(text.contains("    1.000 ms  nobody owned the address"), "{text}");
     }

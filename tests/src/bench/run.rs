@@ -85,8 +85,7 @@ pub(super) fn measure_asking(course: Course<'_>, asking: Duration) -> Result<Sam
     capture.wait_next(2 * setting.interval + MARGIN)?;
     thread::sleep(setting.interval.mul_f64(phase));
 
-    let ordered = Instant::now();
-    let happened = fault.befall(&mut pair, n1, &files)?;
+    let [ordered, happened] = fault.befall(&mut pair, n1, &files)?;
     let wait = if fault == Fault::Preempt { 8 } else { 4 };
     thread::sleep(wait * setting.interval + MARGIN);
     let asked = Instant::now();

@@ -53,7 +53,7 @@ impl Worker {
     fn spawn(&mut self, mut step: impl FnMut() + Send + 'static) {
         let stop = Arc::clone(&self.stop);
         self.threads.push(thread::spawn(move || {
-            hurry();
+            hurry(PRIORITY);
             while !stop.load(Ordering::Relaxed) {
                 step();
             }
@@ -61,10 +61,13 @@ impl Worker {
     }
 }
 
-/// Puts this thread before ordinary ones: a client is a machine of its own, whose probes do not wait for what else runs
-/// here. It is behind every daemon that is measured. Refused, the probes are only less regular.
-pub fn hurry() {
-    let param = libc::sched_param { sched_priority: 1 };
+/// The real-time priority of a client's threads: a client is a machine of its own, whose probes do not wait for what else
+/// runs here; and behind every daemon that is measured.
+const PRIORITY: i32 = 1;
+
+/// Gives this thread a priority of SCHED_FIFO, before all ordinary ones. Refused, what it does is only less regular.
+pub fn hurry(priority: i32) {
+    let param = libc::sched_param { sched_priority: priority };
     // SAFETY: the call reads the parameters, which outlive it; 0 is the calling thread.
     let _ = unsafe { libc::sched_setscheduler(0, libc::SCHED_FIFO, &raw const param) };
 }
