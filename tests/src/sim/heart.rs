@@ -22,6 +22,8 @@ use super::{
 const WAY: Duration = Duration::from_micros(5);
 /// How many of a thousand steps the thread stands still at, while faults go on.
 const STALLS: u64 = 2;
+/// How many of those after one it stood still at.
+const MORE_STALLS: u64 = 500;
 
 /// The thread.
 #[derive(Debug, Default)]
@@ -32,6 +34,8 @@ pub(super) struct Heart {
     step: Option<Step>,
     /// Until when it stands still, in true time.
     stalled: Time,
+    /// Whether it stood still at the last step.
+    restless: bool,
     /// The wake-up that is set: setting another one cancels it.
     alarm: u32,
 }
@@ -128,9 +132,11 @@ impl World {
         let longest = self.plan.detection().as_nanos() as u64 * 3 / 2;
         let heart = self.hosts.get_mut(host).and_then(|host| host.heart.as_mut());
         let Some(heart) = heart.filter(|heart| heart.step.is_some()) else { return false };
-        if self.now > self.plan.quiet_at || !self.rng.happens(STALLS) {
+        let stalls = if std::mem::take(&mut heart.restless) { MORE_STALLS } else { STALLS };
+        if self.now > self.plan.quiet_at || !self.rng.happens(stalls) {
             return false;
         }
+        heart.restless = true;
         let until = self.now + Duration::from_nanos(self.rng.below(longest));
         heart.stalled = until;
         self.wake_heart(host, until);

@@ -39,7 +39,10 @@ pub(super) fn draw(plan: &mut Plan) {
         return;
     }
     let mut rng = Rng::new(!plan.seed);
-    let micros = rng.pick(&[250, 1_000, 2_000, 5_000, 5_000, 10_000, 10_000], 10_000);
+    // A run of four hosts at the pace of two would take seconds.
+    let paces: &[u64] =
+        if plan.hosts() == 2 { &[250, 1_000, 5_000, 10_000] } else { &[4_000, 7_000, 10_000] };
+    let micros = rng.pick(paces, 10_000);
     plan.bfd = Some(Bfd { interval: Duration::from_micros(micros) });
     let interval = Centis::new(rng.pick(&[5, 10], 10)).unwrap_or(Centis::SECOND);
     let lower_priority =

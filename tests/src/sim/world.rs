@@ -44,6 +44,9 @@ pub(super) enum Happening {
     Bfd { from: usize, control: Control },
 }
 
+/// How long it takes at most to put a guard in force again.
+const REARM: Duration = Duration::from_micros(50);
+
 /// A run.
 #[derive(Debug)]
 pub struct World {
@@ -59,6 +62,8 @@ pub struct World {
     sequence: u64,
     /// For each router and host: when it answered.
     pub(super) spans: Vec<Vec<Vec<Span>>>,
+    /// Takeovers whose guard was not in force, by host and slot: when, and why.
+    taking_over: BTreeMap<(usize, usize), (Time, hadp::proto::Reason)>,
     /// What was found wrong on the way.
     pub(super) broken: Vec<String>,
     pub(super) transitions: Vec<(Time, usize, String)>,
@@ -92,6 +97,7 @@ impl World {
             happenings: BTreeMap::new(),
             sequence: 0,
             spans: vec![vec![Vec::new(); hosts.len()]; plan.routers.len()],
+            taking_over: BTreeMap::new(),
             broken: Vec::new(),
             transitions: Vec::new(),
             session_changes: Vec::new(),
@@ -221,6 +227,12 @@ impl World {
         let until = this.datapath.guard(slot).map_or(lease, |guard| guard.min(lease));
         let owns = this.power == Power::On && until > this.clock.shows(self.now);
         let end = if owns { this.clock.when(until) } else { self.now };
+        // A lease that comes while the guard is still to be put in force again counts a moment later.
+        if !owns && let Some(reason) = reason {
+            self.taking_over.insert((host, slot), (self.now, reason));
+        }
+        let pending = self.taking_over.get(&(host, slot)).filter(|(at, _)| self.now.since(*at) <= REARM);
+        let reason = reason.or(pending.map(|(_, reason)| *reason));
         let Some(spans) = self.spans.get_mut(slot).and_then(|hosts| hosts.get_mut(host)) else { return };
         match spans.last_mut() {
             Some(span) if span.end > self.now => {

@@ -183,8 +183,10 @@ fn an_active_router_whose_neighbour_has_given_it_up_steps_down() {
         addresses: AddressList::Same,
     };
     node.handle(T0 + ms(19), slot(3), proto::Event::Advert(lower), &mut Vec::new());
-    let told = |control| fall(&followers, &node, 1, Event::Packet(Received { at: T0 + ms(20), control }));
+    let at = |at, control| fall(&followers, &node, 1, Event::Packet(Received { at, control }));
+    let told = |control| at(T0 + ms(20), control);
     assert_eq!(told(given_up()), [(0, proto::Event::Revoked)]);
+    assert_eq!(at(T0 + ms(10), given_up()), [], "it was not Active yet");
     let diag = |diag: Diag| Control { diag: diag as u8, ..packet(Down) };
     for other in [
         diag(Diag::None),
