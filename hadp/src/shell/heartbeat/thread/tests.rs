@@ -88,19 +88,25 @@ fn id() -> SessionId {
     SessionId::new(1).unwrap()
 }
 
+/// Returns a neighbour, and a socket that sends to it.
+fn neighbor() -> (UdpSocket, BfdSender) {
+    let neighbor = UdpSocket::bind(("127.0.0.1", 0)).unwrap();
+    neighbor.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    let path = BfdPath {
+        neighbor: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        source: None,
+        interface: None,
+        multihop: false,
+        ttl: 255,
+    };
+    let sender = BfdSender::open(&path, None).unwrap();
+    sender.redirect(neighbor.local_addr().unwrap()).unwrap();
+    (neighbor, sender)
+}
+
 impl Rig {
     fn new(cpus: Option<(Vec<usize>, Vec<usize>)>, first: impl Wait, reserve: impl Wait) -> Self {
-        let neighbor = UdpSocket::bind(("127.0.0.1", 0)).unwrap();
-        neighbor.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
-        let path = BfdPath {
-            neighbor: IpAddr::V4(Ipv4Addr::LOCALHOST),
-            source: None,
-            interface: None,
-            multihop: false,
-            ttl: 255,
-        };
-        let sender = BfdSender::open(&path, None).unwrap();
-        sender.redirect(neighbor.local_addr().unwrap()).unwrap();
+        let (neighbor, sender) = neighbor();
         let table = Table::default();
         let (told, news) = mpsc::channel();
         let parts = Parts {
@@ -274,4 +280,27 @@ fn two_hearts_leave_the_machine_as_much_rest_as_one() {
     assert!(news.starts_with("Behind { session: SessionId(1), asked: 10µs, kept: "), "{news}");
     assert!(sent.kept.is_some_and(|kept| kept >= REST), "{sent:?}");
     assert_eq!(rig.end(), Vec::<String>::new(), "it is told once");
+}
+
+/// The same without threads: hands that never sleep.
+#[test]
+fn nothing_is_sent_until_both_have_rested() {
+    let (_neighbor, sender) = neighbor();
+    let (heartbeat, inbox, _bell) = channels().unwrap();
+    let relief = Arc::new(Relief::new().unwrap());
+    let mut heart = Heart::new(inbox, Table::default(), Deaf, Box::new(|_| {}), Arc::clone(&relief));
+    let every = Duration::from_micros(10);
+    heartbeat.order(Order::Socket(id(), Some(sender)));
+    heartbeat
+        .order(Order::Transmit(id(), Some(Transmission { control: CONTROL, every, detected_after: None })));
+    heart.turn(Hand::First, false);
+    let begun = clock::now();
+    while heartbeat.shown().sent(id()).packets < 100 {
+        for hand in [Hand::Reserve, Hand::First] {
+            let next = heart.turn(hand, false).next.unwrap();
+            assert_eq!(relief.overdue(), Some(next + REST), "late is later than the rest");
+        }
+    }
+    let took = clock::now().since(begun);
+    assert!(took >= REST * 99, "{took:?}");
 }
