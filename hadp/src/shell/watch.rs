@@ -135,6 +135,13 @@ impl<D: Datapath> Driver<D> {
         let mut events = std::mem::take(&mut self.watch.events);
         let watch = &self.watch;
         watch.senses.followers.fail_over(now, (id, action), &watch.sessions, &self.node, &mut events);
+        // Who is Active now may have said so in an advert whose event is still under way, or was lost. Of all of them first,
+        // so that their leases are stored in a row.
+        for (slot, event) in &events {
+            if matches!(event, Event::ActiveDown { .. }) {
+                self.tell_heard(*slot);
+            }
+        }
         for (slot, event) in events.drain(..) {
             self.feed(slot, event);
         }
