@@ -233,16 +233,21 @@ impl<D: Datapath> Driver<D> {
     fn expire(&mut self) {
         let now = clock::now();
         while let Some(slot) = self.node.due(now) {
-            let since = self.routers.get(&slot).map_or(Time::ZERO, |attached| attached.since());
-            let mut heard = std::mem::take(&mut self.heard);
-            heard.clear();
-            self.datapath.heard_since(slot, since, &mut heard);
-            for advert in &heard {
-                self.feed_advert(slot, *advert);
-            }
-            self.heard = heard;
+            self.tell_heard(slot);
             self.feed(slot, Event::Timeout);
         }
+    }
+
+    /// Tells a state machine of what the datapath has heard and may not have told.
+    pub(super) fn tell_heard(&mut self, slot: Slot) {
+        let since = self.routers.get(&slot).map_or(Time::ZERO, Attached::since);
+        let mut heard = std::mem::take(&mut self.heard);
+        heard.clear();
+        self.datapath.heard_since(slot, since, &mut heard);
+        for advert in &heard {
+            self.feed_advert(slot, *advert);
+        }
+        self.heard = heard;
     }
 
     /// Tells a state machine of an advert; one that it knows changes nothing.

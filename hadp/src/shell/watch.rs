@@ -161,6 +161,10 @@ impl<D: Datapath> Driver<D> {
         let watch = &self.watch;
         watch.senses.followers.fail_over(now, (id, action), &watch.sessions, &self.node, &mut events);
         for (slot, event) in events.drain(..) {
+            // Who is Active now may have said so in an advert whose event is still under way, or was lost.
+            if matches!(event, Event::ActiveDown { .. }) {
+                self.tell_heard(slot);
+            }
             self.feed(slot, event);
         }
         self.watch.events = events;

@@ -40,12 +40,19 @@ impl World {
             let Some(daemon) = &this.daemon else { return };
             let Some(slot) = daemon.node.due(now) else { return self.set_alarm(host) };
             let index = slot.index() as usize;
-            for heard in this.datapath.heard_since(index, daemon.since) {
-                self.tell(host, index, Event::Advert(heard));
-            }
+            self.catch_up(host, index);
             self.tell(host, index, Event::Timeout);
         }
         self.broken.push(format!("host {host} makes no progress"));
+    }
+
+    /// Tells a router of what the datapath has heard and may not have told.
+    pub(super) fn catch_up(&mut self, host: usize, slot: usize) {
+        let Some(this) = self.hosts.get(host) else { return };
+        let Some(since) = this.daemon.as_ref().map(|daemon| daemon.since) else { return };
+        for heard in this.datapath.heard_since(slot, since) {
+            self.tell(host, slot, Event::Advert(heard));
+        }
     }
 
     /// How much too early a mutation lets Active_Down_Timer fire.

@@ -4,11 +4,11 @@ use std::{net::IpAddr, time::Duration};
 
 use hadp::{
     model::{
-        Announce, BfdInstance, Delivery, Family, FastFailover, InitialState, LowerPriority, Preempt, Router,
-        Version,
+        Announce, BfdInstance, ChecksumMode, Delivery, Family, FastFailover, InitialState, LowerPriority,
+        Preempt, Router, Version,
     },
     proto::{Config, bfd::SessionId},
-    units::{Centis, Vrid},
+    units::{Centis, Priority, Vrid},
 };
 
 use super::{
@@ -50,14 +50,28 @@ pub(super) fn draw(plan: &mut Plan) {
     if plan.preempt != Preempt::Never && plan.preempt != Preempt::Always {
         plan.preempt = Preempt::After(interval.duration() * 4);
     }
+    // Whom a Backup follows of two that take over at once is a matter of microseconds where they are of one priority, and
+    // BFD then speaks of the wrong one.
+    let hosts = plan.hosts();
+    for (slot, routers) in plan.routers.iter_mut().enumerate().filter(|_| !plan.distinct) {
+        for (host, config) in routers.iter_mut().enumerate() {
+            let own = 250 - 50 * u8::try_from((host + slot) % hosts).unwrap_or_default();
+            config.priority = Priority::new(own).unwrap_or(config.priority);
+        }
+    }
+    plan.distinct = true;
     for config in plan.routers.iter_mut().flatten() {
         (config.interval, config.lower_priority, config.preempt) = (interval, lower_priority, plan.preempt);
         if let Version::V2(_) = config.version {
-            config.version = Version::V3(hadp::model::ChecksumMode::WithPseudoHeader);
+            config.version = Version::V3(ChecksumMode::WithPseudoHeader);
         }
     }
     plan.max_delay = Duration::from_micros(100);
     plan.loss = plan.loss.min(10);
+    if lower_priority == LowerPriority::Discard {
+        // A priority 0 that comes a second time, behind its answer, makes one more take over, whom nobody answers.
+        plan.duplicates = 0;
+    }
     plan.faults.clear();
     faults::draw_with_bfd(plan, &mut rng);
     plan.rng = rng;
