@@ -12,14 +12,10 @@ use hadp::{
 };
 
 use super::{
-    faults::Fault,
     path,
     plan::{Plan, address},
     world::World,
 };
-
-/// The longest that a Backup leaves others their turn before it takes over by BFD.
-const TURNS: Duration = Duration::from_micros(2_550);
 
 /// A span in which a node answered for a router's addresses, in true time.
 #[derive(Clone, Copy, Debug)]
@@ -232,64 +228,6 @@ impl World {
         (excused && overlap <= bound).then_some(Excuse::UnderWay)
     }
 
-    /// A Backup takes over from a living router while the BFD path from there is wholly lost. The living one learns that from
-    /// the next BFD packet that comes back, or where none does, from the next advert. The same where the path from another
-    /// node is lost, which had just taken over in error itself.
-    fn bfd_excuse(
-        &self,
-        (one, first): (usize, &Span),
-        (other, second): (usize, &Span),
-        overlap: Duration,
-    ) -> Option<Excuse> {
-        if self.plan.bfd.is_none() || second.reason != Some(Reason::BfdDown) {
-            return None;
-        }
-        let (_, delay) = self.plan.bfd_delays();
-        let since = second.start - self.plan.detection() - TURNS;
-        let until = first.end.min(second.end);
-        let margin = (self.plan.max_delay + self.plan.lateness()) * 2 + delay;
-        let stands = |host: usize| {
-            self.plan.faults.iter().filter(move |fault| {
-                let stops = matches!(fault.fault, Fault::Starve | Fault::Stop | Fault::Freeze);
-                stops && fault.host == host && fault.at <= until
-            })
-        };
-        // Found late, by a node that stood still: the other one's adverts of now go unheard for a moment.
-        if stands(other).any(|fault| fault.until + margin >= second.start) && overlap <= margin {
-            return Some(Excuse::UnderWay);
-        }
-        let lost: Vec<usize> =
-            (0..self.hosts.len()).filter(|from| self.is_lost((*from, other), second)).collect();
-        // Where the living one's own session had fallen before, it is not told.
-        let back = self.network.packets_within((other, one), since - delay, until);
-        // Nor is it told by a session that it counts on no more, and the other one still does: a restart forgets flaps.
-        let damped = self.damped.iter().any(|(at, host)| *host == one && *at >= since && *at <= until);
-        let told = lost.contains(&one)
-            && !damped
-            && back.iter().all(|(_, arrives)| *arrives)
-            && back.iter().any(|(at, _)| *at >= second.start - delay);
-        let bound = if stands(one).any(|fault| fault.until >= second.start) {
-            // Its lease ends, with the guard going on.
-            margin + self.plan.longest_down()
-        } else if told {
-            margin + TURNS
-        } else {
-            margin + self.plan.interval()
-        };
-        (!lost.is_empty() && overlap <= bound).then_some(Excuse::Partitioned)
-    }
-
-    /// Tells whether a BFD path was wholly lost for the detection time before this takeover.
-    fn is_lost(&self, path: (usize, usize), second: &Span) -> bool {
-        let (_, delay) = self.plan.bfd_delays();
-        let since = second.start - self.plan.detection();
-        // What was sent shortly before may be under way, or came while others had their turn; clocks are 1 permil apart.
-        let silence = since + self.plan.detection() / 500;
-        let heard = self.network.packets_within(path, silence, second.start - delay - TURNS);
-        let lost = self.network.packets_within(path, since - delay - TURNS, second.start);
-        heard.iter().all(|(_, arrives)| !arrives) && lost.iter().any(|(_, arrives)| !arrives)
-    }
-
     /// A handover that nothing disturbs leaves no moment without an owner.
     fn no_gap(&self, at: Time, slot: usize, host: usize) -> Result<(), Violation> {
         let patience = self.plan.longest_down() + self.plan.interval() * 2;
@@ -387,7 +325,9 @@ impl World {
     }
 }
 
-enum Excuse {
+/// Why two nodes may both answer for a moment.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Excuse {
     UnderWay,
     Partitioned,
 }

@@ -6,7 +6,8 @@
 //!      Host 0 .. Host n: clock of its own (offset, rate), power
 //!        Daemon     proto::Node, told and obeyed as shell::driver does; may be stopped, killed, restarted, reloaded
 //!        Companion  keeps leases alive while the daemon restarts
-//!        Datapath   leases, drains, peers, ring buffer: what XDP does, instant by instant
+//!        Watch      proto::bfd's sessions, in some runs; Heart, the thread that sends their packets and renews guards
+//!        Datapath   leases, guards, drains, peers, ring buffer: what XDP does, instant by instant
 //!                     |
 //!      Network: delay, jitter, loss, duplicates, partitions
 //!                     |
@@ -21,6 +22,7 @@ mod befall;
 mod clock;
 mod daemon;
 mod datapath;
+mod excuse;
 mod faults;
 mod heart;
 mod host;

@@ -129,11 +129,14 @@ impl World {
             self.session_changes.push((self.now, host, what));
         }
         for (slot, event) in events {
-            match event {
-                Event::ActiveDown { .. } => self.catch_up(host, slot.index() as usize),
-                Event::Revoked if self.mutation == Some(Mutation::StepDownForgotten) => continue,
-                Event::Revoked => self.summary.stepped_down += 1,
-                _ => {}
+            if matches!(event, Event::ActiveDown { .. }) {
+                self.catch_up(host, slot.index() as usize);
+            }
+            if event == Event::Revoked {
+                if self.mutation == Some(Mutation::StepDownForgotten) {
+                    continue;
+                }
+                self.summary.stepped_down += 1;
             }
             self.tell(host, slot.index() as usize, event);
         }

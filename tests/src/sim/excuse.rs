@@ -1,0 +1,94 @@
+//! What BFD excuses: takeovers from a router that lives, and is not heard.
+
+use std::time::Duration;
+
+use hadp::{proto::Reason, units::Time};
+
+use super::{
+    audit::{Excuse, Span},
+    faults::Fault,
+    world::World,
+};
+
+/// The longest that a Backup leaves others their turn before it takes over by BFD.
+const TURNS: Duration = Duration::from_micros(2_550);
+
+impl World {
+    /// A Backup takes over from a living router while the BFD path from there is wholly lost. The living one learns that from
+    /// the next BFD packet that comes back, or where none does, from the next advert. The same where the path from another
+    /// node is lost, which had just taken over in error itself.
+    pub(super) fn bfd_excuse(
+        &self,
+        (one, first): (usize, &Span),
+        (other, second): (usize, &Span),
+        overlap: Duration,
+    ) -> Option<Excuse> {
+        if self.plan.bfd.is_none() {
+            return None;
+        }
+        let until = first.end.min(second.end);
+        match second.reason {
+            Some(Reason::BfdDown) => {}
+            Some(Reason::Resigned) => return self.unanswered(one, (second.start, until), overlap),
+            Some(_) | None => return None,
+        }
+        let (_, delay) = self.plan.bfd_delays();
+        let since = second.start - self.plan.detection() - TURNS;
+        let margin = (self.plan.max_delay + self.plan.lateness()) * 2 + delay;
+        let stands = |host: usize| {
+            self.plan.faults.iter().filter(move |fault| {
+                let stops = matches!(fault.fault, Fault::Starve | Fault::Stop | Fault::Freeze);
+                stops && fault.host == host && fault.at <= until
+            })
+        };
+        // Found late, by a node that stood still: the other one's adverts of now go unheard for a moment.
+        if stands(other).any(|fault| fault.until + margin + TURNS >= second.start) && overlap <= margin {
+            return Some(Excuse::UnderWay);
+        }
+        let lost: Vec<usize> =
+            (0..self.hosts.len()).filter(|from| self.is_lost((*from, other), second)).collect();
+        // Where the living one's own session had fallen before, it is not told.
+        let back = self.network.packets_within((other, one), since - delay, until);
+        // Nor is it told by a session that it counts on no more, and the other one still does: a restart forgets flaps.
+        let damped = self.damped.iter().any(|(at, host)| *host == one && *at >= since && *at <= until);
+        let told = lost.contains(&one)
+            && !damped
+            && back.iter().all(|(_, arrives)| *arrives)
+            && back.iter().any(|(at, _)| *at >= second.start - delay);
+        let bound = if stands(one).any(|fault| fault.until >= second.start) {
+            // Its lease ends, with the guard going on.
+            margin + self.plan.longest_down()
+        } else if told {
+            margin + TURNS
+        } else {
+            margin + self.plan.interval()
+        };
+        (!lost.is_empty() && overlap <= bound).then_some(Excuse::Partitioned)
+    }
+
+    /// Tells whether a BFD path was wholly lost for the detection time before this takeover.
+    fn is_lost(&self, path: (usize, usize), second: &Span) -> bool {
+        let (_, delay) = self.plan.bfd_delays();
+        let since = second.start - self.plan.detection();
+        // What was sent shortly before may be under way, or came while others had their turn; clocks are 1 permil apart.
+        let silence = since + self.plan.detection() / 500;
+        let heard = self.network.packets_within(path, silence, second.start - delay - TURNS);
+        let lost = self.network.packets_within(path, since - delay - TURNS, second.start);
+        heard.iter().all(|(_, arrives)| !arrives) && lost.iter().any(|(_, arrives)| !arrives)
+    }
+
+    /// Priority 0 of a router that stepped down, lost on the way to its successor, is answered by nobody: a third router that
+    /// heard it takes over, and hears the successor's next advert.
+    fn unanswered(
+        &self,
+        successor: usize,
+        (start, until): (Time, Time),
+        overlap: Duration,
+    ) -> Option<Excuse> {
+        let since = start - self.plan.longest_down() - self.plan.lateness() * 2;
+        let bound = self.plan.interval() + self.plan.max_delay + self.plan.lateness();
+        let mut taken = self.network.taken.iter();
+        let lost = taken.any(|taken| taken.to == successor && taken.at >= since && taken.at <= until);
+        (lost && overlap <= bound).then_some(Excuse::Partitioned)
+    }
+}
