@@ -134,7 +134,8 @@ impl Record<'_> {
             .clone()
             .find(|probe| probe.answered_by == Some(self.new))
             .and_then(|probe| probe.answered_at);
-        let end = served.or_else(|| probes.clone().next_back().map(|probe| probe.at)).unwrap_or(self.happened);
+        let end =
+            served.or_else(|| probes.clone().next_back().map(|probe| probe.at)).unwrap_or(self.happened);
         let begin = self.fault().checked_sub(BEFORE_FAULT).unwrap_or(self.ordered);
         let stall = |from, to| witness.longest(from, to).max(self.pause(from, to));
         let near_fault = stall(begin, end.min(self.fault() + NEAR));
