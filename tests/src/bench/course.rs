@@ -18,6 +18,9 @@ use crate::lab::Software;
 /// How often the client asks by ARP: what the first answer is measured with.
 const ASKING: Duration = Duration::from_micros(50);
 
+/// How often the client probes otherwise.
+const PROBING: Duration = Duration::from_millis(1);
+
 /// A step, by what it is called and where it is in a sample.
 type Step = (&'static str, fn(&Sample) -> Option<Duration>);
 
@@ -32,9 +35,11 @@ const STEPS: [Step; 6] = [
 
 /// Measures `runs` failovers with one address and as many with 1,000, and returns a table each.
 pub(super) fn run(runs: usize, witness: &Witness) -> String {
-    let many = Setting { name: "1,000 addresses", vips: 1000, ..Setting::BFD_250 };
+    // What counts is asked by ARP; the other probes would only take time from the nodes.
+    let one = Setting { probe: PROBING, ..Setting::BFD_250 };
+    let many = Setting { name: "1,000 addresses", vips: 1000, ..one };
     let mut text = String::new();
-    for (title, setting) in [("One address", Setting::BFD_250), ("1,000 addresses on one router", many)] {
+    for (title, setting) in [("One address", one), ("1,000 addresses on one router", many)] {
         let mut tally = Tally::default();
         for run in 0..runs {
             let phase = (run as f64 + 0.5) / runs as f64;
