@@ -23,9 +23,7 @@ impl World {
         (other, second): (usize, &Span),
         overlap: Duration,
     ) -> Option<Excuse> {
-        if self.plan.bfd.is_none() {
-            return None;
-        }
+        self.plan.bfd?;
         let until = first.end.min(second.end);
         match second.reason {
             Some(Reason::BfdDown) => {}
