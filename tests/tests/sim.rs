@@ -96,6 +96,7 @@ fn every_mutation_of_bfd_is_found() {
     find(Mutation::OF_BFD, BFD_FOUND_WITHIN, sim::has_bfd);
 }
 
+#[expect(clippy::print_stdout, reason = "tells by which run each was found")]
 fn find(mutations: &[Mutation], within: u64, counts: fn(u64) -> bool) {
     for mutation in mutations {
         match run(0..within, counts, Some(*mutation)) {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hadp::{proto::Reason, units::Time};
+use hadp::{model::LowerPriority, proto::Reason, units::Time};
 
 use super::{
     audit::{Excuse, Span},
@@ -23,9 +23,7 @@ impl World {
         (other, second): (usize, &Span),
         overlap: Duration,
     ) -> Option<Excuse> {
-        if self.plan.bfd.is_none() {
-            return None;
-        }
+        self.plan.bfd?;
         let until = first.end.min(second.end);
         match second.reason {
             Some(Reason::BfdDown) => {}
@@ -77,8 +75,9 @@ impl World {
         heard.iter().all(|(_, arrives)| !arrives) && lost.iter().any(|(_, arrives)| !arrives)
     }
 
-    /// Priority 0 of a router that stepped down, lost on the way to its successor, is answered by nobody: a third router that
-    /// heard it takes over, and hears the successor's next advert.
+    /// Priority 0 of a router that stepped down sets the timers of all Backups, also of those that follow its successor
+    /// already. Where the successor's answer is lost, or overtakes it, a third router takes over; and where lower priorities
+    /// are not answered, it hears the successor's next advert first.
     fn unanswered(
         &self,
         successor: usize,
@@ -87,8 +86,10 @@ impl World {
     ) -> Option<Excuse> {
         let since = start - self.plan.longest_down() - self.plan.lateness() * 2;
         let bound = self.plan.interval() + self.plan.max_delay + self.plan.lateness();
+        let mut configs = self.plan.routers.iter().flatten();
+        let unanswered = configs.any(|config| config.lower_priority == LowerPriority::Discard);
         let mut taken = self.network.taken.iter();
         let lost = taken.any(|taken| taken.to == successor && taken.at >= since && taken.at <= until);
-        (lost && overlap <= bound).then_some(Excuse::Partitioned)
+        ((lost || unanswered) && overlap <= bound).then_some(Excuse::Partitioned)
     }
 }
