@@ -133,12 +133,22 @@ pub struct Spread {
 }
 
 impl Spread {
+    /// Waits until a node has told of the takeover of all of them, and reads it.
+    ///
+    /// # Errors
+    ///
+    /// When it has not in time.
+    pub fn wait(node: &Node) -> Result<Self> {
+        wait_until("all takeovers", SETTLED, || Ok(Self::of(node).is_ok()))?;
+        Self::of(node)
+    }
+
     /// Reads it from the status of a node that has taken all of them over.
     ///
     /// # Errors
     ///
     /// When a router has not.
-    pub fn of(node: &Node) -> Result<Self> {
+    fn of(node: &Node) -> Result<Self> {
         let mut times = Vec::new();
         for router in in_state(node, "Active")? {
             let field = |name: &str| {

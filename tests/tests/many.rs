@@ -32,7 +32,7 @@ fn all_leases_are_stored_before_the_first_advert_leaves() -> Result<()> {
     thread::sleep(Duration::from_secs(8));
     daemon.thaw()?;
     wait_all(n1, "Active").with_context(|| daemon.log().text())?;
-    ensure_ordered(&Spread::of(n1)?)?;
+    ensure_ordered(&Spread::wait(n1)?)?;
     daemon.stop()
 }
 
@@ -43,7 +43,7 @@ fn routers_that_follow_one_session_fail_over_together() -> Result<()> {
     let (_, n2) = lan.pair()?;
     first.freeze_all()?;
     wait_all(n2, "Active").with_context(|| second.log().text())?;
-    let spread = Spread::of(n2)?;
+    let spread = Spread::wait(n2)?;
     ensure_ordered(&spread)?;
     // 1 ms is for the daemon as it is shipped, which the bench measures; this one is not optimised.
     ensure!(

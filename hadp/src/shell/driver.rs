@@ -3,7 +3,7 @@
 //! ```text
 //!   a turn:  hear, expire, obey ──► feed: a state machine decides, and its lease is stored at once
 //!                                     │ adverts                  │ the rest
-//!            advertise ◄──────────────┘ (one batch)              │
+//!            begin, advertise ◄───────┘ (one batch)              │
 //!            carry out ◄─────────────────────────────────────────┘  addresses, notices, announcements to be sent
 //!            speak                      (one batch of announcements)
 //! ```
@@ -111,6 +111,7 @@ pub(crate) fn spawn<D: Datapath + Send + 'static>(parts: Parts<D>) -> io::Result
             actions: Vec::with_capacity(64),
             heard: Vec::with_capacity(16),
             batch: Vec::with_capacity(64),
+            beginnings: Vec::with_capacity(64),
             advertised: Vec::with_capacity(64),
             notices,
             placer,
@@ -146,6 +147,7 @@ pub(super) struct Driver<D> {
     actions: Vec<(Slot, Action)>,
     heard: Vec<Heard>,
     pub(super) batch: Vec<Due>,
+    pub(super) beginnings: Vec<Slot>,
     pub(super) advertised: Vec<Advertised>,
     notices: UnboundedSender<Notice>,
     pub(super) placer: Placer,
@@ -167,6 +169,7 @@ impl<D: Datapath> Driver<D> {
             self.expire_sessions();
             self.expire();
             let Some(obeyed) = self.obey_waiting(&mut commands) else { return Ok(()) };
+            self.begin();
             self.advertise();
             self.carry_out();
             while let Ok(placed) = placed.try_recv() {
@@ -324,6 +327,7 @@ impl<D: Datapath> Driver<D> {
                 }
                 if until == Time::ZERO {
                     self.voice.hush(slot);
+                    self.take_back(slot);
                 }
             }
             Action::RenewLease { until } => return self.datapath.renew_lease(slot, until),
@@ -337,7 +341,10 @@ impl<D: Datapath> Driver<D> {
             Action::SendAdvert { priority } => {
                 let due = Due { slot, priority };
                 match self.routers.get(slot).is_some_and(Attached::is_taking_over) {
-                    true => self.orders.change(due),
+                    true => {
+                        self.orders.change(due);
+                        self.orders.begin(slot);
+                    }
                     false => self.orders.go_on(due),
                 }
             }

@@ -13,6 +13,29 @@ use crate::{
 const PLACING: Duration = Duration::from_millis(1);
 
 impl<D: Datapath> Driver<D> {
+    /// Has the addresses of routers that take over put on, by another thread, while their adverts leave: with the announcements
+    /// both are what clients wait for. Nothing is announced, nor may anything else leave, before the advert has left.
+    pub(super) fn begin(&mut self) {
+        let mut beginnings = std::mem::take(&mut self.beginnings);
+        self.orders.beginnings(&mut beginnings);
+        for slot in beginnings.drain(..) {
+            if self.routers.get(slot).is_some_and(|attached| attached.is_taking_over() && !attached.begun) {
+                self.acquire(slot);
+                if let Some(attached) = self.routers.get_mut(slot) {
+                    attached.begun = true;
+                }
+            }
+        }
+        self.beginnings = beginnings;
+    }
+
+    /// Has addresses taken off again that were put on ahead of a takeover that came to nothing.
+    pub(super) fn take_back(&mut self, slot: Slot) {
+        if self.routers.get_mut(slot).is_some_and(|attached| std::mem::take(&mut attached.begun)) {
+            self.placer.release(slot);
+        }
+    }
+
     /// Sends one batch of adverts.
     pub(super) fn advertise(&mut self) {
         self.orders.batch(&mut self.batch);
@@ -56,7 +79,16 @@ impl<D: Datapath> Driver<D> {
                 Action::Announce { vips, rounds } if self.is_active(slot) => {
                     self.voice.announce(slot, vips, rounds);
                 }
-                Action::AcquireVips => self.acquire(slot),
+                Action::AcquireVips => {
+                    let begun = self
+                        .routers
+                        .get_mut(slot)
+                        .is_some_and(|attached| std::mem::take(&mut attached.begun));
+                    if !begun {
+                        self.acquire(slot);
+                    }
+                    self.tell(Notice::AcquiredVips(slot));
+                }
                 Action::ReleaseVips => {
                     self.placer.release(slot);
                     self.tell(Notice::ReleasedVips(slot));
@@ -85,7 +117,6 @@ impl<D: Datapath> Driver<D> {
             self.voice.wait_for_addresses(slot, number, addresses.len(), clock::now() + PLACING);
             self.placer.acquire(slot, Arc::clone(addresses), number);
         }
-        self.tell(Notice::AcquiredVips(slot));
     }
 
     pub(super) fn note_placed(&mut self, placed: Placed) {

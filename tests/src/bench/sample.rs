@@ -96,11 +96,14 @@ impl Record<'_> {
         Ok(())
     }
 
-    /// Returns when the fault took effect: when it had happened for certain or, if that was earlier, when the last probe was
-    /// sent that the old owner answered. A command that cuts a line takes milliseconds, and does it somewhere in them.
+    /// Returns when the fault took effect: when it had happened for certain or, if that was earlier, when the last
+    /// probe was sent that the old owner answered, or ARP request answered by it. A command that cuts a line takes milliseconds, and does it somewhere in them.
     pub(super) fn fault(&self) -> Instant {
         let probes = self.report.probes.iter().rev();
-        let last = probes.filter(|probe| probe.answered_by == Some(self.old)).map(|probe| probe.at).next();
+        let served = probes.filter(|probe| probe.answered_by == Some(self.old)).map(|probe| probe.at).next();
+        let answers = self.answers.iter().rev();
+        let answered = answers.filter(|answer| answer.mac == self.old).map(|answer| answer.at).next();
+        let last = served.max(answered);
         last.map_or(self.happened, |last| last.min(self.happened)).max(self.ordered)
     }
 

@@ -7,7 +7,7 @@ use anyhow::Result;
 use super::table::show;
 use crate::{
     lab::Lan,
-    thousand::{self, Spread, wait_all},
+    thousand::{self, Spread},
 };
 
 /// The BFD interval in microseconds.
@@ -28,8 +28,7 @@ pub(super) fn run(runs: usize) -> Result<String> {
         let [mut first, mut second] = thousand::start(&lan, EVERY_US)?;
         let (_, n2) = lan.pair()?;
         first.freeze_all()?;
-        wait_all(n2, "Active")?;
-        let spread = Spread::of(n2)?;
+        let spread = Spread::wait(n2)?;
         eprintln!("1,000 routers on one session, run {run}/{runs}: {spread:?}");
         spreads.push(spread);
         first.crash()?;
