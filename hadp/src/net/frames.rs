@@ -12,7 +12,10 @@ use hadp_common::wire::{
     vrrp::{self, Advert, Body},
 };
 
-use super::{packet::Frame, raw::VrrpSocket};
+use super::{
+    packet::Frame,
+    raw::{Membership, VrrpSocket},
+};
 use crate::model::{Auth, Delivery, Router, Version};
 
 /// Everything the election thread needs to speak for one router, without building anything.
@@ -26,8 +29,17 @@ pub struct Outlet {
     pub vips: Vec<IpAddr>,
     /// One announcement for each of them.
     pub announcements: Vec<Frame>,
-    /// The raw socket that keeps the group joined, or sends to the peers.
-    pub socket: VrrpSocket,
+    /// What the adverts need besides a socket for frames.
+    pub line: Line,
+}
+
+/// How a router is connected to its peers.
+#[derive(Debug)]
+pub enum Line {
+    /// By a group.
+    Group(Membership),
+    /// By a socket that sends to each of them.
+    Peers(VrrpSocket),
 }
 
 /// An advert ready to leave.
@@ -80,18 +92,20 @@ impl Outlet {
         port: Port,
         carrier: impl Fn(&str) -> Option<(u32, [u8; 6])>,
     ) -> Result<Self, FrameError> {
-        let socket = VrrpSocket::open().map_err(failed("open a raw socket for VRRP"))?;
-        match &router.delivery {
+        let line = match &router.delivery {
             Delivery::Multicast { group: IpAddr::V4(group) } => {
-                socket.join(*group, port.ifindex).map_err(failed("join the multicast group"))?;
+                let joined = Membership::join(*group, port.ifindex);
+                Line::Group(joined.map_err(failed("join the multicast group"))?)
             }
             Delivery::Unicast { .. } => {
+                let socket = VrrpSocket::open().map_err(failed("open a raw socket for VRRP"))?;
                 socket.send_from(port.source, router.ttl).map_err(failed("send from the source address"))?;
+                Line::Peers(socket)
             }
             Delivery::Multicast { group: IpAddr::V6(_) } => {
                 return Err(FrameError::Unencodable("the group is IPv6"));
             }
-        }
+        };
         let mut announcements = Vec::new();
         for vip in router.vips.iter().chain(&router.excluded_vips) {
             let IpAddr::V4(addr) = vip.addr else {
@@ -112,7 +126,7 @@ impl Outlet {
             resign: message(router, port, 0)?,
             vips: router.vips.iter().chain(&router.excluded_vips).map(|vip| vip.addr).collect(),
             announcements,
-            socket,
+            line,
         })
     }
 

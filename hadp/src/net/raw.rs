@@ -1,4 +1,4 @@
-//! Raw IP sockets: group membership, unicast adverts, and a sink for what the kernel would refuse.
+//! Sockets besides those for frames: group membership, unicast adverts, and a sink for what the kernel would refuse.
 
 use std::{
     io,
@@ -11,8 +11,9 @@ use socket2::{Domain, InterfaceIndexOrAddress, Protocol, SockAddr, SockFilter, S
 /// A raw socket of IP protocol 112.
 ///
 /// XDP has read every advert before a socket could, so its filter discards all it receives. The socket is there because
-/// a host without one answers unicast adverts with ICMP protocol unreachable, because a group must have a member
-/// for the switch to deliver it, and to send by unicast, which needs the kernel's routes and neighbours.
+/// a host without one answers unicast adverts with ICMP protocol unreachable, and to send by unicast, which needs the
+/// kernel's routes and neighbours. The kernel looks at every such socket for every advert, so there are few of them: none
+/// takes part in a group.
 #[derive(Debug)]
 pub struct VrrpSocket {
     socket: Socket,
@@ -28,19 +29,9 @@ impl VrrpSocket {
         let kind = Type::RAW.nonblocking().cloexec();
         let socket = Socket::new(Domain::IPV4, kind, Some(Protocol::from(i32::from(IPPROTO_VRRP))))?;
         socket.attach_filter(&[SockFilter::new((libc::BPF_RET | libc::BPF_K) as u16, 0, 0, 0)])?;
+        // Else it is given a copy of every advert to any group that the host has joined.
+        socket.set_multicast_all_v4(false)?;
         Ok(Self { socket })
-    }
-
-    /// Joins a group on an interface.
-    ///
-    /// # Errors
-    ///
-    /// When the interface is gone or cannot multicast; having joined already is none.
-    pub fn join(&self, group: Ipv4Addr, ifindex: u32) -> io::Result<()> {
-        match self.socket.join_multicast_v4_n(&group, &InterfaceIndexOrAddress::Index(ifindex)) {
-            Err(error) if error.kind() == io::ErrorKind::AddrInUse => Ok(()),
-            other => other,
-        }
     }
 
     /// Sets the source and the TTL of what is sent.
@@ -61,5 +52,27 @@ impl VrrpSocket {
     /// When the kernel has no route or no room.
     pub fn send(&self, message: &[u8], peer: Ipv4Addr) -> io::Result<()> {
         self.socket.send_to(message, &SockAddr::from(SocketAddrV4::new(peer, 0))).map(|_| ())
+    }
+}
+
+/// A member of a multicast group: a switch delivers a group only where it has one.
+///
+/// It is a UDP socket without a port, which receives nothing: a raw socket would be given every advert, and a thousand of
+/// them a thousand copies of each.
+#[derive(Debug)]
+pub struct Membership {
+    _socket: Socket,
+}
+
+impl Membership {
+    /// Joins a group on an interface, until dropped.
+    ///
+    /// # Errors
+    ///
+    /// When the interface is gone or cannot multicast.
+    pub fn join(group: Ipv4Addr, ifindex: u32) -> io::Result<Self> {
+        let socket = Socket::new(Domain::IPV4, Type::DGRAM.nonblocking().cloexec(), None)?;
+        socket.join_multicast_v4_n(&group, &InterfaceIndexOrAddress::Index(ifindex))?;
+        Ok(Self { _socket: socket })
     }
 }

@@ -5,8 +5,9 @@ use std::{collections::BTreeMap, io, net::IpAddr, ops::Range, time::Duration};
 use super::{announcements::Announcements, clock, orders::Due, placer::Placed};
 use crate::{
     net::{
-        frames::{Message, Outlet},
+        frames::{Line, Message, Outlet},
         packet::{BATCH, PacketSocket},
+        raw::VrrpSocket,
     },
     proto::{BySlot, Slot},
     units::Time,
@@ -20,6 +21,8 @@ pub(super) struct Voice {
     /// Adverts have a socket of their own, so that no burst of announcements can fill their buffer.
     adverts: PacketSocket,
     bursts: PacketSocket,
+    /// Takes the adverts by unicast that no router of this node sends to: the host would answer them as unreachable.
+    _sink: VrrpSocket,
     outlets: BySlot<Box<Outlet>>,
     waiting: Announcements,
     /// Until when announcements wait because the queue was full.
@@ -58,6 +61,7 @@ impl Voice {
         Ok(Self {
             adverts: PacketSocket::open()?,
             bursts: PacketSocket::open()?,
+            _sink: VrrpSocket::open()?,
             outlets: BySlot::default(),
             waiting: Announcements::default(),
             full_until: None,
@@ -117,11 +121,12 @@ impl Voice {
         let at = clock::now();
         let mut result = Err(io::ErrorKind::NotConnected.into());
         if let Some(outlet) = self.outlets.get(due.slot)
-            && let Message::Unicast(peers) = outlet.message(due.priority)
+            && let (Message::Unicast(peers), Line::Peers(socket)) =
+                (outlet.message(due.priority), &outlet.line)
         {
             for (peer, message) in peers {
                 // One peer out of reach does not keep the others from hearing.
-                let sent = outlet.socket.send(message, *peer);
+                let sent = socket.send(message, *peer);
                 if result.is_err() {
                     result = sent;
                 }

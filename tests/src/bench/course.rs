@@ -16,7 +16,7 @@ use super::{
 use crate::lab::Software;
 
 /// How often the client asks by ARP: what the first answer is measured with.
-const ASKING: Duration = Duration::from_micros(50);
+const ASKING: Duration = Duration::from_micros(100);
 
 /// How often the client probes otherwise.
 const PROBING: Duration = Duration::from_millis(1);
@@ -27,7 +27,7 @@ type Step = (&'static str, fn(&Sample) -> Option<Duration>);
 const STEPS: [Step; 6] = [
     ("the fault to the decision (detection)", |sample| sample.decided),
     ("the decision to the ownership store", |sample| sample.stored),
-    ("the decision to the first ARP answer (asked every 50 us)", |sample| sample.answered),
+    ("the decision to the first ARP answer (asked every 100 us)", |sample| sample.answered),
     ("the decision to the first advert sent", |sample| sample.advertised),
     ("the decision to the first GARP heard by the client", |sample| sample.first_garp),
     ("the decision to the last address's first GARP", |sample| sample.last_garp),

@@ -61,9 +61,9 @@ impl Worker {
     }
 }
 
-/// The real-time priority of a client's threads, above every daemon that is measured: a client is a machine of its own,
-/// whose probes and ears wait for nothing that a daemon does.
-const PRIORITY: i32 = 20;
+/// The real-time priority of a client's threads: a client is a machine of its own, whose probes do not wait for what else
+/// runs here; and behind every daemon that is measured.
+const PRIORITY: i32 = 1;
 
 /// Gives this thread a priority of SCHED_FIFO, before all ordinary ones. Refused, what it does is only less regular.
 pub fn hurry(priority: i32) {
