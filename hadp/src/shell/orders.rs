@@ -87,9 +87,7 @@ impl Orders {
 
     /// Takes the advert that waits for one router out of its turn.
     pub(super) fn take(&mut self, slot: Slot) -> Option<Due> {
-        if self.waiting.remove(slot).is_none() {
-            return None;
-        }
+        self.waiting.remove(slot)?;
         [&mut self.periodic, &mut self.changes].into_iter().find_map(|queue| {
             let place = queue.iter().position(|due| due.slot == slot)?;
             queue.remove(place)
