@@ -60,7 +60,8 @@ const _: () = assert!(size_of::<libc::pthread_mutex_t>() <= 64 && MUTEX + 8 <= H
 
 /// The memory: a memfd of a fixed size, of which only what is written takes any memory.
 ///
-/// It holds a record of what is said for each virtual router, by slot. Every record has two places and a sequence number that counts its versions: version *n* is in place *n* mod 2. A writer
+/// It holds a record of what is said for each virtual router, by slot. Every record has two places and a sequence number
+/// that counts its versions: version *n* is in place *n* mod 2. A writer
 /// that dies in the middle leaves the version before it whole; a reader that was overtaken sees that the number has
 /// changed, and reads again. There is one writer at a time.
 #[derive(Debug)]

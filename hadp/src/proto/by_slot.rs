@@ -36,6 +36,11 @@ impl<T> BySlot<T> {
         self.entries.get_mut(index(slot))?.as_mut()
     }
 
+    /// Returns how many slots there are up to the highest that was ever in use.
+    pub fn extent(&self) -> usize {
+        self.entries.len()
+    }
+
     /// Returns all values, by ascending slot.
     pub fn iter(&self) -> impl Iterator<Item = (Slot, &T)> {
         let slots = (0..).map_while(Slot::new);
@@ -75,6 +80,7 @@ mod tests {
         assert_eq!(table.insert(slot(7), 'a'), None);
         assert_eq!(table.insert(slot(2), 'b'), None);
         assert_eq!(table.insert(slot(7), 'c'), Some('a'));
+        assert_eq!(table.extent(), 8);
         assert_eq!(table.iter().collect::<Vec<_>>(), [(slot(2), &'b'), (slot(7), &'c')]);
         assert_eq!(table.slots().collect::<Vec<_>>(), [slot(2), slot(7)]);
         assert_eq!(table.get(slot(3)), None);

@@ -145,7 +145,8 @@ pub(super) struct Driver<D> {
     pub(super) watch: Watch,
     lateness: Arc<Lateness>,
     actions: Vec<(Slot, Action)>,
-    heard: Vec<Heard>,
+    /// Kept for its memory.
+    pub(super) heard: Vec<Heard>,
     pub(super) batch: Vec<Due>,
     pub(super) beginnings: Vec<Slot>,
     pub(super) advertised: Vec<Advertised>,
@@ -248,14 +249,20 @@ impl<D: Datapath> Driver<D> {
 
     /// Tells a state machine of what the datapath has heard and may not have told.
     pub(super) fn tell_heard(&mut self, slot: Slot) {
-        let since = self.routers.get(slot).map_or(Time::ZERO, Attached::since);
-        let mut heard = std::mem::take(&mut self.heard);
-        heard.clear();
-        self.datapath.heard_since(slot, since, &mut heard);
+        let heard = self.take_heard(slot);
         for advert in &heard {
             self.feed_advert(slot, *advert);
         }
         self.heard = heard;
+    }
+
+    /// Returns what the datapath has heard for a router, in memory that is to be put back into `heard`.
+    pub(super) fn take_heard(&mut self, slot: Slot) -> Vec<Heard> {
+        let since = self.routers.get(slot).map_or(Time::ZERO, Attached::since);
+        let mut heard = std::mem::take(&mut self.heard);
+        heard.clear();
+        self.datapath.heard_since(slot, since, &mut heard);
+        heard
     }
 
     /// Tells a state machine of an advert; one that it knows changes nothing.
@@ -304,10 +311,7 @@ impl<D: Datapath> Driver<D> {
     /// Tells a state machine that its lease is gone: first what the datapath heard, since who yields to a router it
     /// knows of hands over without losing a packet.
     fn revoked(&mut self, slot: Slot) {
-        let mut heard = std::mem::take(&mut self.heard);
-        heard.clear();
-        let since = self.routers.get(slot).map_or(Time::ZERO, Attached::since);
-        self.datapath.heard_since(slot, since, &mut heard);
+        let heard = self.take_heard(slot);
         for advert in &heard {
             self.handle(slot, Event::Advert(*advert), clock::now());
         }

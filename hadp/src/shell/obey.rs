@@ -47,7 +47,7 @@ impl<D: Datapath> Driver<D> {
                 }
                 self.node.insert(slot, Router::new(config, now));
                 self.routers.insert(slot, Attached::new(since));
-                self.orders.reserve(self.routers.values().count());
+                self.orders.reserve(self.routers.extent());
                 self.reconsider(slot, now);
             }
             Command::Resume { slot, source, lease, outlet, addresses } => {
@@ -125,16 +125,15 @@ impl<D: Datapath> Driver<D> {
     /// Tells a router that listens of the senders that were heard while no daemon ran: it knows at once whom it follows,
     /// and waits no longer than it would have. Those that have been silent for long are history.
     fn catch_up(&mut self, slot: Slot) {
-        let Some(since) = self.routers.get(slot).map(Attached::since) else { return };
         if self.node.get(slot).is_none_or(|router| !matches!(router.state(), State::Backup { .. })) {
             return;
         }
-        let mut heard = Vec::new();
-        self.datapath.heard_since(slot, since, &mut heard);
+        let heard = self.take_heard(slot);
         let now = clock::now();
-        for advert in heard.into_iter().filter(|advert| advert.at + 3 * advert.interval.duration() > now) {
-            self.feed_advert(slot, advert);
+        for advert in heard.iter().filter(|advert| advert.at + 3 * advert.interval.duration() > now) {
+            self.feed_advert(slot, *advert);
         }
+        self.heard = heard;
     }
 
     /// Hands a router over, if it is Active.

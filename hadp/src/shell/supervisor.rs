@@ -58,9 +58,8 @@ pub fn run(config: Config, paths: &Paths, will: Will) -> Result<(), StartError> 
     let neighbors = Neighbors::new(config.bfd.clone())?;
     raise_descriptor_limit();
     let (election, bfd) = (&config.global.election, &config.global.bfd);
-    let insists = election.no_swap || bfd.no_swap;
-    if insists {
-        lock_memory(insists)?;
+    if insists_on_memory(&config.global) {
+        lock_memory(true)?;
     }
     if let Some(limit) = realtime::run_time(election, bfd) {
         realtime::limit_run_time(limit);
@@ -81,6 +80,11 @@ pub fn run(config: Config, paths: &Paths, will: Will) -> Result<(), StartError> 
         recording.finish();
     }
     outcome
+}
+
+/// Tells whether the configuration has the daemon end where its memory cannot be locked.
+fn insists_on_memory(global: &crate::model::Global) -> bool {
+    global.election.no_swap || global.bfd.no_swap
 }
 
 /// Locks the memory, which takes longer than all that going on with a lease does.
@@ -160,7 +164,7 @@ impl Supervisor {
             Legacy::Nothing | Legacy::Foreign { .. } => Ground::Bare(lock, Box::new(cargo)),
         };
         companion::calm();
-        if !(global.election.no_swap || global.bfd.no_swap) {
+        if !insists_on_memory(&global) {
             lock_memory(false)?; // of what runs already, too
         }
         let (monitor, links) = Monitor::open().await.map_err(failed("follow the interfaces over netlink"))?;

@@ -5,7 +5,11 @@ use std::{fmt::Write, time::Duration};
 use anyhow::Result;
 use clap::Args;
 
-use super::{table::show, tally::Tally, witness::Witness};
+use super::{
+    table::{Spread, show},
+    tally::Tally,
+    witness::Witness,
+};
 use crate::{
     handover::{Course, Handover, Reason},
     lab::Software,
@@ -51,10 +55,8 @@ pub fn run(options: &Options) -> Result<String> {
                 let courses = &tally.measured;
                 let clean = courses.iter().filter(|course| course.lost.is_empty()).count();
                 let most = courses.iter().map(|course| course.lost.len()).max().unwrap_or_default();
-                let mut after: Vec<Duration> = courses.iter().filter_map(Course::announced_after).collect();
-                after.sort();
-                let median = after.get(after.len() / 2).copied().unwrap_or_default();
-                let longest = after.last().copied().unwrap_or_default();
+                let after = Spread::of(courses.iter().filter_map(Course::announced_after));
+                let (median, longest) = after.map(|after| (after.median, after.most)).unwrap_or_default();
                 let _ = writeln!(
                     text,
                     "| {} | {reason} | {successor} | {clean} of {} | {} | {most} | {} ({}) |",

@@ -1,6 +1,6 @@
 //! `cargo xtask bench ownership`: that an address never has two owners, and by how much.
 
-use std::{fmt::Write, time::Duration};
+use std::fmt::Write;
 
 use anyhow::Result;
 use clap::Args;
@@ -9,7 +9,7 @@ use super::{
     fault::Fault,
     owned::{Owned, measure},
     setting::Setting,
-    table::show,
+    table::{Spread, show},
     tally::Tally,
     witness::Witness,
 };
@@ -103,10 +103,8 @@ fn line(tally: &Tally<Owned>) -> String {
     let kept = all.iter().filter(|owned| owned.moves == 0).count();
     let two = all.iter().filter(|owned| owned.two_owners.is_some() || owned.overlaps()).count();
     let moves = all.iter().map(|owned| owned.moves).max().unwrap_or_default();
-    let mut outages: Vec<Duration> = all.iter().map(|owned| owned.outage).collect();
-    outages.sort_unstable();
-    let outage = |at: Option<&Duration>| at.map_or("-".to_owned(), |outage| show(*outage));
-    let outages = format!("{} ({})", outage(outages.get(outages.len() / 2)), outage(outages.last()));
+    let outages = Spread::of(all.iter().map(|owned| owned.outage))
+        .map_or("- (-)".to_owned(), |outages| format!("{} ({})", show(outages.median), show(outages.most)));
     let median = |step: fn(&Owned) -> Option<i64>| sorted(all, step).1;
     let steps = STEPS.map(|(_, step)| millis(median(step))).join(" | ");
     let (least, middle) = sorted(all, Owned::margin);

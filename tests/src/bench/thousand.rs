@@ -4,7 +4,7 @@ use std::{fmt::Write as _, time::Duration};
 
 use anyhow::Result;
 
-use super::table::show;
+use super::table::{self, show};
 use crate::{
     lab::Lan,
     thousand::{self, Spread},
@@ -45,11 +45,10 @@ pub(super) fn run(runs: usize) -> Result<String> {
         ("the first decision to the last advert", |Spread { advertised: [_, last], .. }| *last),
     ];
     for (what, step) in steps {
-        let mut spans: Vec<Duration> = spreads.iter().map(step).collect();
-        spans.sort_unstable();
-        let at = |index: usize| spans.get(index).map_or("-".to_owned(), |span| show(*span));
-        let _ =
-            writeln!(text, "| {what} | {} | {} |", at(spans.len() / 2), at(spans.len().saturating_sub(1)));
+        let spans = table::Spread::of(spreads.iter().map(step));
+        let at =
+            |which: fn(table::Spread) -> Duration| spans.map_or("-".to_owned(), |spans| show(which(spans)));
+        let _ = writeln!(text, "| {what} | {} | {} |", at(|spans| spans.median), at(|spans| spans.most));
     }
     Ok(text)
 }

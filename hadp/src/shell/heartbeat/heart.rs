@@ -22,7 +22,7 @@ use crate::{
 
 /// How long nothing is sent after a turn that sent something, at the least, and as long as that turn took. Real-time threads
 /// that never sleep, as where packets take longer to send than their interval, would stop the rest of the machine, elections
-/// included: so the two together never take more than half of one CPU's time.
+/// included: so packets at their pace never take more than half of one CPU's time. What is sent in answer is not counted.
 pub(super) const REST: Duration = Duration::from_micros(30);
 /// How many packets are taken from a socket before others get their turn.
 const PACKETS_A_TURN: usize = 16;
@@ -109,10 +109,10 @@ impl<G: GuardTable, H: Record> Heart<G, H> {
 
     /// Sends every packet whose time has come.
     fn send_due(&mut self, hand: Hand) {
-        if clock::now() < self.rested {
+        let began = clock::now();
+        if began < self.rested {
             return;
         }
-        let began = clock::now();
         let mut sent = false;
         for beat in self.beats.values_mut() {
             let at = clock::now();
