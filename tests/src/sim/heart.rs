@@ -177,7 +177,7 @@ impl World {
                 let heart = self.hosts.get_mut(host).and_then(|host| host.heart.as_mut());
                 let Some(heart) = heart else { return };
                 let beat = heart.beats.entry(id).or_default();
-                beat.schedule.change(what.as_ref(), luck, now);
+                beat.schedule.change(beat.what.as_ref(), what.as_ref(), luck, now);
                 beat.what = what;
                 let beside = beat.beside.take();
                 self.change(host, id, |promises, guard, _| match (what, beside) {

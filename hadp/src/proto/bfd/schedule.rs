@@ -20,12 +20,21 @@ impl Schedule {
         self.next
     }
 
-    /// Takes up a new transmission: the packet that was due stays due then, unless the new one wants it sooner. What was
-    /// promised by the one before is thus kept, however slow the new pace is.
-    pub fn change(&mut self, what: Option<&Transmission>, luck: Luck, now: Time) {
-        self.next = what.map(|what| match self.next {
-            Some(next) => next.min(now + interval(what, luck)),
-            None => now,
+    /// Takes up a new transmission in place of `before`. A packet that a neighbour may be waiting for stays due when it
+    /// was, unless the new one wants it sooner: what was promised is kept, however slow the new pace is. Where nobody was
+    /// waiting, the new pace begins now.
+    pub fn change(
+        &mut self,
+        before: Option<&Transmission>,
+        what: Option<&Transmission>,
+        luck: Luck,
+        now: Time,
+    ) {
+        let awaited = before.is_some_and(|before| before.detected_after.is_some());
+        self.next = what.map(|what| match (self.next, now + interval(what, luck)) {
+            (Some(next), new) if awaited => next.min(new),
+            (Some(_), new) => new,
+            (None, _) => now,
         });
     }
 
@@ -65,7 +74,7 @@ mod tests {
     fn being_late_does_not_add_up_and_what_was_missed_is_not_made_up_for() {
         let what = every(1000, 3);
         let mut pace = Schedule::default();
-        pace.change(Some(&what), 0, us(0));
+        pace.change(None, Some(&what), 0, us(0));
         assert_eq!(pace.next(), Some(us(0)), "the first at once");
         pace.advance(&what, 0, us(120));
         assert_eq!(pace.next(), Some(us(1000)));
@@ -74,18 +83,31 @@ mod tests {
     }
 
     #[test]
-    fn a_new_pace_never_puts_a_packet_off() {
-        let (fast, slow) = (every(1000, 3), every(1_000_000, 3));
+    fn a_new_pace_puts_no_packet_off_that_a_neighbour_may_wait_for() {
+        let waited = |what: Transmission| Transmission { detected_after: Some(what.every * 3), ..what };
+        let (fast, slow) = (waited(every(1000, 3)), waited(every(1_000_000, 3)));
         let mut pace = Schedule::default();
-        pace.change(Some(&fast), 0, us(0));
+        pace.change(None, Some(&fast), 0, us(0));
         pace.advance(&fast, 0, us(0));
-        pace.change(Some(&slow), 0, us(500));
+        pace.change(Some(&fast), Some(&slow), 0, us(500));
         assert_eq!(pace.next(), Some(us(1000)));
         pace.advance(&slow, 0, us(1000));
         assert_eq!(pace.next(), Some(us(1_001_000)));
-        pace.change(Some(&fast), 0, us(2000));
+        pace.change(Some(&slow), Some(&fast), 0, us(2000));
         assert_eq!(pace.next(), Some(us(3000)));
-        pace.change(None, 0, us(2500));
+        pace.change(Some(&fast), None, 0, us(2500));
         assert_eq!(pace.next(), None);
+    }
+
+    #[test]
+    fn where_nobody_waits_the_new_pace_begins_at_once() {
+        let (fast, slow) = (every(1000, 3), every(1_000_000, 3));
+        let mut pace = Schedule::default();
+        pace.change(None, Some(&fast), 0, us(0));
+        pace.advance(&fast, 0, us(0));
+        pace.change(Some(&fast), Some(&slow), 0, us(500));
+        assert_eq!(pace.next(), Some(us(1_000_500)));
+        pace.change(Some(&slow), Some(&fast), 0, us(600));
+        assert_eq!(pace.next(), Some(us(1600)));
     }
 }

@@ -123,7 +123,7 @@ impl Session {
             Event::PathDown => self.path_down(now, out),
             Event::Timeout => self.timeout(now, out),
         };
-        self.publish(before, reply, out);
+        self.publish(now, before, reply, out);
     }
 
     /// Takes over a changed configuration; while Up, by a Poll Sequence, so that the session stays Up (RFC 5880 §6.8.3).
@@ -137,7 +137,7 @@ impl Session {
             }
         }
         self.rewatch(now);
-        self.publish(before, Reply::None, out);
+        self.publish(now, before, Reply::None, out);
     }
 
     /// Returns when [`Event::Timeout`] is due; after one handled then, it is later or `None`.

@@ -38,11 +38,22 @@ impl Session {
     }
 
     /// Orders what has to be sent after an event; `before` is what [`Self::spoken`] was.
-    pub(super) fn publish(&mut self, before: Option<SessionState>, reply: Reply, out: &mut Vec<Action>) {
+    ///
+    /// A session that flaps makes its first step up at the slow pace that RFC 5880 §6.8.3 has before a session is Up: one
+    /// whose pace the machine or the link cannot keep would otherwise fall and rise a thousand times a second, and every
+    /// time costs both nodes packets, events and elections.
+    pub(super) fn publish(
+        &mut self,
+        now: Time,
+        before: Option<SessionState>,
+        reply: Reply,
+        out: &mut Vec<Action>,
+    ) {
         let spoken = self.spoken();
+        let takes_its_time = self.state == SessionState::Init && self.damping.is_damped(now);
         match reply {
             Reply::Final if spoken.is_some() => out.push(Action::SendNow(self.control(FINAL))),
-            Reply::None if spoken.is_some() && spoken != before => {
+            Reply::None if spoken.is_some() && spoken != before && !takes_its_time => {
                 out.push(Action::SendNow(self.control(self.poll())));
             }
             Reply::Final | Reply::None => {}

@@ -90,7 +90,7 @@ impl Beat {
         if let Some(what) = &what {
             self.packet = Packet::Plain(what.control.encode(BFD_LEN as u8));
         }
-        self.schedule.change(what.as_ref(), luck, now);
+        self.schedule.change(self.what.as_ref(), what.as_ref(), luck, now);
         self.what = what;
     }
 

@@ -8,6 +8,7 @@ use std::{
 
 use super::{
     beat::{Beat, Outcome},
+    dice::Dice,
     ear::{Authentic, Ear},
     order::{Heard, Inbox, Order},
     relief::Relief,
@@ -15,14 +16,14 @@ use super::{
 };
 use crate::{
     net::bfd_receive::{BfdReceiver, MAX_PACKET},
-    proto::bfd::{Luck, Promises, SessionId, Transmission, Verdict},
+    proto::bfd::{Promises, SessionId, Transmission, Verdict},
     shell::clock,
     units::Time,
 };
 
-/// How long nothing is sent after a turn that sent something, at the least, and as long as that turn took. Real-time threads
-/// that never sleep, as where packets take longer to send than their interval, would stop the rest of the machine, elections
-/// included: so packets at their pace never take more than half of one CPU's time. What is sent in answer is not counted.
+/// How long nothing is sent at its pace after something was sent, at the least, and as long as sending took. Real-time
+/// threads that never sleep, as where packets take longer to send than their interval, would stop the rest of the machine,
+/// elections included: so packets never take more than half of one CPU's time, unless answers alone take more.
 pub(super) const REST: Duration = Duration::from_micros(30);
 /// How many packets are taken from a socket before others get their turn.
 const PACKETS_A_TURN: usize = 16;
@@ -82,7 +83,7 @@ impl<G: GuardTable, H: Record> Heart<G, H> {
             table,
             heard,
             news,
-            dice: Dice(clock::now().as_nanos() | 1),
+            dice: Dice::new(clock::now().as_nanos()),
             relief,
             rested: Time::ZERO,
         }
@@ -142,20 +143,34 @@ impl<G: GuardTable, H: Record> Heart<G, H> {
             }
         }
         if sent {
-            let now = clock::now();
-            self.rested = now + REST.max(now.since(began));
+            self.rest(began);
         }
+    }
+
+    /// Sends nothing at its pace for as long as it took to send since then.
+    fn rest(&mut self, began: Time) {
+        let now = clock::now();
+        self.rested = self.rested.max(now + REST.max(now.since(began)));
     }
 
     /// Obeys every order there is, and tells whether the last one was to stop.
     fn obey_waiting(&mut self) -> bool {
+        let began = clock::now();
+        let mut sent = false;
         loop {
             match self.inbox.orders.try_recv() {
                 Ok(Order::Stop) | Err(TryRecvError::Disconnected) => return true,
-                Ok(order) => self.obey(order),
-                Err(TryRecvError::Empty) => return false,
+                Ok(order) => {
+                    sent |= matches!(order, Order::SendNow(..));
+                    self.obey(order);
+                }
+                Err(TryRecvError::Empty) => break,
             }
         }
+        if sent {
+            self.rest(began);
+        }
+        false
     }
 
     fn obey(&mut self, order: Order) {
@@ -234,17 +249,5 @@ impl<G: GuardTable, H: Record> Heart<G, H> {
     /// Returns the session's beat, a new one if it has none.
     fn beat(&mut self, session: SessionId) -> &mut Beat {
         self.beats.entry(session).or_insert_with(|| Beat::new(session))
-    }
-}
-
-/// Random numbers (xorshift): jitter keeps nodes out of step, no more.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self) -> Luck {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 32) as Luck
     }
 }

@@ -29,6 +29,7 @@
 //! always; the lock is then free. What the reserve goes by before it takes the lock is in [`relief`].
 
 mod beat;
+mod dice;
 mod ear;
 mod heart;
 mod keeping;

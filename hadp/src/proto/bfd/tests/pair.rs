@@ -247,3 +247,23 @@ fn one_way_loss_is_told_at_once_and_damped_at_both_ends() {
         assert!(ignored.iter().all(|both| *both == (false, false)), "seed {seed}: {told:?}");
     }
 }
+
+/// A link that loses most of what it carries: sessions that fall again at once come up once a second, not a thousand times.
+#[test]
+fn a_session_that_flaps_takes_its_time_to_come_up() {
+    for seed in 0..RUNS {
+        let mut world = up(seed, [fast(100, 3), fast(100, 3)]);
+        world.loss = [70, 70];
+        world.run_for(ms(500));
+        let before = world.ends.each_ref().map(|end| (end.session.counts().ups, end.sent));
+        world.run_for(ms(10_000));
+        for (end, (ups, sent)) in world.ends.iter().zip(before) {
+            let (ups, sent) = (end.session.counts().ups - ups, end.sent - sent);
+            assert!(ups <= 20, "seed {seed}: up {ups} times");
+            assert!(sent <= 1_000, "seed {seed}: {sent} packets");
+        }
+        world.loss = [0; 2];
+        let until = world.now + ms(8_000);
+        settle(&mut world, until, seed);
+    }
+}

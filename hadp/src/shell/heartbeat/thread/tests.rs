@@ -304,3 +304,31 @@ fn nothing_is_sent_until_both_have_rested() {
     let took = clock::now().since(begun);
     assert!(took >= REST * 99, "{took:?}");
 }
+
+/// Answers leave at once, and what is due at its pace waits as long as they took: a neighbour that asks without a pause
+/// does not make two hearts take a CPU each.
+#[test]
+fn answers_count_for_the_rest() {
+    let (_neighbor, sender) = neighbor();
+    let (heartbeat, inbox, _bell) = channels().unwrap();
+    let relief = Arc::new(Relief::new().unwrap());
+    let mut heart = Heart::new(inbox, Table::default(), Deaf, Box::new(|_| {}), relief);
+    let every = Duration::from_micros(1);
+    heartbeat.order(Order::Socket(id(), Some(sender)));
+    heartbeat
+        .order(Order::Transmit(id(), Some(Transmission { control: CONTROL, every, detected_after: None })));
+    heart.turn(Hand::First, false);
+    let rests = |heart: &mut Heart<_, _>| {
+        for _ in 0..100 {
+            heartbeat.order(Order::SendNow(id(), CONTROL));
+        }
+        let begun = clock::now();
+        heart.turn(Hand::First, false);
+        let took = clock::now().since(begun);
+        let until = heart.turn(Hand::First, false).next.unwrap().since(begun);
+        assert!(took > REST * 2, "a hundred answers in {took:?}");
+        until >= took * 3 / 2
+    };
+    // Whoever else runs on this CPU may take his time anywhere.
+    assert!((0..10).any(|_| rests(&mut heart)));
+}
