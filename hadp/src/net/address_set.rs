@@ -11,7 +11,7 @@ use rtnetlink::{
 use super::addr::{self, AddressError, Placed};
 
 /// How many addresses go with one system call; each takes the kernel some 7 us.
-pub const CHUNK: usize = 32;
+pub const CHUNK: usize = 16;
 
 /// The longest answer to a request, the header and what it quotes.
 const ANSWER: usize = 4096;

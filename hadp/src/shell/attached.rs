@@ -39,8 +39,8 @@ pub(super) struct Attached {
     pub(super) addresses: Option<Arc<AddressSet>>,
     /// The number of the last acquisition.
     acquisition: u64,
-    /// Whether the addresses are being put on ahead of the order to do so.
-    pub(super) begun: bool,
+    /// Whether it takes over where nobody serves any more.
+    pub(super) alone: bool,
     /// Since when somebody waits to hear what becomes of a handover.
     pub(super) asked: Option<(Time, oneshot::Sender<Handover>)>,
 }

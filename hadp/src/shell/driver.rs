@@ -3,9 +3,10 @@
 //! ```text
 //!   a turn:  hear, expire, obey ──► feed: a state machine decides, and its lease is stored at once
 //!                                     │ adverts                  │ the rest
-//!            begin, advertise ◄───────┘ (one batch)              │
-//!            carry out ◄─────────────────────────────────────────┘  addresses, notices, announcements to be sent
+//!            advertise ◄──────────────┘ (one batch)              │
+//!            carry out ◄─────────────────────────────────────────┘  announcements, addresses, notices
 //!            speak                      (one batch of announcements)
+//!            place, ring, tell          (other threads are woken: placer, heartbeat, supervisor)
 //! ```
 //!
 //! However many routers a wake-up concerns, all their leases are stored before the first of them speaks, and no advert
@@ -16,7 +17,6 @@ use std::{
     net::IpAddr,
     sync::Arc,
     thread::{self, JoinHandle},
-    time::Duration,
 };
 
 use tokio::{
@@ -34,6 +34,7 @@ use super::{
     placer::{Placed, Placer},
     realtime::{self, Role},
     recorder::Recorder,
+    stopping::Stopping,
     timer::Timer,
     voice::{Advertised, Failure, Voice},
     watch::{Senses, Watch},
@@ -42,15 +43,13 @@ use crate::{
     companion::Lifeline,
     datapath::{Datapath, EventRecord, Events, Renewal},
     model::Realtime,
+    net::address_set::AddressSet,
     proto::{Action, BySlot, Event, Heard, Node, Router, Slot, State},
     units::Time,
 };
 
 /// How many events are taken before timers get their turn.
 const EVENTS_A_TURN: usize = 64;
-
-/// The longest time that neighbours are told of a planned end.
-const FAREWELL: Duration = Duration::from_millis(50);
 
 /// What the election thread works with.
 pub(crate) struct Parts<D> {
@@ -111,9 +110,10 @@ pub(crate) fn spawn<D: Datapath + Send + 'static>(parts: Parts<D>) -> io::Result
             actions: Vec::with_capacity(64),
             heard: Vec::with_capacity(16),
             batch: Vec::with_capacity(64),
-            beginnings: Vec::with_capacity(64),
+            placing: Vec::with_capacity(64),
             advertised: Vec::with_capacity(64),
             notices,
+            told: Vec::with_capacity(64),
             placer,
             stopping: Stopping::No,
             watch: Watch::new(senses),
@@ -124,15 +124,6 @@ pub(crate) fn spawn<D: Datapath + Send + 'static>(parts: Parts<D>) -> io::Result
             error!(%error, "election thread failed; leases run out and the Backups take over");
         }
     })
-}
-
-#[derive(Clone, Copy, Eq, PartialEq)]
-pub(super) enum Stopping {
-    No,
-    /// Until every router is handed over.
-    HandingOver,
-    /// Until the neighbours have heard that the sessions go down on purpose.
-    Farewell(Time),
 }
 
 pub(super) struct Driver<D> {
@@ -148,9 +139,12 @@ pub(super) struct Driver<D> {
     /// Kept for its memory.
     pub(super) heard: Vec<Heard>,
     pub(super) batch: Vec<Due>,
-    pub(super) beginnings: Vec<Slot>,
+    /// What the placer has yet to be ordered: whose addresses to put on, and the number to report the progress under.
+    pub(super) placing: Vec<(Slot, Arc<AddressSet>, u64)>,
     pub(super) advertised: Vec<Advertised>,
     notices: UnboundedSender<Notice>,
+    /// What the supervisor has yet to be told.
+    told: Vec<Notice>,
     pub(super) placer: Placer,
     pub(super) recorder: Option<Recorder>,
 }
@@ -170,22 +164,28 @@ impl<D: Datapath> Driver<D> {
             self.expire_sessions();
             self.expire();
             let Some(obeyed) = self.obey_waiting(&mut commands) else { return Ok(()) };
-            self.begin();
             self.advertise();
             self.carry_out();
             while let Ok(placed) = placed.try_recv() {
                 self.note_placed(placed);
             }
             self.speak();
+            self.place();
+            self.watch.ring();
             if self.has_stopped() {
                 self.tell(Notice::Stopped);
+                self.tell_all();
                 return Ok(());
             }
             let speaks = self.voice.next();
             let more = heard == EVENTS_A_TURN || obeyed > 0 || !self.orders.is_empty();
             if more || speaks == Some(Time::ZERO) {
+                // The placer has the same priority, and perhaps this CPU: a first announcement without the address is of
+                // no use to clients.
+                thread::yield_now();
                 continue;
             }
+            self.tell_all();
             let farewell = match self.stopping {
                 Stopping::Farewell(until) => Some(until),
                 Stopping::No | Stopping::HandingOver => None,
@@ -331,7 +331,6 @@ impl<D: Datapath> Driver<D> {
                 }
                 if until == Time::ZERO {
                     self.voice.hush(slot);
-                    self.take_back(slot);
                 }
             }
             Action::RenewLease { until } => return self.datapath.renew_lease(slot, until),
@@ -344,13 +343,11 @@ impl<D: Datapath> Driver<D> {
             }
             Action::SendAdvert { priority } => {
                 let due = Due { slot, priority };
-                match self.routers.get(slot).is_some_and(Attached::is_taking_over) {
-                    true => {
-                        self.orders.change(due);
-                        self.orders.begin(slot);
-                    }
-                    false => self.orders.go_on(due),
+                let takes_over = self.routers.get(slot).is_some_and(Attached::is_taking_over);
+                if let Some(attached) = self.routers.get_mut(slot) {
+                    attached.alone = takes_over;
                 }
+                if takes_over { self.orders.change(due) } else { self.orders.go_on(due) }
             }
             Action::Announce { .. } | Action::AcquireVips | Action::ReleaseVips | Action::Notify(_) => {
                 self.orders.later(slot, action);
@@ -359,34 +356,19 @@ impl<D: Datapath> Driver<D> {
         Renewal::Stored
     }
 
-    /// Goes on with stopping, and tells whether it has come to its end.
-    fn has_stopped(&mut self) -> bool {
-        match self.stopping {
-            Stopping::No => false,
-            Stopping::HandingOver => {
-                if !self.all_stopped() {
-                    return false;
-                }
-                // Only now: a neighbour takes over at once from a router that it follows.
-                let now = clock::now();
-                let until = self.end_sessions().unwrap_or(now);
-                self.stopping = Stopping::Farewell(until.min(now + FAREWELL));
-                until <= now
-            }
-            Stopping::Farewell(until) => until <= clock::now(),
-        }
-    }
-
-    fn all_stopped(&self) -> bool {
-        self.orders.is_empty() && self.node.is_idle()
-    }
-
-    pub(super) fn tell_failure(&self, Failure { slot, what, error }: Failure) {
+    pub(super) fn tell_failure(&mut self, Failure { slot, what, error }: Failure) {
         self.tell(Notice::SendFailed { slot, what, error });
     }
 
-    pub(super) fn tell(&self, notice: Notice) {
-        // The supervisor outlives this thread; if it does not, there is nobody to tell.
-        drop(self.notices.send(notice));
+    /// Has the supervisor told, once there is nothing else to do: to wake it takes longer than to send an advert.
+    pub(super) fn tell(&mut self, notice: Notice) {
+        self.told.push(notice);
+    }
+
+    fn tell_all(&mut self) {
+        for notice in self.told.drain(..) {
+            // The supervisor outlives this thread; if it does not, there is nobody to tell.
+            drop(self.notices.send(notice));
+        }
     }
 }

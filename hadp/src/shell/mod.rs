@@ -45,6 +45,7 @@ mod roster;
 mod sessions;
 mod signals;
 mod start;
+mod stopping;
 mod supervisor;
 mod threads;
 mod timer;

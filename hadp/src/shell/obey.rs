@@ -10,8 +10,9 @@ use tokio::sync::{
 use super::{
     attached::Attached,
     clock,
-    driver::{Driver, Stopping},
+    driver::Driver,
     messages::{Command, Handover, Notice, RouterView, Views},
+    stopping::Stopping,
 };
 use crate::{
     datapath::Datapath,
@@ -48,6 +49,7 @@ impl<D: Datapath> Driver<D> {
                 self.node.insert(slot, Router::new(config, now));
                 self.routers.insert(slot, Attached::new(since));
                 self.orders.reserve(self.routers.extent());
+                self.placing.reserve(self.routers.extent().saturating_sub(self.placing.len()));
                 self.reconsider(slot, now);
             }
             Command::Resume { slot, source, lease, outlet, addresses } => {

@@ -31,8 +31,6 @@ pub(super) struct Orders {
     /// Of those that take over or resign.
     changes: VecDeque<Due>,
     waiting: BySlot<()>,
-    /// Routers whose takeover is to begin with the addresses, while its advert is on its way.
-    begun: VecDeque<Slot>,
     rest: VecDeque<(Slot, Action)>,
 }
 
@@ -42,7 +40,6 @@ impl Orders {
         for queue in [&mut self.periodic, &mut self.changes] {
             queue.reserve(routers.saturating_sub(queue.len()));
         }
-        self.begun.reserve(routers.saturating_sub(self.begun.len()));
         self.rest.reserve((routers * ORDERS).saturating_sub(self.rest.len()));
     }
 
@@ -56,17 +53,6 @@ impl Orders {
     pub(super) fn change(&mut self, due: Due) {
         self.waiting.insert(due.slot, ());
         self.changes.push_back(due);
-    }
-
-    /// Has a router's addresses put on while its advert is on its way.
-    pub(super) fn begin(&mut self, slot: Slot) {
-        self.begun.push_back(slot);
-    }
-
-    /// Takes the routers to begin with in this turn: as many as adverts leave.
-    pub(super) fn beginnings(&mut self, out: &mut Vec<Slot>) {
-        let count = self.begun.len().min(BATCH);
-        out.extend(self.begun.drain(..count));
     }
 
     /// Queues what waits for the adverts of this turn.
@@ -101,7 +87,7 @@ impl Orders {
 
     /// Tells whether nothing waits.
     pub(super) fn is_empty(&self) -> bool {
-        self.periodic.is_empty() && self.changes.is_empty() && self.begun.is_empty() && self.rest.is_empty()
+        self.periodic.is_empty() && self.changes.is_empty() && self.rest.is_empty()
     }
 }
 

@@ -13,29 +13,6 @@ use crate::{
 const PLACING: Duration = Duration::from_millis(1);
 
 impl<D: Datapath> Driver<D> {
-    /// Has the addresses of routers that take over put on, by another thread, while their adverts leave: with the announcements
-    /// both are what clients wait for. Nothing is announced, nor may anything else leave, before the advert has left.
-    pub(super) fn begin(&mut self) {
-        let mut beginnings = std::mem::take(&mut self.beginnings);
-        self.orders.beginnings(&mut beginnings);
-        for slot in beginnings.drain(..) {
-            if self.routers.get(slot).is_some_and(|attached| attached.is_taking_over() && !attached.begun) {
-                self.acquire(slot);
-                if let Some(attached) = self.routers.get_mut(slot) {
-                    attached.begun = true;
-                }
-            }
-        }
-        self.beginnings = beginnings;
-    }
-
-    /// Has addresses taken off again that were put on ahead of a takeover that came to nothing.
-    pub(super) fn take_back(&mut self, slot: Slot) {
-        if self.routers.get_mut(slot).is_some_and(|attached| std::mem::take(&mut attached.begun)) {
-            self.placer.release(slot);
-        }
-    }
-
     /// Sends one batch of adverts.
     pub(super) fn advertise(&mut self) {
         self.orders.batch(&mut self.batch);
@@ -80,16 +57,11 @@ impl<D: Datapath> Driver<D> {
                     self.voice.announce(slot, vips, rounds);
                 }
                 Action::AcquireVips => {
-                    let begun = self
-                        .routers
-                        .get_mut(slot)
-                        .is_some_and(|attached| std::mem::take(&mut attached.begun));
-                    if !begun {
-                        self.acquire(slot);
-                    }
+                    self.acquire(slot);
                     self.tell(Notice::AcquiredVips(slot));
                 }
                 Action::ReleaseVips => {
+                    self.place();
                     self.placer.release(slot);
                     self.tell(Notice::ReleasedVips(slot));
                 }
@@ -109,13 +81,23 @@ impl<D: Datapath> Driver<D> {
         }
     }
 
-    /// Has a router's addresses put on, and its announcements wait for them.
+    /// Has a router's addresses put on, once this turn's announcements have left. Those announcements wait for the addresses
+    /// where the router before still serves: clients come only when they are served here. Where it is dead, they do not.
     fn acquire(&mut self, slot: Slot) {
         let Some(attached) = self.routers.get_mut(slot) else { return };
-        let number = attached.acquire();
+        let (number, alone) = (attached.acquire(), std::mem::take(&mut attached.alone));
         if let Some(addresses) = attached.addresses.as_ref().filter(|addresses| !addresses.is_empty()) {
-            self.voice.wait_for_addresses(slot, number, addresses.len(), clock::now() + PLACING);
-            self.placer.acquire(slot, Arc::clone(addresses), number);
+            if !alone {
+                self.voice.wait_for_addresses(slot, number, addresses.len(), clock::now() + PLACING);
+            }
+            self.placing.push((slot, Arc::clone(addresses), number));
+        }
+    }
+
+    /// Has the placer do what was ordered in this turn: it goes before the election where both have one CPU.
+    pub(super) fn place(&mut self) {
+        for (slot, addresses, number) in self.placing.drain(..) {
+            self.placer.acquire(slot, addresses, number);
         }
     }
 

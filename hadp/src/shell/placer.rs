@@ -23,7 +23,7 @@ use tokio::sync::{mpsc::UnboundedSender, oneshot};
 use self::jobs::{Job, Jobs};
 use super::{
     messages::Notice,
-    realtime::{self, Role},
+    realtime::{Role, Turns},
 };
 use crate::{
     model::Realtime,
@@ -76,9 +76,12 @@ impl Placer {
     ) -> io::Result<Self> {
         let socket = AddressSocket::open()?;
         let (orders, received) = mpsc::channel();
-        let worker = Worker { socket, jobs: Jobs::default(), places: BTreeMap::new(), progress, notices };
+        let turns = Turns::beside(&realtime);
+        let jobs = Jobs::default();
+        let worker =
+            Worker { socket, jobs, places: BTreeMap::new(), progress, notices, turns, hurries: true };
         thread::Builder::new().name("placer".to_owned()).spawn(move || {
-            realtime::enter(Role::Placer, &realtime);
+            turns.enter(Role::Placer, &realtime);
             worker.run(&received);
         })?;
         Ok(Self { orders })
@@ -124,6 +127,9 @@ struct Worker {
     places: BTreeMap<Slot, Place>,
     progress: UnboundedSender<Placed>,
     notices: UnboundedSender<Notice>,
+    turns: Turns,
+    /// Whether it goes before the election.
+    hurries: bool,
 }
 
 impl Worker {
@@ -131,6 +137,7 @@ impl Worker {
         loop {
             // New orders first: a release must not wait for the rest of a long acquisition.
             let order = if self.jobs.is_empty() {
+                self.hurry(true);
                 orders.recv().map_err(|_| mpsc::TryRecvError::Disconnected)
             } else {
                 orders.try_recv()
@@ -190,6 +197,18 @@ impl Worker {
         self.report(&job, outcome);
         if job.next * CHUNK < job.addresses.len() {
             self.jobs.resume(job);
+        }
+        // What clients wait for most is done; as much work as a thousand routers may have is done in turn with the
+        // election, which perhaps has this CPU.
+        self.hurry(false);
+        thread::yield_now();
+    }
+
+    /// Goes before the election from now on, or in turn with it.
+    fn hurry(&mut self, hurries: bool) {
+        if self.hurries != hurries {
+            self.hurries = hurries;
+            self.turns.hurry(hurries);
         }
     }
 

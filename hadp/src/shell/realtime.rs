@@ -19,7 +19,7 @@ use crate::model::Realtime;
 pub(crate) enum Role {
     /// Hears and decides.
     Election,
-    /// Puts addresses on interfaces: never before the election.
+    /// Puts addresses on interfaces: the first ones of a takeover before the election goes on, the others in turn with it.
     Placer,
     /// Sends BFD packets. Above the election: what it does takes microseconds, and no burst of adverts may delay it.
     Heartbeat,
@@ -40,9 +40,8 @@ impl Role {
     /// Returns the SCHED_FIFO priority: above ordinary threads, below the kernel's own (50 and up).
     fn priority(self) -> u8 {
         match self {
-            Self::Placer => 9,
             Self::Election => 10,
-            Self::Heartbeat | Self::Reserve => 11,
+            Self::Placer | Self::Heartbeat | Self::Reserve => 11,
         }
     }
 }
@@ -121,6 +120,32 @@ pub(crate) fn allowed(cpus: &[usize]) -> Vec<usize> {
 /// Returns the longest time a real-time thread may run, of those configured.
 pub(crate) fn run_time(election: &Realtime, bfd: &Realtime) -> Option<Duration> {
     election.rttime_us.max(bfd.rttime_us).map(Duration::from_micros)
+}
+
+/// The two priorities of a thread some of whose work is more urgent than the election's, and the rest as urgent.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Turns {
+    urgent: u8,
+    patient: u8,
+}
+
+impl Turns {
+    /// Returns those that go with the election's.
+    pub(crate) fn beside(election: &Realtime) -> Self {
+        let patient = election.rt_priority.unwrap_or(Role::Election.priority());
+        Self { urgent: patient.saturating_add(1).min(99), patient }
+    }
+
+    /// Makes the calling thread real-time, and urgent.
+    pub(crate) fn enter(self, role: Role, election: &Realtime) {
+        enter(role, &Realtime { rt_priority: Some(self.urgent), ..election.clone() });
+    }
+
+    /// Has the calling thread go before the election, or in turn with it, if it is real-time.
+    pub(crate) fn hurry(self, hurries: bool) {
+        // Refused to a thread at ordinary priority, which was told.
+        let _ = set_fifo(if hurries { self.urgent } else { self.patient });
+    }
 }
 
 fn set_fifo(priority: u8) -> io::Result<()> {

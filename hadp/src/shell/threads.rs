@@ -15,12 +15,7 @@ use super::{
     start::{StartError, failed},
     watch::Senses,
 };
-use crate::{
-    companion::Lifeline,
-    datapath::Xdp,
-    model::{Global, Realtime},
-    proto::bfd::Followers,
-};
+use crate::{companion::Lifeline, datapath::Xdp, model::Global, proto::bfd::Followers};
 
 /// The election thread, the one it orders addresses from, and the heartbeat.
 pub(super) struct Threads {
@@ -58,7 +53,7 @@ impl Threads {
         })
         .map_err(failed("start the heartbeat"))?;
         let (progress, placed) = mpsc::unbounded_channel();
-        let placer = match Placer::spawn(below(&global.election), progress, told.clone()) {
+        let placer = match Placer::spawn(global.election.clone(), progress, told.clone()) {
             Ok(placer) => placer,
             Err(error) => {
                 stop(&heartbeat, sending);
@@ -109,12 +104,6 @@ impl Threads {
             error!("the election thread panicked");
         }
     }
-}
-
-/// Returns how the thread for addresses is scheduled: as the election, and never before it.
-fn below(election: &Realtime) -> Realtime {
-    let rt_priority = election.rt_priority.map(|priority| priority.saturating_sub(1).max(1));
-    Realtime { rt_priority, ..election.clone() }
 }
 
 fn stop(heartbeat: &Heartbeat, hearts: Hearts) {

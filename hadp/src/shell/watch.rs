@@ -39,6 +39,8 @@ pub(super) struct Watch {
     /// What each router was last found fit for.
     standings: BTreeMap<Slot, Standing>,
     farewell: Farewell,
+    /// Whether the heartbeat has orders that it was not woken up for.
+    unrung: bool,
     actions: Vec<(SessionId, bfd::Action)>,
     events: Vec<(Slot, Event)>,
 }
@@ -51,6 +53,7 @@ impl Watch {
             links: BTreeSet::new(),
             standings: BTreeMap::new(),
             farewell: Farewell::default(),
+            unrung: false,
             actions: Vec::with_capacity(16),
             events: Vec::with_capacity(64),
         }
@@ -59,6 +62,20 @@ impl Watch {
     /// Returns when something is due.
     pub(super) fn next_deadline(&self) -> Option<Time> {
         [self.sessions.next_deadline(), self.farewell.next_deadline()].into_iter().flatten().min()
+    }
+
+    /// Gives the heartbeat an order, to be obeyed once this turn's adverts and announcements have left: it runs before the
+    /// election, and would have them wait.
+    fn order(&mut self, order: Order) {
+        self.senses.heartbeat.queue(order);
+        self.unrung = true;
+    }
+
+    /// Has the heartbeat obey what it was ordered.
+    pub(super) fn ring(&mut self) {
+        if std::mem::take(&mut self.unrung) {
+            self.senses.heartbeat.ring();
+        }
     }
 
     /// Tells whether a router's guard has lapsed: XDP no longer serves it, whatever its lease says.
@@ -120,10 +137,8 @@ impl<D: Datapath> Driver<D> {
         self.watch.sessions.handle(now, id, event, &mut actions);
         for (id, action) in actions.drain(..) {
             match action {
-                bfd::Action::Transmit(what) => self.watch.senses.heartbeat.order(Order::Transmit(id, what)),
-                bfd::Action::SendNow(control) => {
-                    self.watch.senses.heartbeat.order(Order::SendNow(id, control));
-                }
+                bfd::Action::Transmit(what) => self.watch.order(Order::Transmit(id, what)),
+                bfd::Action::SendNow(control) => self.watch.order(Order::SendNow(id, control)),
                 bfd::Action::Changed { .. } | bfd::Action::Settled => self.conclude(id, &action, now),
             }
         }
@@ -204,7 +219,7 @@ impl<D: Datapath> Driver<D> {
         if !leased.is_empty() {
             self.tell(Notice::GuardLapsed(leased.len()));
         }
-        self.watch.senses.heartbeat.order(Order::Rearm(guard));
+        self.watch.order(Order::Rearm(guard));
     }
 
     /// Tells the neighbours over what is left when a router's link is gone, where nothing speaks against it.

@@ -24,11 +24,12 @@ const PROBING: Duration = Duration::from_millis(1);
 /// A step, by what it is called and where it is in a sample.
 type Step = (&'static str, fn(&Sample) -> Option<Duration>);
 
-const STEPS: [Step; 6] = [
+const STEPS: [Step; 7] = [
     ("the fault to the decision (detection)", |sample| sample.decided),
     ("the decision to the ownership store", |sample| sample.stored),
     ("the decision to the first ARP answer (asked every 100 us)", |sample| sample.answered),
     ("the decision to the first advert sent", |sample| sample.advertised),
+    ("the decision to the last address on its interface", |sample| sample.placed),
     ("the decision to the first GARP heard by the client", |sample| sample.first_garp),
     ("the decision to the last address's first GARP", |sample| sample.last_garp),
 ];

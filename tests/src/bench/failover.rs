@@ -10,7 +10,7 @@ use super::{
     plan::{Part, plans, title},
     plot,
     sample::RULE,
-    series,
+    series, shares,
     table::markdown,
     witness::Witness,
 };
@@ -31,6 +31,9 @@ pub struct Options {
     /// Measures one part alone
     #[arg(long)]
     part: Option<Part>,
+    /// Measures only the lines that contain this text, as in the table: `BFD 250 us x 3, silent death`
+    #[arg(long)]
+    pub(super) row: Option<String>,
     /// Writes failover.md and failover.svg to this directory too
     #[arg(long)]
     out: Option<PathBuf>,
@@ -39,18 +42,18 @@ pub struct Options {
 impl Default for Options {
     /// As many runs as fit into a quarter of an hour.
     fn default() -> Self {
-        Self { runs: 7, slow_runs: 3, only: None, part: None, out: None }
+        Self { runs: 7, slow_runs: 3, only: None, part: None, row: None, out: None }
     }
 }
 
 /// How everything is measured.
 const CONDITIONS: &str = "\
 `outage` is what a client sees that sends a probe every 100 us (1 ms where adverts come every second), `lost` the number of \
-probes without an answer, `both` how long two machines answered ARP, asked every ms. A run counts if the node that fails was \
+probes without an answer, `both` how long two machines answered ARP, asked every ms (every 10 ms where the line is cut). A run counts if the node that fails was \
 the only one that answered until then; otherwise it is done again, and listed below the table. No run that was measured is \
 left out. While anything is measured, `/dev/cpu_dma_latency` is held at 0, for both programs alike: idle processors poll \
 instead of halting. keepalived runs with `vrrp_rt_priority 10`, as hadp runs under SCHED_FIFO by itself, and with a CPU limit \
-(`vrrp_rlimit_rttime`) that stolen time does not exceed. A witness on each processor, woken every 200 us, notes when the \
+(`vrrp_rlimit_rttime`) that stolen time does not exceed. A witness on each processor, woken every ms, notes when the \
 machine stands still.";
 
 fn software(name: &str) -> Result<Software, String> {
@@ -74,6 +77,7 @@ pub fn run(options: &Options) -> Result<String> {
         if wanted(part) {
             let part_rows = series::measure(&plans(part, options), &witness);
             text.push_str(&format!("\n### {}\n\n{}", title(part), markdown(&part_rows)));
+            text.push_str(&shares::markdown(&part_rows));
             rows.extend(part_rows);
         }
     }

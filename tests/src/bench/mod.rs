@@ -16,6 +16,7 @@ mod run;
 mod sample;
 mod series;
 mod setting;
+mod shares;
 pub mod soak;
 mod table;
 pub mod takeover;

@@ -23,6 +23,8 @@ use crate::{
 
 /// How often the client asks by ARP who has the address, through the whole failover.
 const ASKING: Duration = Duration::from_millis(1);
+/// The same where the old owner's line is cut, which cannot answer: every request takes time from both nodes.
+const SELDOM: Duration = Duration::from_millis(10);
 /// How long the sessions may take to be up and followed.
 const ARMED: Duration = Duration::from_secs(12);
 /// What is added to an expected time so that the outage is over for certain, and the daemon has done all it does.
@@ -50,7 +52,7 @@ pub(super) struct Course<'a> {
 /// When the nodes do not elect one in the first place, or it is no longer the owner when the fault comes: then there is no
 /// failover to measure.
 pub(super) fn measure(course: Course<'_>) -> Result<Sample> {
-    measure_asking(course, ASKING)
+    measure_asking(course, if course.fault.cuts() { SELDOM } else { ASKING })
 }
 
 /// Measures while the client asks by ARP this often.
@@ -82,8 +84,8 @@ pub(super) fn measure_asking(course: Course<'_>, asking: Duration) -> Result<Sam
     if setting.bfd_us.is_some() && software == Software::Hadp {
         wait_armed([n1, n2])?;
     }
-    capture.wait_next(2 * setting.interval + MARGIN)?;
-    thread::sleep(setting.interval.mul_f64(phase));
+    let advert = capture.wait_next(2 * setting.interval + MARGIN)?;
+    thread::sleep((advert.at + setting.interval.mul_f64(phase)).saturating_duration_since(Instant::now()));
 
     let [ordered, happened] = fault.befall(&mut pair, n1, &files)?;
     let wait = if fault == Fault::Preempt { 8 } else { 4 };
@@ -148,6 +150,7 @@ fn course_of(
     sample.decided = Some(Duration::from_nanos(decided.saturating_sub(nanos(record.fault()))));
     sample.stored = number("stored_after_ns").map(Duration::from_nanos);
     sample.advertised = number("advertised_after_ns").map(Duration::from_nanos);
+    sample.placed = number("placed_after_ns").map(Duration::from_nanos);
     let since = |then: Instant| nanos(then).checked_sub(decided).map(Duration::from_nanos);
     sample.answered = record.first_answer().and_then(since);
     let garps = claims.since(record.ordered, record.new);

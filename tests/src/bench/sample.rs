@@ -44,6 +44,7 @@ pub(super) struct Sample {
     pub(super) decided: Option<Duration>,
     pub(super) stored: Option<Duration>,
     pub(super) advertised: Option<Duration>,
+    pub(super) placed: Option<Duration>,
     pub(super) answered: Option<Duration>,
     pub(super) first_garp: Option<Duration>,
     pub(super) last_garp: Option<Duration>,

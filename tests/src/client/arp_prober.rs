@@ -4,7 +4,7 @@ use std::{
     collections::BTreeSet,
     net::Ipv4Addr,
     sync::{
-        Arc, Mutex,
+        Arc,
         atomic::{AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
@@ -15,9 +15,10 @@ use hadp_common::wire::arp::ARP_REPLY;
 
 use super::{
     Mac,
+    ear::Ear,
     frame::{Frame, arp_request},
-    socket::{Hears, PacketSocket},
-    worker::{Ends, Worker, lock},
+    socket::Hears,
+    worker::{Ends, Worker},
 };
 use crate::lab::Node;
 
@@ -33,7 +34,7 @@ pub struct Answer {
 /// Broadcasts ARP requests for an address at a fixed rate, until dropped.
 #[derive(Debug)]
 pub struct ArpProber {
-    answers: Arc<Mutex<Vec<Answer>>>,
+    answers: Ear<Answer>,
     requests: Arc<AtomicUsize>,
     _worker: Worker,
 }
@@ -45,18 +46,13 @@ impl ArpProber {
     ///
     /// When the client's link cannot be opened.
     pub fn start(client: &Node, target: Ipv4Addr, interval: Duration) -> Result<Self> {
-        let socket = Arc::new(PacketSocket::open(client, Hears::Arp)?);
-        let (answers, requests) = (Arc::<Mutex<Vec<Answer>>>::default(), Arc::<AtomicUsize>::default());
-        let ends = Ends::new(client, target);
+        let answers = Ear::open(client, Hears::Arp, move |at, frame| match frame {
+            Frame::Arp { operation: ARP_REPLY, sender, mac } if sender == target => Some(Answer { at, mac }),
+            Frame::Arp { .. } | Frame::EchoReply { .. } | Frame::Vrrp { .. } => None,
+        })?;
+        let requests = Arc::<AtomicUsize>::default();
+        let (socket, ends) = (Arc::clone(answers.socket()), Ends::new(client, target));
         let mut worker = Worker::default();
-        let heard = Arc::clone(&answers);
-        worker.listen(Arc::clone(&socket), move |at, frame| {
-            if let Frame::Arp { operation: ARP_REPLY, sender, mac } = frame
-                && sender == target
-            {
-                lock(&heard).push(Answer { at, mac });
-            }
-        });
         let asked = Arc::clone(&requests);
         worker.every(interval, move || {
             asked.fetch_add(1, Ordering::Relaxed);
@@ -72,7 +68,7 @@ impl ArpProber {
 
     /// Returns the answers so far.
     pub fn answers(&self) -> Vec<Answer> {
-        lock(&self.answers).clone()
+        self.answers.all().clone()
     }
 
     /// Returns who has answered since `start`.

@@ -2,19 +2,13 @@
 
 use std::{
     net::Ipv4Addr,
-    sync::{Arc, Mutex},
     thread,
     time::{Duration, Instant},
 };
 
 use anyhow::{Result, bail};
 
-use super::{
-    Mac,
-    frame::Frame,
-    socket::{Hears, PacketSocket},
-    worker::{Worker, lock},
-};
+use super::{Mac, ear::Ear, frame::Frame, socket::Hears};
 use crate::lab::Node;
 
 /// How often [`Capture::wait_next`] looks: well below the shortest interval of adverts, 10 ms.
@@ -43,10 +37,7 @@ pub struct SeenAdvert {
 
 /// Listens on a machine's `eth0` until dropped.
 #[derive(Debug)]
-pub struct Capture {
-    adverts: Arc<Mutex<Vec<SeenAdvert>>>,
-    _worker: Worker,
-}
+pub struct Capture(Ear<SeenAdvert>);
 
 impl Capture {
     /// Starts to listen on `node`.
@@ -55,16 +46,13 @@ impl Capture {
     ///
     /// When its link cannot be opened.
     pub fn start(node: &Node) -> Result<Self> {
-        let socket = Arc::new(PacketSocket::open(node, Hears::Vrrp)?);
-        let adverts = Arc::<Mutex<Vec<SeenAdvert>>>::default();
-        let seen = Arc::clone(&adverts);
-        let mut worker = Worker::default();
-        worker.listen(socket, move |at, frame| {
-            if let Frame::Vrrp { from_mac, from, to, version, vrid, priority, interval } = frame {
-                lock(&seen).push(SeenAdvert { at, from_mac, from, to, version, vrid, priority, interval });
+        let ear = Ear::open(node, Hears::Vrrp, |at, frame| match frame {
+            Frame::Vrrp { from_mac, from, to, version, vrid, priority, interval } => {
+                Some(SeenAdvert { at, from_mac, from, to, version, vrid, priority, interval })
             }
-        });
-        Ok(Self { adverts, _worker: worker })
+            Frame::Arp { .. } | Frame::EchoReply { .. } => None,
+        })?;
+        Ok(Self(ear))
     }
 
     /// Waits for the next advertisement.
@@ -75,7 +63,7 @@ impl Capture {
     pub fn wait_next(&self, timeout: Duration) -> Result<SeenAdvert> {
         let start = Instant::now();
         while start.elapsed() < timeout {
-            if let Some(advert) = lock(&self.adverts).last().filter(|advert| advert.at > start) {
+            if let Some(advert) = self.0.all().last().filter(|advert| advert.at > start) {
                 return Ok(*advert);
             }
             thread::sleep(LOOK);
@@ -85,6 +73,6 @@ impl Capture {
 
     /// Returns the advertisements so far, in the order in which they came.
     pub fn adverts(&self) -> Vec<SeenAdvert> {
-        lock(&self.adverts).clone()
+        self.0.all().clone()
     }
 }

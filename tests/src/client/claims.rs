@@ -1,19 +1,10 @@
 //! Lists who claims which address.
 
-use std::{
-    net::Ipv4Addr,
-    sync::{Arc, Mutex},
-    time::Instant,
-};
+use std::{net::Ipv4Addr, time::Instant};
 
 use anyhow::Result;
 
-use super::{
-    Mac,
-    frame::Frame,
-    socket::{Hears, PacketSocket},
-    worker::{Worker, lock},
-};
+use super::{Mac, ear::Ear, frame::Frame, socket::Hears};
 use crate::lab::Node;
 
 /// One ARP frame whose sender address is `addr`.
@@ -29,10 +20,7 @@ pub struct AddressClaim {
 
 /// Listens on a machine's `eth0` until dropped.
 #[derive(Debug)]
-pub struct Claims {
-    claims: Arc<Mutex<Vec<AddressClaim>>>,
-    _worker: Worker,
-}
+pub struct Claims(Ear<AddressClaim>);
 
 impl Claims {
     /// Starts to listen on `node`.
@@ -41,21 +29,16 @@ impl Claims {
     ///
     /// When its link cannot be opened.
     pub fn start(node: &Node) -> Result<Self> {
-        let socket = Arc::new(PacketSocket::open(node, Hears::Arp)?);
-        let claims = Arc::<Mutex<Vec<AddressClaim>>>::default();
-        let heard = Arc::clone(&claims);
-        let mut worker = Worker::default();
-        worker.listen(socket, move |at, frame| {
-            if let Frame::Arp { sender: addr, mac, .. } = frame {
-                lock(&heard).push(AddressClaim { at, addr, mac });
-            }
-        });
-        Ok(Self { claims, _worker: worker })
+        let ear = Ear::open(node, Hears::Arp, |at, frame| match frame {
+            Frame::Arp { sender: addr, mac, .. } => Some(AddressClaim { at, addr, mac }),
+            Frame::EchoReply { .. } | Frame::Vrrp { .. } => None,
+        })?;
+        Ok(Self(ear))
     }
 
     /// Returns what this machine claimed since `start`, in the order in which it came.
     pub fn since(&self, start: Instant, mac: Mac) -> Vec<AddressClaim> {
-        let claims = lock(&self.claims);
+        let claims = self.0.all();
         claims.iter().filter(|claim| claim.at >= start && claim.mac == mac).copied().collect()
     }
 }

@@ -3,6 +3,7 @@
 mod arp_prober;
 mod capture;
 mod claims;
+mod ear;
 mod frame;
 mod mac;
 mod prober;

@@ -27,6 +27,8 @@ const LAST_ANSWERS: Duration = Duration::from_millis(20);
 const FIRST_ANSWER: Duration = Duration::from_millis(20);
 /// After this time without an answer the client asks again where the address is.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
+/// Room for the probes of twenty seconds at a probe every 100 us.
+const PROBES: usize = 200_000;
 /// So many answers show that the address is served.
 const SERVED: usize = 10;
 
@@ -56,10 +58,10 @@ impl Prober {
     ///
     /// When the client's link cannot be opened.
     pub fn start(client: &Node, target: Ipv4Addr, interval: Duration) -> Result<Self> {
-        let socket = Arc::new(PacketSocket::open(client, Hears::All)?);
+        let socket = PacketSocket::open(client, Hears::All)?;
         let (shared, mut worker) = (Arc::<Shared>::default(), Worker::default());
-        let heard = Arc::clone(&shared);
-        worker.listen(Arc::clone(&socket), move |at, frame| heard.hear(at, target, frame));
+        // Found while the probes are sent, memory would hold them up.
+        lock(&shared.probes).reserve(PROBES);
         let mut sender = Sender::new(Ends::new(client, target), socket, Arc::clone(&shared));
         worker.every(interval, move || sender.probe());
         Ok(Self { shared, worker })
@@ -123,22 +125,28 @@ impl Shared {
     }
 }
 
-/// The sending half.
+/// What the thread does.
 struct Sender {
     ends: Ends,
-    socket: Arc<PacketSocket>,
+    socket: PacketSocket,
     shared: Arc<Shared>,
     /// When it was last decided whether to send an ARP request.
     looked: Option<Instant>,
 }
 
 impl Sender {
-    fn new(ends: Ends, socket: Arc<PacketSocket>, shared: Arc<Shared>) -> Self {
+    fn new(ends: Ends, socket: PacketSocket, shared: Arc<Shared>) -> Self {
         Self { ends, socket, shared, looked: None }
     }
 
+    /// Hears what has come, then sends to where the address is now.
     fn probe(&mut self) {
         let Ends { mac, from, target } = self.ends;
+        self.socket.drain(|at, frame| {
+            if let Some(frame) = Frame::parse(frame) {
+                self.shared.hear(at, target, frame);
+            }
+        });
         let now = Instant::now();
         if self.should_ask(now) {
             self.socket.send(&arp_request(mac, from, target));

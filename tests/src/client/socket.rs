@@ -1,6 +1,11 @@
 //! A packet socket on a machine's `eth0`.
 
-use std::{io, mem, os::fd::AsRawFd, time::Duration};
+use std::{
+    io::IoSliceMut,
+    mem,
+    os::fd::AsRawFd,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
 
 use anyhow::{Context, Result};
 use hadp_common::wire::{
@@ -10,7 +15,8 @@ use hadp_common::wire::{
 use nix::{
     errno::Errno,
     net::if_::if_nametoindex,
-    sys::socket::{setsockopt, sockopt},
+    sys::socket::{ControlMessageOwned, MsgFlags, recvmsg, setsockopt, sockopt},
+    sys::time::TimeSpec,
 };
 use socket2::{Domain, Protocol, SockAddr, SockAddrStorage, SockFilter, Socket, Type};
 
@@ -23,11 +29,8 @@ const TYPE_AT: u32 = 12;
 const PROTOCOL_AT: u32 = 23;
 /// Room for a second of probes should the reader not be scheduled for so long.
 const RECEIVE_BUFFER: usize = 8 << 20;
-/// How long a read waits, so that its thread notices that it should end.
-const READ_TIMEOUT: Duration = Duration::from_millis(20);
 
-/// What a socket hears. What it does not want wakes nobody: the client's threads run before ordinary ones, and there are
-/// thousands of probes a second.
+/// What a socket hears.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Hears {
     /// Everything.
@@ -81,15 +84,30 @@ impl PacketSocket {
         let _ = self.0.send(frame);
     }
 
-    /// Returns the next frame, or `None` if none comes for a while.
-    pub(super) fn receive<'a>(&self, buf: &'a mut [u8; MAX_FRAME]) -> Option<&'a [u8]> {
-        let len = io::Read::read(&mut &self.0, buf).ok()?;
-        buf.get(..len)
-    }
-
-    /// Returns a buffer for [`Self::receive`].
-    pub(super) fn buffer() -> [u8; MAX_FRAME] {
-        [0; MAX_FRAME]
+    /// Takes every frame that has come, each with the time at which the kernel received it.
+    ///
+    /// Nobody waits for frames: to be woken for each of them would take more time from the nodes, which share this
+    /// machine's processors, than the frame itself.
+    pub(super) fn drain(&self, mut heard: impl FnMut(Instant, &[u8])) {
+        let mut buffer = [0; MAX_FRAME];
+        let mut control = nix::cmsg_space!(TimeSpec);
+        let (now, reading) = (Instant::now(), SystemTime::now());
+        let reading = reading.duration_since(UNIX_EPOCH).unwrap_or_default();
+        loop {
+            let mut parts = [IoSliceMut::new(&mut buffer)];
+            let received =
+                recvmsg::<()>(self.0.as_raw_fd(), &mut parts, Some(&mut control), MsgFlags::MSG_DONTWAIT);
+            let Ok(message) = received else { return };
+            let mut messages = message.cmsgs().into_iter().flatten();
+            let came = messages.find_map(|message| {
+                let ControlMessageOwned::ScmTimestampns(time) = message else { return None };
+                Some(Duration::from(time))
+            });
+            let age = came.map_or(Duration::ZERO, |came| reading.saturating_sub(came));
+            let len = message.bytes;
+            let ahead = came.map_or(Duration::ZERO, |came| came.saturating_sub(reading));
+            heard(now - age + ahead, buffer.get(..len).unwrap_or_default());
+        }
     }
 }
 
@@ -116,7 +134,7 @@ fn open(hears: Hears) -> Result<Socket> {
     }
     socket.bind(&address)?;
     setsockopt(&socket, sockopt::RcvBufForce, &RECEIVE_BUFFER)?;
-    socket.set_read_timeout(Some(READ_TIMEOUT))?;
+    setsockopt(&socket, sockopt::ReceiveTimestampns, &true)?;
     ignore_outgoing(&socket)?;
     Ok(socket)
 }

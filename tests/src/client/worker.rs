@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Mac, frame::Frame, socket::PacketSocket};
+use super::Mac;
 use crate::lab::Node;
 
 /// Threads with a common end.
@@ -21,20 +21,6 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    /// Calls `heard` with every frame of interest that comes to `socket`, and when it came.
-    pub(super) fn listen(
-        &mut self,
-        socket: Arc<PacketSocket>,
-        mut heard: impl FnMut(Instant, Frame) + Send + 'static,
-    ) {
-        let mut buffer = PacketSocket::buffer();
-        self.spawn(move || {
-            if let Some(frame) = socket.receive(&mut buffer).and_then(Frame::parse) {
-                heard(Instant::now(), frame);
-            }
-        });
-    }
-
     /// Calls `act` every `interval`. A call that comes late is not made up for: a burst would be another load.
     pub(super) fn every(&mut self, interval: Duration, mut act: impl FnMut() + Send + 'static) {
         let mut next = Instant::now();
@@ -61,9 +47,9 @@ impl Worker {
     }
 }
 
-/// The real-time priority of a client's threads: a client is a machine of its own, whose probes do not wait for what else
-/// runs here; and behind every daemon that is measured.
-const PRIORITY: i32 = 1;
+/// The real-time priority of a client's threads: a client is a machine of its own, whose probes do not wait for the daemons
+/// that are measured, nor for what else runs here.
+const PRIORITY: i32 = 20;
 
 /// Gives this thread a priority of SCHED_FIFO, before all ordinary ones. Refused, what it does is only less regular.
 pub fn hurry(priority: i32) {

@@ -1,7 +1,7 @@
 //! A LAN of the lab.
 
 use std::{
-    fs,
+    fs, io,
     net::Ipv4Addr,
     path::PathBuf,
     sync::{
@@ -47,6 +47,7 @@ impl Lan {
         ] {
             ip(&switch, "switch", line)?;
         }
+        switch.in_net(leave_frames_alone)?;
         let client = connect(&switch, &dir, "client", CLIENT)?;
         let nodes =
             (1..=nodes).map(|n| connect(&switch, &dir, &format!("n{n}"), n)).collect::<Result<_>>()?;
@@ -147,4 +148,19 @@ impl Drop for LabDir {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0); // the next lab sweeps what cannot be removed now
     }
+}
+
+/// Keeps the host's packet filter off the switch, which has none: where the kernel has bridge netfilter, every frame would
+/// go through it.
+fn leave_frames_alone() -> Result<()> {
+    for family in ["ip", "ip6", "arp"] {
+        let path = format!("/proc/sys/net/bridge/bridge-nf-call-{family}tables");
+        match fs::write(&path, "0") {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(error).with_context(|| format!("writing {path}"));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }

@@ -22,6 +22,7 @@ mod node;
 mod pair;
 mod process;
 mod procfs;
+mod rtnl;
 mod wait;
 
 pub use daemon::{Daemon, KEEPALIVED_REALTIME, Software, hadp_binary, hadp_status};

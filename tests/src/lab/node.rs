@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-use super::{Holder, Process};
+use super::{Holder, Process, rtnl};
 
 /// An address of an interface, as `ip addr` shows it.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -146,7 +146,7 @@ impl Node {
     ///
     /// When the switch refuses.
     pub fn cut(&self) -> Result<()> {
-        self.port_state("disabled")
+        self.switch.in_net(|| rtnl::set_forwarding(&self.port, false))
     }
 
     /// Mends what [`Self::cut`] cut.
@@ -155,7 +155,7 @@ impl Node {
     ///
     /// When the switch refuses.
     pub fn mend(&self) -> Result<()> {
-        self.port_state("forwarding")
+        self.switch.in_net(|| rtnl::set_forwarding(&self.port, true))
     }
 
     /// Leads what it sends to this UDP port astray, into another node's line: it leaves, and what others send to that port
@@ -175,26 +175,22 @@ impl Node {
             .map(drop)
     }
 
-    fn port_state(&self, state: &str) -> Result<()> {
-        run(&self.switch, "switch", &["bridge", "link", "set", "dev", &self.port, "state", state]).map(drop)
-    }
-
     /// Takes `eth0` down, as an administrator does.
     ///
     /// # Errors
     ///
-    /// When `ip` fails.
+    /// When the kernel refuses.
     pub fn link_down(&self) -> Result<()> {
-        self.run(["ip", "link", "set", "eth0", "down"]).map(drop)
+        self.holder.in_net(|| rtnl::set_up("eth0", false))
     }
 
     /// Brings `eth0` up.
     ///
     /// # Errors
     ///
-    /// When `ip` fails.
+    /// When the kernel refuses.
     pub fn link_up(&self) -> Result<()> {
-        self.run(["ip", "link", "set", "eth0", "up"]).map(drop)
+        self.holder.in_net(|| rtnl::set_up("eth0", true))
     }
 
     /// Takes the carrier from `eth0` by taking down the switch's end of the line, or gives it back.
@@ -203,8 +199,7 @@ impl Node {
     ///
     /// When the switch refuses.
     pub fn carrier(&self, up: bool) -> Result<()> {
-        let state = if up { "up" } else { "down" };
-        run(&self.switch, "switch", &["ip", "link", "set", &self.port, state]).map(drop)
+        self.switch.in_net(|| rtnl::set_up(&self.port, up))
     }
 }
 

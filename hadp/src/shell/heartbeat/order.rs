@@ -173,11 +173,20 @@ pub(super) fn channels() -> io::Result<(Heartbeat, Inbox, Bell)> {
 impl Heartbeat {
     /// Gives an order, which is obeyed at once.
     pub(crate) fn order(&self, order: Order) {
+        self.queue(order);
+        self.ring();
+    }
+
+    /// Gives an order, which is obeyed when the heartbeat wakes up next.
+    pub(crate) fn queue(&self, order: Order) {
         // A heartbeat that is gone sends nothing; its sessions' neighbours find that out, and guards have lapsed.
-        if self.orders.send(order).is_ok() {
-            // The counter is full: it wakes up in any case.
-            let _: nix::Result<usize> = self.wake.write(1);
-        }
+        drop(self.orders.send(order));
+    }
+
+    /// Wakes the heartbeat. It goes before the caller where both have one CPU.
+    pub(crate) fn ring(&self) {
+        // The counter is full: it wakes up in any case.
+        let _: nix::Result<usize> = self.wake.write(1);
     }
 
     /// Returns what the heartbeat shows of itself.

@@ -1,0 +1,87 @@
+//! Changes of a link that happen in one system call, by netlink (rtnetlink(7)).
+//!
+//! A program such as `ip` does the same, but for half a millisecond after the change it goes on to end, on one of the
+//! processors that the nodes need just then.
+
+use std::{
+    io::{Read as _, Write as _},
+    os::fd::OwnedFd,
+};
+
+use anyhow::{Context, Result, bail};
+use nix::{
+    errno::Errno,
+    net::if_::if_nametoindex,
+    sys::socket::{AddressFamily, SockFlag, SockProtocol, SockType, socket},
+};
+
+const NLM_F_REQUEST_ACK: u16 = (libc::NLM_F_REQUEST | libc::NLM_F_ACK) as u16;
+/// BR_STATE_DISABLED and BR_STATE_FORWARDING of linux/if_bridge.h.
+const DISABLED: u8 = 0;
+const FORWARDING: u8 = 3;
+/// IFLA_BRPORT_STATE of linux/if_link.h.
+const BRPORT_STATE: u16 = 1;
+const HEADER: usize = 16;
+
+/// Has a port of a bridge in this network namespace forward frames, or take and give none.
+///
+/// # Errors
+///
+/// When the kernel refuses.
+pub(super) fn set_forwarding(port: &str, forwards: bool) -> Result<()> {
+    let state = if forwards { FORWARDING } else { DISABLED };
+    let state = attribute(BRPORT_STATE, &[state]);
+    let nested = attribute(libc::IFLA_PROTINFO | libc::NLA_F_NESTED as u16, &state);
+    let body = [&link(libc::AF_BRIDGE as u8, port, 0, 0)?[..], &nested].concat();
+    request(libc::RTM_SETLINK, &body).with_context(|| format!("setting the state of port {port}"))
+}
+
+/// Brings an interface in this network namespace up, or takes it down.
+///
+/// # Errors
+///
+/// When the kernel refuses.
+pub(super) fn set_up(interface: &str, up: bool) -> Result<()> {
+    let flag = libc::IFF_UP as u32;
+    let body = link(libc::AF_UNSPEC as u8, interface, if up { flag } else { 0 }, flag)?;
+    request(libc::RTM_NEWLINK, &body).with_context(|| format!("setting the flags of {interface}"))
+}
+
+/// Returns a struct ifinfomsg.
+fn link(family: u8, interface: &str, flags: u32, change: u32) -> Result<Vec<u8>> {
+    let index = if_nametoindex(interface).with_context(|| format!("looking for {interface}"))?;
+    Ok([&[family, 0, 0, 0][..], &index.to_ne_bytes(), &flags.to_ne_bytes(), &change.to_ne_bytes()].concat())
+}
+
+/// Returns an attribute, padded to four octets.
+fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
+    let length = 4 + value.len() as u16;
+    let mut octets = [&length.to_ne_bytes()[..], &kind.to_ne_bytes(), value].concat();
+    octets.resize(octets.len().next_multiple_of(4), 0);
+    octets
+}
+
+/// Sends a request, and waits for what the kernel says to it.
+fn request(kind: u16, body: &[u8]) -> Result<()> {
+    let length = (HEADER + body.len()) as u32;
+    let message = [
+        &length.to_ne_bytes()[..],
+        &kind.to_ne_bytes(),
+        &NLM_F_REQUEST_ACK.to_ne_bytes(),
+        &[0; 8], // sequence and port: one request, one answer
+        body,
+    ]
+    .concat();
+    let fd: OwnedFd =
+        socket(AddressFamily::Netlink, SockType::Raw, SockFlag::SOCK_CLOEXEC, SockProtocol::NetlinkRoute)?;
+    let mut socket = std::fs::File::from(fd);
+    socket.write_all(&message)?;
+    let mut answer = [0; 1024];
+    let length = socket.read(&mut answer)?;
+    let code = answer.get(..length).and_then(|answer| answer.get(HEADER..HEADER + 4)?.first_chunk());
+    match code.map(|code| i32::from_ne_bytes(*code)) {
+        Some(0) => Ok(()),
+        Some(code) => Err(Errno::from_raw(-code).into()),
+        None => bail!("an answer of {length} octets"),
+    }
+}
