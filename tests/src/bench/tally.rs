@@ -37,6 +37,11 @@ impl<T> Tally<T> {
         Self::tried(what, 1, measure)
     }
 
+    /// A run that was not tried, since none before it came about.
+    pub(super) fn not_tried() -> Self {
+        Self { runs: 1, ..Self::default() }
+    }
+
     fn tried(what: &str, tries: usize, measure: impl Fn() -> Result<T>) -> Self {
         let mut tally = Self { runs: 1, ..Self::default() };
         for _ in 0..tries {
@@ -74,7 +79,8 @@ impl<T> Tally<T> {
         let tries: usize = self.reasons.values().sum();
         let reasons: Vec<_> = self.reasons.iter().map(|(why, times)| format!("{times} x {why}")).collect();
         let said = reasons.join("; ");
-        (tries > 0).then(|| format!("{} runs measured; {tries} tries failed: {said}", self.count()))
+        let given_up = if self.measured.is_empty() && self.runs > 1 { "; not tried again" } else { "" };
+        (tries > 0).then(|| format!("{} runs measured; {tries} tries failed: {said}{given_up}", self.count()))
     }
 }
 
