@@ -149,16 +149,27 @@ fn moves(answers: &[Answer]) -> Vec<Answer> {
 
 /// Returns where one answered, then the other one, and then the first one again, before it had a reason.
 fn two_owners(answers: &[Answer], fault: Instant) -> Option<String> {
-    let moves = moves(answers);
-    let flicker = moves.windows(2).filter_map(|pair| {
-        let [there, back] = pair else { return None };
-        (back.at - there.at < FLICKER).then(|| {
-            let millis = |at: Instant| at.saturating_duration_since(fault).as_secs_f64() * 1e3;
-            format!("{} {:.2} ms, {} {:.2} ms", there.mac, millis(there.at), back.mac, millis(back.at))
-        })
+    let flickers = flickers(answers).into_iter().map(|[there, back]| {
+        let millis = |at: Instant| at.saturating_duration_since(fault).as_secs_f64() * 1e3;
+        format!("{} {:.2} ms, {} {:.2} ms", there.mac, millis(there.at), back.mac, millis(back.at))
     });
-    let flickers: Vec<String> = flicker.collect();
+    let flickers: Vec<String> = flickers.collect();
     (!flickers.is_empty()).then(|| flickers.join("; "))
+}
+
+/// Returns where one answered, then the other one, and then the first one again: the first answers of the last two.
+fn flickers(answers: &[Answer]) -> Vec<[Answer; 2]> {
+    let moves = moves(answers);
+    let pairs = moves.windows(2).filter_map(|pair| <[Answer; 2]>::try_from(pair).ok());
+    pairs.filter(|[there, back]| back.at - there.at < FLICKER).collect()
+}
+
+/// Returns for how long two answered in turn. One that takes over and is preempted again does not.
+pub(super) fn both(answers: &[Answer]) -> Duration {
+    match flickers(answers).as_slice() {
+        [] => Duration::ZERO,
+        [[first, _], .., [_, last]] | [[first, last]] => last.at - first.at,
+    }
 }
 
 #[cfg(test)]

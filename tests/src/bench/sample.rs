@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail, ensure};
 
-use super::{fault::Fault, witness::Witness};
+use super::{fault::Fault, owned::both, witness::Witness};
 use crate::client::{Answer, Mac, Report};
 
 /// A run is quiet if no processor stood still for longer than this near its fault and near its takeover.
@@ -31,7 +31,7 @@ pub(super) struct Sample {
     pub(super) lost: usize,
     /// Whether the address was served at the end.
     pub(super) recovered: bool,
-    /// For how long both machines answered ARP requests: from the first answer of the one to the last of the other.
+    /// For how long both machines answered ARP requests in turn.
     pub(super) both: Duration,
     /// How many machines answered at the end.
     pub(super) answering: usize,
@@ -127,12 +127,6 @@ impl Record<'_> {
     /// Returns what the client had of it.
     pub(super) fn sample(&self, witness: &Witness) -> Sample {
         let outage = self.report.outage(self.ordered);
-        let last_old =
-            self.answers.iter().rev().find(|answer| answer.mac == self.old).map(|answer| answer.at);
-        let both = match (self.first_answer(), last_old) {
-            (Some(new), Some(old)) => old.saturating_duration_since(new),
-            _ => Duration::ZERO,
-        };
         let probes = self.report.probes.iter().filter(|probe| probe.at > self.ordered);
         let served = probes
             .clone()
@@ -148,7 +142,7 @@ impl Record<'_> {
             outage: outage.as_ref().map_or(Duration::ZERO, |outage| outage.duration),
             lost: self.report.lost_since(self.ordered),
             recovered: outage.is_none_or(|outage| outage.until.is_some()),
-            both,
+            both: both(self.answers),
             stall: stall(begin, end),
             quiet: near_fault.max(near_takeover) <= QUIET,
             ..Sample::default()
