@@ -208,4 +208,13 @@ mod tests {
             assert!(role.priority() > Role::Election.priority());
         }
     }
+
+    #[test]
+    fn what_is_urgent_goes_before_the_election_wherever_that_is() {
+        for (election, turns) in [(None, (11, 10)), (Some(50), (51, 50)), (Some(99), (99, 99))] {
+            let Turns { urgent, patient } =
+                Turns::beside(&Realtime { rt_priority: election, ..Realtime::default() });
+            assert_eq!((urgent, patient), turns);
+        }
+    }
 }
