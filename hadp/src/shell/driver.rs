@@ -180,8 +180,7 @@ impl<D: Datapath> Driver<D> {
             let speaks = self.voice.next();
             let more = heard == EVENTS_A_TURN || obeyed > 0 || !self.orders.is_empty();
             if more || speaks == Some(Time::ZERO) {
-                // The placer has the same priority, and perhaps this CPU: a first announcement without the address is of
-                // no use to clients.
+                // The placer puts on what is not most urgent at the same priority, and perhaps on this CPU.
                 thread::yield_now();
                 continue;
             }
@@ -343,10 +342,10 @@ impl<D: Datapath> Driver<D> {
             }
             Action::SendAdvert { priority } => {
                 let due = Due { slot, priority };
-                let takes_over = self.routers.get(slot).is_some_and(Attached::is_taking_over);
-                if let Some(attached) = self.routers.get_mut(slot) {
-                    attached.alone = takes_over;
-                }
+                let takes_over = self.routers.get_mut(slot).is_some_and(|attached| {
+                    attached.alone = attached.is_taking_over();
+                    attached.alone
+                });
                 if takes_over { self.orders.change(due) } else { self.orders.go_on(due) }
             }
             Action::Announce { .. } | Action::AcquireVips | Action::ReleaseVips | Action::Notify(_) => {

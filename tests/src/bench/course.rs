@@ -6,7 +6,7 @@ use super::{
     brief,
     fault::Fault,
     run::{Course, measure_asking},
-    sample::Sample,
+    sample::Step,
     setting::Setting,
     table::show,
     tally::Tally,
@@ -20,9 +20,6 @@ const ASKING: Duration = Duration::from_micros(100);
 
 /// How often the client probes otherwise.
 const PROBING: Duration = Duration::from_millis(1);
-
-/// A step, by what it is called and where it is in a sample.
-type Step = (&'static str, fn(&Sample) -> Option<Duration>);
 
 const STEPS: [Step; 7] = [
     ("the fault to the decision (detection)", |sample| sample.decided),

@@ -50,6 +50,9 @@ pub(super) struct Sample {
     pub(super) last_garp: Option<Duration>,
 }
 
+/// A step of a failover, by what it is called and where it is in a sample.
+pub(super) type Step = (&'static str, fn(&Sample) -> Option<Duration>);
+
 /// What the client has recorded of one failover.
 pub(super) struct Record<'a> {
     pub(super) report: &'a Report,

@@ -1,16 +1,14 @@
 //! What an outage is made of: detection, decision, store, advert and announcement.
 
-use std::{fmt::Write, time::Duration};
+use std::fmt::Write;
 
 use super::{
-    sample::Sample,
+    sample::{Sample, Step},
     table::{Row, Spread, show},
 };
 
-/// A share, as its column is headed, and where it is in a sample.
-type Share = (&'static str, fn(&Sample) -> Option<Duration>);
-
-const SHARES: [Share; 6] = [
+/// The shares, as their columns are headed.
+const SHARES: [Step; 6] = [
     ("fault to decision", |sample| sample.decided),
     ("decision to store", |sample| sample.stored),
     ("to first advert", |sample| sample.advertised),

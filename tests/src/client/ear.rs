@@ -66,9 +66,7 @@ impl<T: Send + 'static> Ear<T> {
 impl<T> Heard<T> {
     fn all(&self) -> MutexGuard<'_, Vec<T>> {
         let mut list = lock(&self.list);
-        self.socket.drain(|at, frame| {
-            list.extend(Frame::parse(frame).and_then(|frame| (self.read)(at, frame)));
-        });
+        self.socket.drain(|at, frame| list.extend((self.read)(at, frame)));
         list
     }
 }

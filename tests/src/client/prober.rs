@@ -142,11 +142,7 @@ impl Sender {
     /// Hears what has come, then sends to where the address is now.
     fn probe(&mut self) {
         let Ends { mac, from, target } = self.ends;
-        self.socket.drain(|at, frame| {
-            if let Some(frame) = Frame::parse(frame) {
-                self.shared.hear(at, target, frame);
-            }
-        });
+        self.socket.drain(|at, frame| self.shared.hear(at, target, frame));
         let now = Instant::now();
         if self.should_ask(now) {
             self.socket.send(&arp_request(mac, from, target));

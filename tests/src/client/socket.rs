@@ -20,6 +20,7 @@ use nix::{
 };
 use socket2::{Domain, Protocol, SockAddr, SockAddrStorage, SockFilter, Socket, Type};
 
+use super::frame::Frame;
 use crate::lab::Node;
 
 /// The longest frame that is read; the LAN's MTU is 1,500.
@@ -84,11 +85,11 @@ impl PacketSocket {
         let _ = self.0.send(frame);
     }
 
-    /// Takes every frame that has come, each with the time at which the kernel received it.
+    /// Takes every frame of interest that has come, each with the time at which the kernel received it.
     ///
     /// Nobody waits for frames: to be woken for each of them would take more time from the nodes, which share this
     /// machine's processors, than the frame itself.
-    pub(super) fn drain(&self, mut heard: impl FnMut(Instant, &[u8])) {
+    pub(super) fn drain(&self, mut heard: impl FnMut(Instant, Frame)) {
         let mut buffer = [0; MAX_FRAME];
         let mut control = nix::cmsg_space!(TimeSpec);
         let (now, reading) = (Instant::now(), SystemTime::now());
@@ -103,10 +104,14 @@ impl PacketSocket {
                 let ControlMessageOwned::ScmTimestampns(time) = message else { return None };
                 Some(Duration::from(time))
             });
-            let age = came.map_or(Duration::ZERO, |came| reading.saturating_sub(came));
             let len = message.bytes;
-            let ahead = came.map_or(Duration::ZERO, |came| came.saturating_sub(reading));
-            heard(now - age + ahead, buffer.get(..len).unwrap_or_default());
+            let at = came.map_or(now, |came| match reading.checked_sub(came) {
+                Some(age) => now - age,
+                None => now + (came - reading),
+            });
+            if let Some(frame) = buffer.get(..len).and_then(Frame::parse) {
+                heard(at, frame);
+            }
         }
     }
 }
