@@ -1,4 +1,4 @@
-//! Reads from a node's datapath until when it owns a router, again and again.
+//! Reads from two nodes' datapaths until when each owns a router, again and again.
 
 use std::{
     path::Path,
@@ -38,6 +38,13 @@ struct Reading {
     last_owned: u64,
 }
 
+impl Reading {
+    /// Tells whether the lease was in force when it was read.
+    fn owns(&self) -> bool {
+        self.ended < self.until
+    }
+}
+
 /// When a node ceased to own a router: a lease that runs out says so exactly, a revocation lies between two readings.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Lapse {
@@ -45,20 +52,101 @@ pub(super) struct Lapse {
     pub(super) latest: u64,
 }
 
-/// The maps of a node whose daemon may come and go: pins outlive it.
+/// What was read of two nodes.
+#[derive(Debug, Default)]
+pub(super) struct Watched {
+    /// The first node's readings, those that differ.
+    readings: Vec<Reading>,
+    /// When both nodes' leases were in force at once: the first and the last time that was read, and how often.
+    both: Option<(u64, u64, usize)>,
+}
+
+/// The maps of two nodes whose daemons may come and go: pins outlive them.
 #[derive(Debug)]
 pub(super) struct LeaseWatch {
     stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<Result<Vec<Reading>>>>,
+    thread: Option<JoinHandle<Result<Watched>>>,
+}
+
+/// One node's maps.
+struct Maps {
+    routers: Array<MapData, Router>,
+    guards: Array<MapData, u64>,
 }
 
 impl LeaseWatch {
-    /// Starts to read the maps of a node with one router.
+    /// Starts to read the maps of two nodes with one router each.
     ///
     /// # Errors
     ///
-    /// When its daemon has not pinned them.
-    pub(super) fn start(node: &Node) -> Result<Self> {
+    /// When a daemon has not pinned them.
+    pub(super) fn start(nodes: [&Node; 2]) -> Result<Self> {
+        let [first, second] = [Maps::open(nodes[0])?, Maps::open(nodes[1])?];
+        let stop = Arc::<AtomicBool>::default();
+        let stopped = Arc::clone(&stop);
+        let thread = thread::spawn(move || {
+            hurry(PRIORITY);
+            let (mut watched, mut owned) = (Watched::default(), 0);
+            while !stopped.load(Ordering::Relaxed) {
+                let reading = first.read(owned)?;
+                if reading.owns() {
+                    owned = reading.begun;
+                    let other = second.read(0)?;
+                    // Owned before the other one was read, and after: then it was meanwhile.
+                    if other.owns() && first.read(0)?.owns() {
+                        watched.owned_by_both(other.begun);
+                    }
+                }
+                watched.push(reading);
+                thread::sleep(EVERY);
+            }
+            Ok(watched)
+        });
+        Ok(Self { stop, thread: Some(thread) })
+    }
+
+    /// Ends, and returns what was read.
+    ///
+    /// # Errors
+    ///
+    /// When the maps could not be read.
+    pub(super) fn end(mut self) -> Result<Watched> {
+        self.stop.store(true, Ordering::Relaxed);
+        let thread = self.thread.take().context("the maps are no longer read")?;
+        thread.join().map_err(|_| anyhow!("the reader of the maps panicked"))?
+    }
+}
+
+impl Watched {
+    fn push(&mut self, reading: Reading) {
+        // One that is past is kept although it is the same: it was not renewed in time.
+        let differs = |last: &Reading| last.until != reading.until || last.owns() && !reading.owns();
+        if self.readings.last().is_none_or(differs) {
+            self.readings.push(reading);
+        }
+    }
+
+    fn owned_by_both(&mut self, at: u64) {
+        self.both = Some(self.both.map_or((at, at, 1), |(first, _, count)| (first, at, count + 1)));
+    }
+
+    /// Returns when both nodes' leases were in force at once: the first and the last time that was read, and how often.
+    pub(super) fn both(&self) -> Option<(u64, u64, usize)> {
+        self.both
+    }
+
+    /// Returns when the first node ceased to own the router after `since`; `None` if it never did.
+    ///
+    /// # Errors
+    ///
+    /// When it did not own the router at `since`.
+    pub(super) fn lapse(&self, since: u64) -> Result<Option<Lapse>> {
+        lapse(&self.readings, since)
+    }
+}
+
+impl Maps {
+    fn open(node: &Node) -> Result<Self> {
         // The node's own BPF file system, through the process that holds its namespaces.
         let pins = Path::new("/proc").join(node.holder().pid().to_string()).join("root").join(PINS);
         let open = |name: &str| -> Result<Map> {
@@ -69,41 +157,18 @@ impl LeaseWatch {
         let routers = Array::<_, Router>::try_from(open("ROUTERS")?)?;
         let guards = Array::<_, u64>::try_from(open("GUARDS")?)?;
         ensure!(routers.get(&SLOT, 0)?.ifindex != 0, "slot {SLOT} of {} has no router", node.name());
-        let stop = Arc::<AtomicBool>::default();
-        let stopped = Arc::clone(&stop);
-        let thread = thread::spawn(move || {
-            hurry(PRIORITY);
-            let (mut readings, mut owned) = (Vec::<Reading>::new(), 0);
-            while !stopped.load(Ordering::Relaxed) {
-                let reading = read(&routers, &guards, owned)?;
-                if reading.begun < reading.until {
-                    owned = reading.begun;
-                }
-                // One that is past is kept although it is the same: it was not renewed in time.
-                let past = |reading: &Reading| reading.begun >= reading.until;
-                if readings
-                    .last()
-                    .is_none_or(|last| last.until != reading.until || !past(last) && past(&reading))
-                {
-                    readings.push(reading);
-                }
-                thread::sleep(EVERY);
-            }
-            Ok(readings)
-        });
-        Ok(Self { stop, thread: Some(thread) })
+        Ok(Self { routers, guards })
     }
 
-    /// Ends, and returns when the node ceased to own the router after `since`; `None` if it never did.
-    ///
-    /// # Errors
-    ///
-    /// When the maps could not be read, or the node did not own the router at `since`.
-    pub(super) fn lapse(mut self, since: u64) -> Result<Option<Lapse>> {
-        self.stop.store(true, Ordering::Relaxed);
-        let thread = self.thread.take().context("the maps are no longer read")?;
-        let readings = thread.join().map_err(|_| anyhow!("the reader of the maps panicked"))??;
-        lapse(&readings, since)
+    fn read(&self, last_owned: u64) -> Result<Reading> {
+        let begun = clock::now().as_nanos();
+        let router = self.routers.get(&SLOT, 0).context("reading ROUTERS")?;
+        let guard = match router.guard {
+            0 => u64::MAX,
+            guard => self.guards.get(&guard, 0).context("reading GUARDS")?,
+        };
+        let ended = clock::now().as_nanos();
+        Ok(Reading { begun, ended, until: guard.min(router.lease_until_ns & !LEASE_RESIGNED), last_owned })
     }
 }
 
@@ -114,17 +179,6 @@ impl Drop for LeaseWatch {
             let _ = thread.join(); // a panic there has been printed
         }
     }
-}
-
-fn read(routers: &Array<MapData, Router>, guards: &Array<MapData, u64>, last_owned: u64) -> Result<Reading> {
-    let begun = clock::now().as_nanos();
-    let router = routers.get(&SLOT, 0).context("reading ROUTERS")?;
-    let guard = match router.guard {
-        0 => u64::MAX,
-        guard => guards.get(&guard, 0).context("reading GUARDS")?,
-    };
-    let ended = clock::now().as_nanos();
-    Ok(Reading { begun, ended, until: guard.min(router.lease_until_ns & !LEASE_RESIGNED), last_owned })
 }
 
 fn lapse(readings: &[Reading], since: u64) -> Result<Option<Lapse>> {

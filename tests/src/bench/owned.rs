@@ -38,8 +38,10 @@ const FLICKER: Duration = Duration::from_micros(2500);
 pub(super) struct Owned {
     /// How long the client had no answer to its probes.
     pub(super) outage: Duration,
-    /// Whether one answered although the other one had begun, and where that was.
-    pub(super) two_owners: Option<String>,
+    /// When both nodes' leases were read to be in force at once.
+    pub(super) both: Option<String>,
+    /// Where the answers went to the other node, and back within [`FLICKER`].
+    pub(super) back_and_forth: Option<String>,
     /// How often the answers changed from one to the other, in the whole time.
     pub(super) moves: usize,
     pub(super) stall: Duration,
@@ -61,9 +63,12 @@ impl Owned {
         Some(self.stored? - self.lapse?)
     }
 
-    /// Tells whether the successor stored its lease before the old owner ceased to own the address, for certain.
-    pub(super) fn overlaps(&self) -> bool {
-        matches!((self.stored, self.lapse_earliest), (Some(stored), Some(lapse)) if stored < lapse)
+    /// Tells whether both owned the address at once, for certain: both leases were in force when they were read, or the
+    /// successor stored its lease before the old owner ceased to own the address.
+    pub(super) fn two_owners(&self) -> bool {
+        let stored_early =
+            matches!((self.stored, self.lapse_earliest), (Some(stored), Some(lapse)) if stored < lapse);
+        stored_early || self.both.is_some()
     }
 }
 
@@ -89,7 +94,7 @@ pub(super) fn measure(setting: &Setting, fault: Fault, phase: f64, witness: &Wit
     if setting.bfd_us.is_some() {
         wait_armed([n1, n2])?;
     }
-    let watch = LeaseWatch::start(n1)?;
+    let watch = LeaseWatch::start([n1, n2])?;
     capture.wait_next(Duration::from_millis(500))?;
     thread::sleep(setting.interval.mul_f64(phase));
 
@@ -102,6 +107,7 @@ pub(super) fn measure(setting: &Setting, fault: Fault, phase: f64, witness: &Wit
         pair.first.thaw_all()?;
     }
     thread::sleep(AFTERMATH);
+    let watched = watch.end()?;
     let (answers, mut report) = (asker.answers(), prober.stop());
     // What comes later, such as a preemption, is another story.
     report.probes.retain(|probe| probe.at <= happened + TAKEN_OVER);
@@ -122,11 +128,15 @@ pub(super) fn measure(setting: &Setting, fault: Fault, phase: f64, witness: &Wit
     let (decided, stored) = (decided.filter(|ns| *ns <= first), stored.filter(|ns| *ns <= first));
     let of_old = |answer: &&Answer| answer.mac == old && first_new.is_none_or(|first| answer.at < first);
     let sample = record.sample(witness);
-    let lapse = watch.lapse(nanos(ordered))?;
+    let lapse = watched.lapse(nanos(ordered))?;
     Ok(Owned {
         outage: sample.outage,
         stall: sample.stall,
-        two_owners: two_owners(&answers, record.fault()),
+        both: watched.both().map(|(first, last, count)| {
+            let millis = |ns| since(ns) as f64 / 1e6;
+            format!("read {count} times from {:.3} to {:.3} ms", millis(first), millis(last))
+        }),
+        back_and_forth: back_and_forth(&answers, record.fault()),
         moves: moves(&answers).len(),
         last_old: answers.iter().rfind(of_old).map(|answer| since(nanos(answer.at))),
         lapse: lapse.map(|lapse| since(lapse.latest)),
@@ -147,8 +157,8 @@ fn moves(answers: &[Answer]) -> Vec<Answer> {
         .collect()
 }
 
-/// Returns where one answered, then the other one, and then the first one again, before it had a reason.
-fn two_owners(answers: &[Answer], fault: Instant) -> Option<String> {
+/// Returns where one answered, then the other one, and then the first one again at once.
+fn back_and_forth(answers: &[Answer], fault: Instant) -> Option<String> {
     let flickers = flickers(answers).into_iter().map(|[there, back]| {
         let millis = |at: Instant| at.saturating_duration_since(fault).as_secs_f64() * 1e3;
         format!("{} {:.2} ms, {} {:.2} ms", there.mac, millis(there.at), back.mac, millis(back.at))
@@ -186,13 +196,13 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_flickers_has_two_owners() {
+    fn answers_that_go_over_and_back_at_once_are_seen() {
         for (picture, moved, two) in
             [("aaa", 0, false), ("aabb", 1, false), ("aabbbbaa", 2, false), ("aababb", 3, true)]
         {
             let (start, answers) = answers(picture);
             assert_eq!(
-                (moves(&answers).len(), two_owners(&answers, start).is_some()),
+                (moves(&answers).len(), back_and_forth(&answers, start).is_some()),
                 (moved, two),
                 "{picture}"
             );

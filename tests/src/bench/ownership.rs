@@ -20,6 +20,9 @@ pub struct Options {
     /// Runs of each fault
     #[arg(long, default_value_t = 20)]
     runs: usize,
+    /// Only rows whose setting, fault and `on_daemon_death` contain this
+    #[arg(long)]
+    row: Option<String>,
 }
 
 /// What befalls the owner, and `on_daemon_death`.
@@ -50,19 +53,23 @@ pub fn run(options: &Options) -> Result<String> {
     let witness = Witness::start()?;
     let mut text = String::from(
         "A client asks by ARP every ms who has the address, until 1 s after the fault (3 s with SIGSTOP, whose processes go on \
-         after 2 s). Two owners: the answers came from one node, then from the other one for less than 2.5 ms, and then from \
-         the first one; or the successor stored its lease before the old owner's had ended. The margin is the time from the end \
+         after 2 s). Two owners: both nodes' leases were in force when the maps were read, every 50 us; or the successor stored \
+         its lease before the old owner's had ended. To and fro: the answers went to the other node and back within 2.5 ms. The \
+         margin is the time from the end \
          of the old owner's lease or guard to that store. What is revoked ends between two readings of the maps, which are \
          50 us apart: the later one counts. All clocks are one. Medians, in ms after the fault.\n\n\
-         | setting | fault | on_daemon_death | runs | kept by the old owner | two owners | changes of the owner in all, most | \
+         | setting | fault | on_daemon_death | runs | kept by the old owner | two owners | to and fro | changes of the owner in all, most | \
          outage, median (max) | last answer of the old owner | its lease or guard ends | the successor decides | stores | first \
-         answers | margin, median (least) |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n",
+         answers | margin, median (least) |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n",
     );
     let (mut notes, mut example) = (String::new(), None);
     for base in [Setting::FASTEST, Setting::BFD_250] {
         for (fault, on_daemon_death) in FAULTS {
             let setting = Setting { on_daemon_death, ..base };
             let name = format!("{}, {fault}, {on_daemon_death}", setting.name);
+            if options.row.as_ref().is_some_and(|row| !name.contains(row)) {
+                continue;
+            }
             let mut tally = Tally::default();
             for run in 0..options.runs {
                 let phase = (run as f64 + 0.5) / options.runs as f64;
@@ -74,16 +81,18 @@ pub fn run(options: &Options) -> Result<String> {
             let _ = writeln!(text, "| {} | {fault} | {on_daemon_death} | {} |", setting.name, line(&tally));
             let all = &tally.measured;
             for owned in all {
-                let mark = match (owned.two_owners.is_some() || owned.overlaps(), owned.margin()) {
-                    (true, _) => "TWO OWNERS",
-                    (false, Some(..=0)) => "not told apart: the maps were not read in between",
-                    (false, _) => continue,
+                let mark = match (owned.two_owners(), owned.margin(), &owned.back_and_forth) {
+                    (true, ..) => "TWO OWNERS",
+                    (false, Some(..=0), _) => "not told apart: the maps were not read in between",
+                    (false, _, Some(_)) => "to and fro",
+                    (false, _, None) => continue,
                 };
-                let moves = owned.two_owners.as_deref().unwrap_or("-");
+                let both = owned.both.as_deref().unwrap_or("never");
+                let moves = owned.back_and_forth.as_deref().unwrap_or("-");
                 let (course, stall) = (timeline(owned, ", "), show(owned.stall));
                 let _ = writeln!(
                     notes,
-                    "- {name}: {mark}; {course}; answers moved: {moves}; longest stall {stall}"
+                    "- {name}: {mark}; {course}; both leases in force: {both}; answers moved: {moves}; longest stall {stall}"
                 );
             }
             if let Some(excuses) = tally.excuses() {
@@ -101,7 +110,8 @@ pub fn run(options: &Options) -> Result<String> {
 fn line(tally: &Tally<Owned>) -> String {
     let all = &tally.measured;
     let kept = all.iter().filter(|owned| owned.moves == 0).count();
-    let two = all.iter().filter(|owned| owned.two_owners.is_some() || owned.overlaps()).count();
+    let two = all.iter().filter(|owned| owned.two_owners()).count();
+    let to_and_fro = all.iter().filter(|owned| owned.back_and_forth.is_some()).count();
     let moves = all.iter().map(|owned| owned.moves).max().unwrap_or_default();
     let outages = Spread::of(all.iter().map(|owned| owned.outage))
         .map_or("- (-)".to_owned(), |outages| format!("{} ({})", show(outages.median), show(outages.most)));
@@ -109,7 +119,7 @@ fn line(tally: &Tally<Owned>) -> String {
     let steps = STEPS.map(|(_, step)| millis(median(step))).join(" | ");
     let (least, middle) = sorted(all, Owned::margin);
     format!(
-        "{} | {kept} | {two} | {moves} | {outages} | {steps} | {} ({})",
+        "{} | {kept} | {two} | {to_and_fro} | {moves} | {outages} | {steps} | {} ({})",
         tally.count(),
         millis(middle),
         millis(least)
@@ -147,7 +157,7 @@ mod tests {
         }
         assert_eq!(
             line(&tally),
-            "3 of 3 | 3 | 0 | 0 | 0 us (0 us) | - | 2.000 | - | 2.500 | - | 0.500 (-1.000)"
+            "3 of 3 | 3 | 0 | 0 | 0 | 0 us (0 us) | - | 2.000 | - | 2.500 | - | 0.500 (-1.000)"
         );
         let text = timeline(&tally.measured[0], "\n");
         assert!(text.contains("    1.000 ms  nobody owned the address"), "{text}");
