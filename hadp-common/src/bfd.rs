@@ -51,6 +51,21 @@ const fn mix(hash: u32, high: u32, low: u32) -> u32 {
     ((word ^ (word >> 29)).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as u32
 }
 
+/// How many guards the datapath ends when the neighbour of a session has given this node up: the octets of
+/// `BFD_GUARDS[index]`, each the number of a guard or 0. Those beyond, which takes as many routers that follow different sets
+/// of sessions, are left to the daemon.
+pub const BFD_GUARDS_LEN: usize = 8;
+
+/// Tells whether a packet says that the neighbour has given this node up: Down, with Diag Control Detection Time Expired
+/// (RFC 5880 §4.1), where the packet before it, whose second octet was `before`, said Up.
+#[inline(always)]
+pub const fn gives_up(before: u8, version_diag: u8, state_flags: u8) -> bool {
+    const EXPIRED: u8 = 1;
+    before >> 6 == SessionState::Up as u8
+        && state_flags >> 6 == SessionState::Down as u8
+        && version_diag & 0x1f == EXPIRED
+}
+
 map_types! {
     /// The value of `BFD_KEYS[index]`, written by the daemon: what a packet of this session must carry. An entry with
     /// `discriminator` 0 is free.

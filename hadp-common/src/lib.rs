@@ -24,4 +24,4 @@ pub mod wire;
 /// The version of everything in this crate that is visible in a map.
 ///
 /// A daemon that finds pinned maps of another version must not adopt them.
-pub const LAYOUT_VERSION: u32 = 2;
+pub const LAYOUT_VERSION: u32 = 3;

@@ -32,6 +32,10 @@ pub const MAX_GUARDS: u32 = 64;
 /// The value of `GUARDS[guard]` while no session of the guard is up: the lease counts alone.
 pub const GUARD_OPEN: u64 = u64::MAX;
 
+/// The value of `GUARDS[guard]` once the datapath has ended it, because a neighbour said that it has given this node up:
+/// renewing it compares and exchanges, and never replaces this.
+pub const GUARD_ENDED: u64 = 0;
+
 map_types! {
     /// The value of `ROUTERS[slot]`: one virtual router of this node.
     ///

@@ -37,6 +37,8 @@ counters! {
     BfdAuthenticated = bfd_authenticated,
     /// BFD packets of no session that is configured here; passed on.
     BfdUnknown = bfd_unknown,
+    /// BFD neighbours that gave this node up, whereupon the datapath ended what their sessions guard.
+    GuardEnded = guard_ended,
 }
 
 counters! {

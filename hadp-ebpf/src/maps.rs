@@ -78,6 +78,10 @@ pub(crate) static BFD_KEYS: Array<BfdKey, { MAX_BFD_SESSIONS as usize }, MMAP> =
 #[btf_map]
 pub(crate) static BFD_INDEX: Array<u64, { 1 + 2 * BFD_INDEX_LEN as usize }, MMAP> = Array::new();
 
+/// Session to the guards, one octet each, that end when its neighbour has given this node up.
+#[btf_map]
+pub(crate) static BFD_GUARDS: Array<u64, { MAX_BFD_SESSIONS as usize }, MMAP> = Array::new();
+
 /// Session to the neighbour's last packet.
 #[btf_map]
 pub(crate) static BFD_SESSIONS: Array<BfdSession, { MAX_BFD_SESSIONS as usize }, MMAP> = Array::new();

@@ -7,13 +7,15 @@ use core::{
 
 use hadp_common::{
     addr::Address,
-    bfd::BfdSession,
+    bfd::{BfdSession, gives_up},
     event::{Event, EventKind},
     stats::Counter,
     wire::bfd::{BFD_LEN, FINAL, POLL},
 };
 
-use crate::{ctx::Window, event, maps::BFD_SESSIONS, parse::Frame, settings::now_ns, stats::count};
+use crate::{
+    ctx::Window, event, maps::BFD_SESSIONS, owner::end_guards, parse::Frame, settings::now_ns, stats::count,
+};
 
 /// Records a valid packet, the time last, and reports it if it says anything new, or polls or answers a poll.
 #[inline(always)]
@@ -30,6 +32,14 @@ pub(crate) fn record(frame: &Frame, index: u32, packet: Packet) {
         || session.word(INTERVALS) != intervals
         || (session.word(HEAD) ^ head) & !ASKING != 0
         || head & ASKING != 0;
+    // The neighbour takes over what this node owns: here and now, not when the daemon gets to it.
+    let [_, before, ..] = session.word(HEAD).to_ne_bytes();
+    if is_news
+        && gives_up(before, packet.version_diag(), packet.state_flags())
+        && session.word(DISCRIMINATORS) == discriminators
+    {
+        end_guards(index);
+    }
     session.set(DISCRIMINATORS, discriminators);
     session.set(INTERVALS, intervals);
     session.set(HEAD, head);

@@ -2,13 +2,37 @@
 
 use core::ptr::{read_volatile, write_volatile};
 
-use hadp_common::router::{DRAIN_NS, LEASE_RESIGNED, ROUTER_EXACT, Router};
+use hadp_common::{
+    router::{DRAIN_NS, GUARD_ENDED, LEASE_RESIGNED, ROUTER_EXACT, Router},
+    stats::Counter,
+};
 
 use crate::{
     ctx::Mac,
-    maps::{GUARDS, ROUTERS},
+    maps::{BFD_GUARDS, GUARDS, ROUTERS},
     settings::{InForce, now_ns},
+    stats::count,
 };
+
+/// Ends the guards of a session whose neighbour has given this node up, and with them what their routers own.
+#[inline(never)]
+pub(crate) fn end_guards(session: u32) {
+    let Some(guards) = BFD_GUARDS.get_ptr(session) else { return };
+    // SAFETY: the pointer is to a map value; volatile, since the daemon may store at any time.
+    let guards = unsafe { read_volatile(guards) };
+    if guards == 0 {
+        return;
+    }
+    for guard in guards.to_ne_bytes() {
+        // Entry 0, which stands for none, limits nothing.
+        if let Some(until) = GUARDS.get_ptr_mut(u32::from(guard)) {
+            // SAFETY: the pointer is to a map value; one store. The daemon renews by compare-and-exchange that leaves
+            // this value alone.
+            unsafe { write_volatile(until, GUARD_ENDED) };
+        }
+    }
+    count(Counter::GuardEnded);
+}
 
 /// A router, asked whether this node owns it.
 #[derive(Clone, Copy)]

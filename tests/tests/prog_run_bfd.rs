@@ -8,12 +8,13 @@ use std::{
 };
 
 use hadp::{
-    datapath::{EventRecord, Plan, PlannedSession},
+    datapath::{EventRecord, Guards, Plan, PlannedSession},
     proto::bfd::{Received, SessionId},
     units::Time,
 };
 use hadp_common::{
     bfd::MAX_BFD_SESSIONS,
+    router::MAX_GUARDS,
     stats::{Counter, DropReason},
     wire::bfd::{AUTHENTICATED, Control, DEMAND, FINAL, MULTIPOINT, POLL, PORT, PORT_MULTIHOP, SessionState},
 };
@@ -322,6 +323,57 @@ fn valid_packets_are_recorded_in_every_form() {
         assert_eq!((received.control, sessions.packets(session.id)), (up(&session), packets + 1), "{name}");
         assert!(before <= received.at && received.at <= now(), "{name}");
         assert_eq!(sessions.last_seen(session.id), received.at, "{name}");
+    }
+}
+
+/// A neighbour that says it has given this node up is about to take over: what is guarded ends with that packet.
+#[test]
+fn who_is_given_up_owns_nothing_from_that_packet_on() {
+    const EXPIRED: u8 = 1;
+    let guards = [1, 2, MAX_GUARDS - 1];
+    let (mut runner, families) = runner();
+    let (table, sessions) = (runner.xdp.guards(), runner.xdp.bfd_sessions());
+    let open = |guard: &u32| table.load(*guard) == Guards::OPEN;
+    for family in &families {
+        let id = family.single.id;
+        let down = |diag: u8| Control { state: SessionState::Down, diag, ..up(&family.single) };
+        let mut hears =
+            |control: Control| run(&mut runner, &Bfd::new(family.single.remote, family.own, &control));
+        sessions.set_ends(id, [1, MAX_GUARDS - 1]);
+        for diag in [0, 2, 3, 7] {
+            hears(up(&family.single));
+            assert!(!hears(down(diag)).counted.contains(&Counter::GuardEnded), "diagnostic {diag}");
+        }
+        assert!(!hears(down(EXPIRED)).counted.contains(&Counter::GuardEnded), "it was Down already");
+        hears(up(&family.single));
+        let restarted = Control { my_discriminator: 99, ..down(EXPIRED) };
+        assert!(!hears(restarted).counted.contains(&Counter::GuardEnded), "it has started anew");
+        assert!(guards.iter().all(open));
+
+        hears(up(&family.single));
+        assert!(hears(down(EXPIRED)).counted.contains(&Counter::GuardEnded));
+        assert_eq!(guards.map(|guard| open(&guard)), [false, true, false]);
+        for guard in [1, MAX_GUARDS - 1] {
+            assert!(!table.renew(guard, now() + Duration::from_secs(1)), "no renewal brings it back");
+            assert_eq!(table.load(guard), Time::ZERO);
+            table.store(guard, Guards::OPEN);
+        }
+
+        sessions.set_ends(id, []);
+        hears(up(&family.single));
+        assert!(!hears(down(EXPIRED)).counted.contains(&Counter::GuardEnded), "nobody goes by this session");
+
+        // The daemon records what it has verified, and does the same.
+        let id = family.authenticated.id;
+        sessions.set_ends(id, [2]);
+        let control = up(&family.authenticated);
+        sessions.record(id, Received { at: now(), control });
+        sessions.record(
+            id,
+            Received { at: now(), control: Control { state: SessionState::Down, diag: EXPIRED, ..control } },
+        );
+        assert_eq!(guards.map(|guard| open(&guard)), [true, false, true]);
+        table.store(2, Guards::OPEN);
     }
 }
 

@@ -179,7 +179,7 @@ fn one_daemon_at_a_time_and_a_dead_ones_pins_are_adopted() {
     next.resign(owned);
     assert_eq!((leases.lease(owned), leases.owned(Time::ZERO)), (None, vec![]), "it waits for a successor");
     assert_eq!(leases.renew(owned, until), Renewal::Revoked);
-    next.guards().renew(5, until);
+    next.guards().store(5, until);
     next.apply(&Plan {
         routers: vec![PlannedRouter { guard: 5, ..router(3, 55, &[vip(0)]) }, router(7, 56, &[])],
     })

@@ -332,7 +332,7 @@ fn a_lapsed_guard_ends_what_leaves() {
     runner.xdp.set_lease(slot(0), FOREVER);
     let guards = runner.xdp.guards();
     for (until, action) in [(FOREVER, Action::Pass), (now(), Action::Drop), (FOREVER, Action::Pass)] {
-        guards.renew(3, until);
+        guards.store(3, until);
         for packet in [udp(OWNED), request(OWNED)] {
             assert_eq!(runner.leave(&packet.octets()).unwrap().action, action, "{until:?}");
         }

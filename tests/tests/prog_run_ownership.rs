@@ -75,21 +75,21 @@ fn a_guard_limits_every_lease_that_names_it() {
     runner.xdp.set_lease(slot(1), FOREVER);
     assert_eq!(standing(&mut runner), (true, true));
 
-    guards.renew(last, now() + SECOND);
+    guards.store(last, now() + SECOND);
     assert_eq!(standing(&mut runner), (true, true), "the guard has a second");
     // By the exact clock: a tick would still be below the guard's time.
     for _ in 0..100 {
-        guards.renew(last, now());
+        guards.store(last, now());
         assert_eq!(standing(&mut runner), (false, false), "the guard has lapsed");
     }
     assert_eq!(runner.run(&packet().octets()).unwrap().dropped, [DropReason::VipNotOwner]);
     assert_eq!(runner.run(&ask()).unwrap().dropped, [DropReason::ArpNotOwner]);
     let unguarded = Frame::ip(&Ip::udp(CLIENT, other)).octets();
     assert_eq!(runner.run(&unguarded).unwrap().action, Action::Pass, "it names no guard");
-    guards.renew(0, Time::ZERO);
+    guards.store(0, Time::ZERO);
     assert_eq!(runner.run(&unguarded).unwrap().action, Action::Pass, "and 0 is none");
 
-    guards.renew(last, Guards::OPEN);
+    guards.store(last, Guards::OPEN);
     assert_eq!(standing(&mut runner), (true, true), "armed again");
     runner.xdp.set_lease(slot(0), now());
     assert_eq!(standing(&mut runner), (false, false), "the lease counts as well");
@@ -101,7 +101,7 @@ fn a_guard_that_does_not_exist_owns_nothing() {
     runner.xdp.set_lease(slot(0), FOREVER);
     assert_eq!(standing(&mut runner), (false, false));
     let guards = runner.xdp.guards();
-    guards.renew(MAX_GUARDS, FOREVER);
+    guards.store(MAX_GUARDS, FOREVER);
     assert_eq!(guards.load(MAX_GUARDS), Time::ZERO);
 }
 
@@ -286,7 +286,7 @@ fn who_does_not_yield_or_own_keeps_everything() {
 fn a_lapsed_guard_leaves_no_drain() {
     let mut runner = runner(vec![PlannedRouter { guard: 1, ..router(0, 10, &[VIP]) }]);
     runner.xdp.set_lease(slot(0), FOREVER);
-    runner.xdp.guards().renew(1, now());
+    runner.xdp.guards().store(1, now());
     let advert = Frame::ip(&Ip::vrrp(ABOVE, v3(ABOVE, 10, 200, 100, &[VIP]))).octets();
     assert_eq!(told(&runner.run(&advert).unwrap()), 1);
     let router = runner.router(0).unwrap();
@@ -301,6 +301,6 @@ fn conflicts_are_the_owners() {
     runner.xdp.set_lease(slot(0), FOREVER);
     let claim = Frame::arp(&Arp { sender_mac: PEER_MAC, ..Arp::request(VIP, VIP) }).octets();
     assert!(runner.run(&claim).unwrap().counted.contains(&Counter::Conflict));
-    runner.xdp.guards().renew(1, Time::ZERO);
+    runner.xdp.guards().store(1, Time::ZERO);
     assert_eq!(runner.run(&claim).unwrap().counted, []);
 }

@@ -32,7 +32,7 @@ use super::{
     messages::{Command, Notice},
     orders::{Due, Orders},
     placer::{Placed, Placer},
-    realtime::{self, Role},
+    realtime::{self, Role, Turns},
     recorder::Recorder,
     stopping::Stopping,
     timer::Timer,
@@ -101,6 +101,7 @@ pub(crate) fn spawn<D: Datapath + Send + 'static>(parts: Parts<D>) -> io::Result
         } = parts;
         lifeline.hold();
         realtime::enter(Role::Election, &realtime);
+        let turns = Turns::of_election(&realtime);
         let driver = Driver {
             node: Node::default(),
             routers: BySlot::default(),
@@ -119,6 +120,8 @@ pub(crate) fn spawn<D: Datapath + Send + 'static>(parts: Parts<D>) -> io::Result
             watch: Watch::new(senses),
             lateness,
             recorder,
+            turns,
+            hurries: true,
         };
         if let Err(error) = runtime.block_on(driver.run(events, commands, placed)) {
             error!(%error, "election thread failed; leases run out and the Backups take over");
@@ -147,6 +150,9 @@ pub(super) struct Driver<D> {
     told: Vec<Notice>,
     pub(super) placer: Placer,
     pub(super) recorder: Option<Recorder>,
+    turns: Turns,
+    /// Whether the thread goes before the heartbeat: where it has more to do than a turn, no longer.
+    hurries: bool,
 }
 
 impl<D: Datapath> Driver<D> {
@@ -180,10 +186,13 @@ impl<D: Datapath> Driver<D> {
             let speaks = self.voice.next();
             let more = heard == EVENTS_A_TURN || obeyed > 0 || !self.orders.is_empty();
             if more || speaks == Some(Time::ZERO) {
-                // The placer puts on what is not most urgent at the same priority, and perhaps on this CPU.
+                // The heartbeat sends, and the placer puts on what is not most urgent, at the same priority, and perhaps on
+                // this CPU.
+                self.hurry(false);
                 thread::yield_now();
                 continue;
             }
+            self.hurry(true);
             self.tell_all();
             let farewell = match self.stopping {
                 Stopping::Farewell(until) => Some(until),
@@ -203,6 +212,14 @@ impl<D: Datapath> Driver<D> {
                     None => return Ok(()),
                 },
             }
+        }
+    }
+
+    /// Has the thread go before the heartbeat, or in turn with it.
+    fn hurry(&mut self, hurries: bool) {
+        if self.hurries != hurries {
+            self.hurries = hurries;
+            self.turns.hurry(hurries);
         }
     }
 

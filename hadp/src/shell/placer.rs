@@ -76,7 +76,7 @@ impl Placer {
     ) -> io::Result<Self> {
         let socket = AddressSocket::open()?;
         let (orders, received) = mpsc::channel();
-        let turns = Turns::beside(&realtime);
+        let turns = Turns::of_placer(&realtime);
         let jobs = Jobs::default();
         let worker =
             Worker { socket, jobs, places: BTreeMap::new(), progress, notices, turns, hurries: true };

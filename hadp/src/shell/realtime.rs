@@ -17,11 +17,13 @@ use crate::model::Realtime;
 /// A thread that must not be late.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Role {
-    /// Hears and decides.
+    /// Hears, decides and says so. Before the heartbeat, which would else take the CPU from it in the middle of a takeover: a
+    /// heart is bound to its CPU, so the kernel moves the election out of its way.
     Election,
     /// Puts addresses on interfaces: the first ones of a takeover before the election goes on, the others in turn with it.
     Placer,
-    /// Sends BFD packets. Above the election: what it does takes microseconds, and no burst of adverts may delay it.
+    /// Sends BFD packets: in turn with what the election does in bulk. What comes before takes microseconds, and the other one
+    /// of the two threads is on another CPU.
     Heartbeat,
     /// Sends those that the heartbeat does not: as urgent as it.
     Reserve,
@@ -40,8 +42,9 @@ impl Role {
     /// Returns the SCHED_FIFO priority: above ordinary threads, below the kernel's own (50 and up).
     fn priority(self) -> u8 {
         match self {
-            Self::Election => 10,
-            Self::Placer | Self::Heartbeat | Self::Reserve => 11,
+            Self::Heartbeat | Self::Reserve => 11,
+            Self::Election => 12,
+            Self::Placer => 13,
         }
     }
 }
@@ -122,7 +125,7 @@ pub(crate) fn run_time(election: &Realtime, bfd: &Realtime) -> Option<Duration> 
     election.rttime_us.max(bfd.rttime_us).map(Duration::from_micros)
 }
 
-/// The two priorities of a thread some of whose work is more urgent than the election's, and the rest as urgent.
+/// The two priorities of a thread some of whose work is urgent, and the rest is done in turn with that of others.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Turns {
     urgent: u8,
@@ -130,10 +133,16 @@ pub(crate) struct Turns {
 }
 
 impl Turns {
-    /// Returns those that go with the election's.
-    pub(crate) fn beside(election: &Realtime) -> Self {
-        let patient = election.rt_priority.unwrap_or(Role::Election.priority());
-        Self { urgent: patient.saturating_add(1).min(99), patient }
+    /// Returns the election's, which is urgent but for bursts.
+    pub(crate) fn of_election(election: &Realtime) -> Self {
+        let urgent = election.rt_priority.unwrap_or(Role::Election.priority());
+        Self { urgent, patient: urgent.saturating_sub(1).max(1) }
+    }
+
+    /// Returns the placer's: before the election, or in turn with its bursts.
+    pub(crate) fn of_placer(election: &Realtime) -> Self {
+        let Self { urgent, patient } = Self::of_election(election);
+        Self { urgent: urgent.saturating_add(1).min(99), patient }
     }
 
     /// Makes the calling thread real-time, and urgent.
@@ -141,7 +150,7 @@ impl Turns {
         enter(role, &Realtime { rt_priority: Some(self.urgent), ..election.clone() });
     }
 
-    /// Has the calling thread go before the election, or in turn with it, if it is real-time.
+    /// Has the calling thread go before the others, or in turn with them, if it is real-time.
     pub(crate) fn hurry(self, hurries: bool) {
         // Refused to a thread at ordinary priority, which was told.
         let _ = set_fifo(if hurries { self.urgent } else { self.patient });
@@ -203,17 +212,20 @@ mod tests {
     }
 
     #[test]
-    fn the_heartbeat_goes_before_the_election() {
+    fn a_takeover_goes_before_the_heartbeat_and_a_burst_does_not() {
+        let Turns { urgent, patient } = Turns::of_election(&Realtime::default());
+        assert_eq!(urgent, Role::Election.priority());
         for role in [Role::Heartbeat, Role::Reserve] {
-            assert!(role.priority() > Role::Election.priority());
+            assert!(patient <= role.priority() && role.priority() < urgent);
         }
     }
 
     #[test]
-    fn what_is_urgent_goes_before_the_election_wherever_that_is() {
-        for (election, turns) in [(None, (11, 10)), (Some(50), (51, 50)), (Some(99), (99, 99))] {
-            let Turns { urgent, patient } =
-                Turns::beside(&Realtime { rt_priority: election, ..Realtime::default() });
+    fn addresses_go_before_the_election_wherever_that_is() {
+        let rows = [(None, (13, 11)), (Some(50), (51, 49)), (Some(99), (99, 98)), (Some(1), (2, 1))];
+        for (election, turns) in rows {
+            let election = Realtime { rt_priority: election, ..Realtime::default() };
+            let Turns { urgent, patient } = Turns::of_placer(&election);
             assert_eq!((urgent, patient), turns);
         }
     }

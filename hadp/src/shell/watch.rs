@@ -13,7 +13,7 @@ use crate::{
     datapath::{BfdSessions, Datapath, Guards},
     proto::{
         Cause, Event, Slot,
-        bfd::{self, Followers, Received, Session, SessionId, SessionState, Sessions, Standing},
+        bfd::{self, Diag, Followers, Received, Session, SessionId, SessionState, Sessions, Standing},
     },
     units::Time,
 };
@@ -84,6 +84,14 @@ impl Watch {
         guard != 0 && self.senses.guards.load(guard) <= now
     }
 
+    /// Tells the datapath which guards end when the neighbour says that it has given this node up: those of its session's
+    /// followers, unless the session flaps, when neither end goes by it.
+    fn set_ends(&self, id: SessionId, now: Time) {
+        let counts = self.sessions.get(id).is_some_and(|session| !session.is_damped(now));
+        let guards = self.senses.followers.guards().iter().filter(|(_, set)| counts && set.contains(&id));
+        self.senses.heard.set_ends(id, guards.map(|(guard, _)| guard));
+    }
+
     /// Describes every session.
     pub(super) fn views(&self, now: Time) -> Vec<SessionView> {
         let view = |(id, session): (SessionId, &Session)| SessionView {
@@ -135,11 +143,31 @@ impl<D: Datapath> Driver<D> {
         let now = clock::now();
         let mut actions = std::mem::take(&mut self.watch.actions);
         self.watch.sessions.handle(now, id, event, &mut actions);
+        let mut gives_up = false;
+        for (id, action) in &actions {
+            match action {
+                bfd::Action::Transmit(what) => self.watch.order(Order::Transmit(*id, *what)),
+                bfd::Action::SendNow(control) => self.watch.order(Order::SendNow(*id, *control)),
+                bfd::Action::Changed { from, diag, .. } => {
+                    gives_up |= *from == SessionState::Up && *diag == Diag::DetectionTimeExpired;
+                }
+                bfd::Action::Settled => {}
+            }
+        }
+        if gives_up && self.watch.senses.followers.is_followed(id) {
+            // The neighbour may be alive, and only its packets lost: its datapath gives up what it owns when it hears
+            // this, which must be before this node owns it.
+            self.watch.senses.heartbeat.hasten();
+        }
         for (id, action) in actions.drain(..) {
             match action {
-                bfd::Action::Transmit(what) => self.watch.order(Order::Transmit(id, what)),
-                bfd::Action::SendNow(control) => self.watch.order(Order::SendNow(id, control)),
-                bfd::Action::Changed { .. } | bfd::Action::Settled => self.conclude(id, &action, now),
+                bfd::Action::Changed { .. } | bfd::Action::Settled => {
+                    if action.is_at_neighbor_too() {
+                        self.watch.set_ends(id, now);
+                    }
+                    self.conclude(id, &action, now);
+                }
+                bfd::Action::Transmit(_) | bfd::Action::SendNow(_) => {}
             }
         }
         self.watch.actions = actions;
@@ -204,7 +232,9 @@ impl<D: Datapath> Driver<D> {
 
     /// Lets a session run.
     pub(super) fn start_session(&mut self, id: SessionId, config: bfd::Config, discriminator: u32) {
-        self.watch.sessions.insert(id, Session::new(config, discriminator, clock::now()));
+        let now = clock::now();
+        self.watch.sessions.insert(id, Session::new(config, discriminator, now));
+        self.watch.set_ends(id, now);
         self.feed_session(id, bfd::Event::Start);
     }
 

@@ -52,7 +52,7 @@ const CONDITIONS: &str = "\
 probes without an answer, `both` how long two machines answered ARP in turn, asked every ms (every 10 ms where the line is cut). A run counts if the node that fails was \
 the only one that answered until then; otherwise it is done again, and listed below the table. No run that was measured is \
 left out. While anything is measured, `/dev/cpu_dma_latency` is held at 0, for both programs alike: idle processors poll \
-instead of halting. keepalived runs with `vrrp_rt_priority 10`, as hadp runs under SCHED_FIFO by itself, and with a CPU limit \
+instead of halting. keepalived runs with `vrrp_rt_priority 12`, as hadp runs under SCHED_FIFO by itself, and with a CPU limit \
 (`vrrp_rlimit_rttime`) that stolen time does not exceed. A witness on each processor, woken every ms, notes when the \
 machine stands still.";
 

@@ -24,11 +24,14 @@ pub struct Options {
     /// Runs of each handover
     #[arg(long, default_value_t = Self::default().runs)]
     runs: usize,
+    /// Only rows whose reason, successor and interval contain this, such as `to hadp, 10 ms`
+    #[arg(long)]
+    row: Option<String>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { runs: 20 }
+        Self { runs: 20, row: None }
     }
 }
 
@@ -51,6 +54,9 @@ pub fn run(options: &Options) -> Result<String> {
             for successor in [Software::Hadp, Software::Keepalived] {
                 let handover = Handover { reason, successor, centis };
                 let name = format!("{reason} to {successor}, {}", show(handover.interval()));
+                if options.row.as_ref().is_some_and(|row| !name.contains(row)) {
+                    continue;
+                }
                 let tally = repeat(&handover, &name, options.runs);
                 let courses = &tally.measured;
                 let clean = courses.iter().filter(|course| course.lost.is_empty()).count();

@@ -47,9 +47,12 @@ impl Worker {
     }
 }
 
-/// The real-time priority of a client's threads: a client is a machine of its own, whose probes do not wait for the daemons
-/// that are measured, nor for what else runs here.
-const PRIORITY: i32 = 20;
+/// The real-time priority of a client's threads. The client is a machine of its own, as the nodes are: none takes a CPU
+/// from another one in the middle of something. This is what hadp's heartbeats have, and a little less than its elections
+/// and keepalived ([`KEEPALIVED_REALTIME`]).
+///
+/// [`KEEPALIVED_REALTIME`]: crate::lab::KEEPALIVED_REALTIME
+const PRIORITY: i32 = 11;
 
 /// Gives this thread a priority of SCHED_FIFO, before all ordinary ones. Refused, what it does is only less regular.
 pub fn hurry(priority: i32) {

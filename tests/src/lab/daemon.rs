@@ -24,7 +24,7 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 /// beyond. On a virtual machine, time that the hypervisor steals counts: it was killed seconds after its start, again and
 /// again, and what was measured was a node that had failed before.
 pub const KEEPALIVED_REALTIME: &str =
-    "global_defs {\n    vrrp_rt_priority 10\n    vrrp_rlimit_rttime 10000000\n}\n";
+    "global_defs {\n    vrrp_rt_priority 12\n    vrrp_rlimit_rttime 10000000\n}\n";
 
 /// A program that speaks VRRP and reads keepalived.conf.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

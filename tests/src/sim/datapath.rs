@@ -13,8 +13,9 @@ use hadp::{
     units::Time,
 };
 use hadp_common::{
-    router::GUARD_OPEN,
-    wire::bfd::{FINAL, POLL},
+    bfd::gives_up,
+    router::{GUARD_ENDED, GUARD_OPEN},
+    wire::bfd::{Control, FINAL, POLL},
 };
 
 use super::{mutation::Mutation, sessions::content};
@@ -29,6 +30,8 @@ pub(super) struct Datapath {
     pub(super) ring: VecDeque<Report>,
     /// What limits leases; a guard that is not here is open.
     pub(super) guards: BTreeMap<u32, Time>,
+    /// The guards that end when a session's neighbour has given this node up.
+    pub(super) ends: BTreeMap<SessionId, Vec<u32>>,
     /// The discriminators of this node's sessions.
     pub(super) keys: BTreeMap<SessionId, u32>,
     /// The last packet of every session.
@@ -110,13 +113,20 @@ impl Datapath {
     }
 
     /// Records a valid packet of a session, and tells whether there is an event for the daemon.
-    pub(super) fn record(&mut self, id: SessionId, received: Received) -> bool {
+    ///
+    /// `deaf` is a mutation: guards go on although the neighbour has given this node up.
+    pub(super) fn record(&mut self, id: SessionId, received: Received, deaf: bool) -> bool {
         let control = received.control;
         let key = self.keys.get(&id);
         if key.is_none_or(|key| ![0, *key].contains(&control.your_discriminator)) {
             return false;
         }
         let last = self.records.insert(id, received);
+        if last.is_some_and(|last| given_up(&last.control, &control)) && !deaf {
+            for guard in self.ends.get(&id).into_iter().flatten() {
+                self.guards.insert(*guard, Time::from_nanos(GUARD_ENDED));
+            }
+        }
         let is_news = last.is_none_or(|last| content(&last.control) != content(&control))
             || control.flags & (POLL | FINAL) != 0;
         is_news && self.tell(Report::Bfd(id, received))
@@ -178,4 +188,10 @@ impl Datapath {
         heard.sort_by_key(|heard| heard.at);
         heard
     }
+}
+
+/// Tells whether a neighbour that was Up says that it has given this node up.
+fn given_up(before: &Control, now: &Control) -> bool {
+    let same = |control: &Control| [control.my_discriminator, control.your_discriminator];
+    same(before) == same(now) && gives_up((before.state as u8) << 6, now.diag, (now.state as u8) << 6)
 }

@@ -57,7 +57,10 @@ impl World {
             // Its lease ends, with the guard going on.
             margin + self.plan.longest_down()
         } else if told {
-            margin + TURNS
+            // Its datapath ends what it owns with the packet that says so, which leaves before the other one owns anything,
+            // unless the thread that sends stands still.
+            let says_so = back.iter().find(|(at, _)| *at >= second.start);
+            says_so.map_or(margin + TURNS, |(at, _)| at.since(second.start) + delay)
         } else {
             margin + self.plan.interval()
         };
@@ -72,7 +75,10 @@ impl World {
         let silence = since + self.plan.detection() / 500;
         let heard = self.network.packets_within(path, silence, second.start - delay - TURNS);
         let lost = self.network.packets_within(path, since - delay - TURNS, second.start);
-        heard.iter().all(|(_, arrives)| !arrives) && lost.iter().any(|(_, arrives)| !arrives)
+        // A sender whose own session is down says so three times at its pace, and then is silent for longer than that.
+        let before = self.network.packets_within(path, Time::ZERO, silence);
+        let unsaid = before.last().is_some_and(|(_, arrives)| !arrives);
+        heard.iter().all(|(_, arrives)| !arrives) && (unsaid || lost.iter().any(|(_, arrives)| !arrives))
     }
 
     /// Priority 0 of a router that stepped down sets the timers of all Backups, also of those that follow its successor

@@ -10,7 +10,10 @@ use hadp::{
     proto::bfd::{Promises, Schedule, SessionId, Transmission, Verdict},
     units::Time,
 };
-use hadp_common::{router::GUARD_OPEN, wire::bfd::Control};
+use hadp_common::{
+    router::{GUARD_ENDED, GUARD_OPEN},
+    wire::bfd::Control,
+};
 
 use super::{
     host::Power,
@@ -71,6 +74,19 @@ impl World {
         let Some(heart) = self.hosts.get_mut(host).and_then(|host| host.heart.as_mut()) else { return };
         heart.orders.push_back(order);
         self.wake_heart(host, self.now + WAY);
+    }
+
+    /// Has what was ordered obeyed at once, by the election, unless the thread stands still in the middle of a packet.
+    pub(super) fn hasten(&mut self, host: usize) {
+        loop {
+            let heart = self.hosts.get_mut(host).and_then(|host| host.heart.as_mut());
+            let Some(order) =
+                heart.filter(|heart| heart.step.is_none()).and_then(|heart| heart.orders.pop_front())
+            else {
+                return;
+            };
+            self.obey(host, order);
+        }
     }
 
     /// Lets the heartbeat run at this time, or when it is able to.
@@ -227,7 +243,13 @@ impl World {
         let (mutation, detection) = (self.mutation, self.plan.detection());
         let Some(this) = self.hosts.get_mut(host) else { return };
         match verdict {
-            Verdict::Store(until) => {
+            Verdict::Store(_) if this.datapath.guards.get(&guard) == Some(&Time::from_nanos(GUARD_ENDED)) => {
+                let lapsed = this.heart.as_mut().map(|heart| heart.promises.ended(guard));
+                if lapsed == Some(Verdict::Lapsed) {
+                    self.carry_out(host, guard, Verdict::Lapsed);
+                }
+            }
+            Verdict::Store(until) | Verdict::Rearm(until) => {
                 let until = match mutation {
                     Some(Mutation::GuardNeverLapses) => Time::from_nanos(GUARD_OPEN),
                     Some(Mutation::GuardMarginNegative) if until < Time::from_nanos(GUARD_OPEN) => {

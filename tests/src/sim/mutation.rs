@@ -51,6 +51,8 @@ pub enum Mutation {
     BfdImpatient,
     /// A router goes on although the neighbour that may take over says that it hears it no more.
     StepDownForgotten,
+    /// The datapath goes on owning although the neighbour says that it has given this node up.
+    GivenUpUnheard,
 }
 
 impl Mutation {
@@ -84,5 +86,6 @@ impl Mutation {
         Self::PromiseByTimeAfter,
         Self::BfdImpatient,
         Self::StepDownForgotten,
+        Self::GivenUpUnheard,
     ];
 }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use hadp::{
     proto::{
         Event, Slot, State,
-        bfd::{self, Action, Followers, Received, Session, SessionId, Sessions},
+        bfd::{self, Action, Diag, Followers, Received, Session, SessionId, SessionState, Sessions},
     },
     units::Time,
 };
@@ -54,6 +54,7 @@ impl World {
         }
         this.heart = Some(heart);
         for (id, _) in instances {
+            self.set_ends(host, id, now);
             self.feed_session(host, id, bfd::Event::Start);
         }
     }
@@ -105,13 +106,40 @@ impl World {
             let at = self.now.as_nanos() as f64 / 1e6;
             eprintln!("{at:12.6} host {host} session {}: {event:?} -> {out:?}", path::neighbor(id));
         }
-        for (id, action) in out {
+        let mut gives_up = false;
+        for (id, action) in &out {
             match action {
-                Action::Transmit(what) => self.order(host, Order::Transmit(id, what)),
-                Action::SendNow(control) => self.order(host, Order::SendNow(id, control)),
-                Action::Changed { .. } | Action::Settled => self.conclude(host, id, &action, now),
+                Action::Transmit(what) => self.order(host, Order::Transmit(*id, *what)),
+                Action::SendNow(control) => self.order(host, Order::SendNow(*id, *control)),
+                Action::Changed { from, diag, .. } => {
+                    gives_up |= *from == SessionState::Up && *diag == Diag::DetectionTimeExpired;
+                }
+                Action::Settled => {}
             }
         }
+        if gives_up {
+            self.hasten(host);
+        }
+        for (id, action) in out {
+            match action {
+                Action::Transmit(_) | Action::SendNow(_) => {}
+                Action::Changed { .. } | Action::Settled => {
+                    if action.is_at_neighbor_too() {
+                        self.set_ends(host, id, now);
+                    }
+                    self.conclude(host, id, &action, now);
+                }
+            }
+        }
+    }
+
+    /// Tells the datapath which guards end when the neighbour of a session has given this node up.
+    fn set_ends(&mut self, host: usize, id: SessionId, now: Time) {
+        let Some(this) = self.hosts.get_mut(host) else { return };
+        let Some(daemon) = &this.daemon else { return };
+        let counts = daemon.watch.sessions.get(id).is_some_and(|session| !session.is_damped(now));
+        let guards = daemon.watch.followers.guards().iter().filter(|(_, set)| counts && set.contains(&id));
+        this.datapath.ends.insert(id, guards.map(|(guard, _)| guard).collect());
     }
 
     /// Draws the conclusions of a session's change.
@@ -192,7 +220,12 @@ impl World {
     pub(super) fn record_bfd(&mut self, host: usize, from: usize, control: Control) {
         let at = self.local(host);
         let (Some(id), Some(this)) = (path::session(from), self.hosts.get_mut(host)) else { return };
-        if this.datapath.record(id, Received { at, control }) {
+        let deaf = self.mutation == Some(Mutation::GivenUpUnheard);
+        let is_news = this.datapath.record(id, Received { at, control }, deaf);
+        for slot in 0..self.plan.routers.len() {
+            self.note(host, slot, None);
+        }
+        if is_news {
             self.read_events(host);
         }
     }

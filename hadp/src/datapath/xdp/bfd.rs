@@ -10,13 +10,13 @@ use std::{
 use hadp_common::{
     addr::Address,
     bfd::{
-        BFD_AUTHENTICATED, BFD_INDEX_LEN, BFD_MULTIHOP, BfdKey, BfdSession, MAX_BFD_SESSIONS, bfd_entry,
-        bfd_switch,
+        BFD_AUTHENTICATED, BFD_GUARDS_LEN, BFD_INDEX_LEN, BFD_MULTIHOP, BfdKey, BfdSession, MAX_BFD_SESSIONS,
+        bfd_entry, bfd_switch, gives_up,
     },
     wire::bfd::VERSION,
 };
 
-use super::{mapped::MappedArray, open::Xdp};
+use super::{guards::Guards, mapped::MappedArray, open::Xdp};
 use crate::{
     datapath::tables::first_repeated,
     proto::bfd::{Received, SessionId},
@@ -103,7 +103,11 @@ impl Xdp {
 
     /// Returns what was heard of the sessions.
     pub fn bfd_sessions(&self) -> BfdSessions {
-        BfdSessions { sessions: Arc::clone(&self.maps.bfd_sessions) }
+        BfdSessions {
+            sessions: Arc::clone(&self.maps.bfd_sessions),
+            ends: Arc::clone(&self.maps.bfd_guards),
+            guards: self.guards(),
+        }
     }
 
     /// Writes one entry of `BFD_KEYS`, unless it is there already.
@@ -115,6 +119,7 @@ impl Xdp {
         }
         if identity(&now) != identity(next) {
             entry.set_word(NAME, 0, Ordering::Release); // nobody's, until the rest is in place
+            self.maps.bfd_guards.store(index, &0);
             self.maps.bfd_sessions.store(index, &BfdSession::default());
         }
         entry.store_from(NAME + 1, next);
@@ -203,6 +208,9 @@ const fn first_entry(half: u32) -> u32 {
 #[derive(Clone)]
 pub struct BfdSessions {
     sessions: Arc<MappedArray<BfdSession>>,
+    /// `BFD_GUARDS`.
+    ends: Arc<MappedArray<u64>>,
+    guards: Guards,
 }
 
 const LAST_SEEN: usize = offset_of!(BfdSession, last_seen_ns) / 8;
@@ -244,10 +252,25 @@ impl BfdSessions {
         is_heard.then(|| Received { at: Time::from_nanos(packet.last_seen_ns), control: packet.control() })
     }
 
-    /// Records a packet that was authenticated in userspace.
+    /// Says which guards end when the neighbour of a session has given this node up.
+    pub fn set_ends(&self, session: SessionId, guards: impl IntoIterator<Item = u32>) {
+        let mut ends = [0; BFD_GUARDS_LEN];
+        let numbers = guards.into_iter().filter_map(|guard| u8::try_from(guard).ok());
+        ends.iter_mut().zip(numbers).for_each(|(end, guard)| *end = guard);
+        self.ends.store(session.index(), &u64::from_ne_bytes(ends));
+    }
+
+    /// Records a packet that was authenticated in userspace; ends guards as the datapath does.
     pub fn record(&self, session: SessionId, received: Received) {
         let Some(entry) = self.sessions.entry(session.index()) else { return };
         let control = received.control;
+        let before: BfdSession = entry.load();
+        let same = [before.remote_discriminator, before.your_discriminator]
+            == [control.my_discriminator, control.your_discriminator];
+        if same && gives_up(before.state_flags, control.diag, (control.state as u8) << 6) {
+            let ends = self.ends.load(session.index()).unwrap_or_default();
+            ends.to_ne_bytes().iter().for_each(|guard| self.guards.end(u32::from(*guard)));
+        }
         let packet = BfdSession {
             last_seen_ns: received.at.as_nanos(),
             packets: entry.word(PACKETS, Ordering::Relaxed).wrapping_add(1),

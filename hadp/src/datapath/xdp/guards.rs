@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, atomic::Ordering};
 
-use hadp_common::router::{GUARD_OPEN, MAX_GUARDS};
+use hadp_common::router::{GUARD_ENDED, GUARD_OPEN, MAX_GUARDS};
 
 use super::{election::Election, mapped::MappedArray, open::Xdp};
 use crate::units::Time;
@@ -24,7 +24,7 @@ impl Guards {
 
     /// Opens every guard.
     pub(super) fn open_all(&self) {
-        (0..MAX_GUARDS).for_each(|index| self.renew(index, Self::OPEN));
+        (0..MAX_GUARDS).for_each(|index| self.store(index, Self::OPEN));
     }
 
     /// Returns when a guard lapses; [`Time::ZERO`] for one that does not exist, whose routers own nothing.
@@ -32,11 +32,23 @@ impl Guards {
         self.0.entry(index).map_or(Time::ZERO, |entry| Time::from_nanos(entry.word(0, Ordering::Acquire)))
     }
 
-    /// Stores when a guard lapses: one store for all routers that name it.
-    pub fn renew(&self, index: u32, until: Time) {
+    /// Renews a guard: one exchange for all routers that name it. False, and nothing is stored, where the datapath has
+    /// ended it meanwhile.
+    pub fn renew(&self, index: u32, until: Time) -> bool {
+        let next = |value| (value != GUARD_ENDED).then_some(until.as_nanos());
+        self.0.entry(index).is_some_and(|entry| entry.update_word(0, next))
+    }
+
+    /// Puts a guard in force, whatever has become of it.
+    pub fn store(&self, index: u32, until: Time) {
         if let Some(entry) = self.0.entry(index) {
             entry.set_word(0, until.as_nanos(), Ordering::Release);
         }
+    }
+
+    /// Ends a guard as the datapath does.
+    pub(super) fn end(&self, index: u32) {
+        self.store(index, Time::from_nanos(GUARD_ENDED));
     }
 }
 

@@ -18,7 +18,7 @@ use super::{
 use crate::dir_lock::{DirLock, DirLockError};
 
 /// The maps that are pinned, each under its name.
-pub(super) const MAPS: [&str; 15] = [
+pub(super) const MAPS: [&str; 16] = [
     "ROUTERS",
     "GUARDS",
     "PEERS",
@@ -32,6 +32,7 @@ pub(super) const MAPS: [&str; 15] = [
     "DROPS",
     "BFD_KEYS",
     "BFD_INDEX",
+    "BFD_GUARDS",
     "BFD_SESSIONS",
     "CLOCK",
 ];

@@ -25,6 +25,18 @@ pub enum Action {
     Settled,
 }
 
+impl Action {
+    /// Tells whether the neighbour knows of this, so that its flap damping is as far as this end's. Of a fall it may not: until
+    /// it does, it counts on the session, and takes over by it.
+    pub fn is_at_neighbor_too(&self) -> bool {
+        match self {
+            Self::Changed { to, .. } => matches!(to, SessionState::Init | SessionState::Up),
+            Self::Settled => true,
+            Self::Transmit(_) | Self::SendNow(_) => false,
+        }
+    }
+}
+
 /// What the sending thread sends for a session until told otherwise.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Transmission {

@@ -38,6 +38,12 @@ impl Damping {
         self.up_since = None;
     }
 
+    /// Forgets the falls: the neighbour has started anew, and knows of none. Both ends are to count on the session, or
+    /// neither: where one takes over by it, the other one has to step down.
+    pub(super) fn neighbor_began_anew(&mut self) {
+        *self = Self { up_since: self.up_since, ..Self::default() };
+    }
+
     /// Notes that the session fell from Up.
     pub(super) fn fell(&mut self, now: Time) {
         self.settle(now);

@@ -150,6 +150,11 @@ impl Followers {
         }
     }
 
+    /// Tells whether a router fails over by this session.
+    pub fn is_followed(&self, id: SessionId) -> bool {
+        self.fast.contains_key(&id)
+    }
+
     fn follow(&mut self, slot: Slot, router: &Router, sessions: &[(SessionId, &BfdInstance)]) {
         if self.guards.of(slot).is_err() {
             return;

@@ -71,6 +71,11 @@ impl Hearing {
         self.last.is_some_and(|last| self.before == Some(last.my_discriminator))
     }
 
+    /// Tells whether the last packet told is the first one of a neighbour that starts anew.
+    pub(super) fn is_new_neighbor(&self) -> bool {
+        self.before.is_some() && !self.is_same_neighbor()
+    }
+
     /// Returns when the neighbour was last heard.
     pub(super) fn at(&self) -> Option<Time> {
         self.at

@@ -61,8 +61,10 @@ fn margin(detected_after: Duration) -> Duration {
 /// A change to `GUARDS`, or news of it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Verdict {
-    /// Store this value.
+    /// Store this value, unless the datapath has ended the guard: then [`Promises::ended`].
     Store(Time),
+    /// Store this value, whatever is there: the guard is in force again.
+    Rearm(Time),
     /// Store nothing: the guard has lapsed, which is told once.
     Lapsed,
     /// Store nothing.
@@ -170,7 +172,14 @@ impl Promises {
         for promise in &mut guard.promises {
             promise.until = promise.until.filter(|until| now < *until);
         }
-        guard.update()
+        guard.stored = guard.least();
+        Verdict::Rearm(guard.stored.unwrap_or(OPEN))
+    }
+
+    /// Notes that the datapath has ended a guard: it has lapsed, if that is news.
+    pub fn ended(&mut self, guard: u32) -> Verdict {
+        let news = self.guard(guard).is_some_and(|guard| !std::mem::replace(&mut guard.lapsed, true));
+        if news { Verdict::Lapsed } else { Verdict::Keep }
     }
 
     fn promise(&mut self, guard: u32, session: SessionId, until: Option<Time>, now: Time) -> Verdict {
@@ -209,12 +218,16 @@ impl Guard {
         if self.lapsed {
             return Verdict::Keep;
         }
-        let least = self.promises.iter().filter_map(|promise| promise.until).min();
+        let least = self.least();
         if least == self.stored {
             return Verdict::Keep;
         }
         self.stored = least;
         Verdict::Store(least.unwrap_or(OPEN))
+    }
+
+    fn least(&self) -> Option<Time> {
+        self.promises.iter().filter_map(|promise| promise.until).min()
     }
 }
 
@@ -311,7 +324,7 @@ mod tests {
         assert_eq!(guards.sent(GUARD, id(1), us(700), Some(D), us(727)), Verdict::Lapsed);
         assert_eq!(send(&mut guards, 1, 950, Some(D)), Verdict::Keep, "until the election has stepped down");
         assert_eq!(guards.look(GUARD, us(1000)), Verdict::Keep, "told once");
-        assert_eq!(guards.rearm(GUARD, us(1010)), stored(us(950) + D - margin(D)));
+        assert_eq!(guards.rearm(GUARD, us(1010)), Verdict::Rearm(us(950) + D - margin(D)));
         assert_eq!(send(&mut guards, 1, 1200, Some(D)), stored(us(1200) + D - margin(D)));
         assert_eq!(guards.rearm(GUARD, us(1210)), Verdict::Keep, "nothing to acknowledge");
     }
@@ -333,7 +346,7 @@ mod tests {
         assert_eq!(send(&mut guards, 1, 500, Some(D)), Verdict::Keep);
         assert_eq!(send(&mut guards, 1, 750, Some(D)), Verdict::Lapsed);
         // Its neighbour has given up on this node: the promise is no more, until a packet leaves again.
-        assert_eq!(guards.rearm(GUARD, us(800)), stored(us(750) + D - margin(D)));
+        assert_eq!(guards.rearm(GUARD, us(800)), Verdict::Rearm(us(750) + D - margin(D)));
     }
 
     #[test]
@@ -346,7 +359,20 @@ mod tests {
         let mut guards = with(&[1]);
         send(&mut guards, 1, 0, Some(D));
         assert_eq!(guards.leave(GUARD, id(1), us(727)), Verdict::Lapsed);
-        assert_eq!(guards.rearm(GUARD, us(800)), stored(OPEN));
+        assert_eq!(guards.rearm(GUARD, us(800)), Verdict::Rearm(OPEN));
+    }
+
+    #[test]
+    fn a_guard_that_the_datapath_has_ended_is_in_force_again_only_when_it_is_re_armed() {
+        let mut guards = with(&[1]);
+        send(&mut guards, 1, 0, Some(D));
+        assert_eq!(send(&mut guards, 1, 250, Some(D)), stored(us(250) + D - margin(D)));
+        // That store finds it ended.
+        assert_eq!(guards.ended(GUARD), Verdict::Lapsed);
+        assert_eq!(guards.ended(GUARD), Verdict::Keep, "told once");
+        assert_eq!(send(&mut guards, 1, 500, Some(D)), Verdict::Keep);
+        assert_eq!(guards.rearm(GUARD, us(510)), Verdict::Rearm(us(500) + D - margin(D)));
+        assert_eq!(guards.ended(MAX_GUARDS), Verdict::Keep);
     }
 
     #[test]

@@ -40,6 +40,9 @@ impl Session {
         if control.flags & FINAL != 0 {
             self.pace.finish();
         }
+        if self.hearing.is_new_neighbor() {
+            self.damping.neighbor_began_anew();
+        }
         self.advance(now, control.state, out);
         self.rewatch(now);
         match self.state {

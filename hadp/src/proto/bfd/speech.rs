@@ -138,7 +138,10 @@ impl Session {
             && !self.damping.is_damped(now)
             && self.hearing.is_same_neighbor()
             && self.hearing.known().is_some_and(expired);
-        let on_purpose = to == SessionState::AdminDown || (diag == Diag::NeighborSignaledDown && withdrawn);
+        // A restart is no flap: the neighbour, which knows of none, counts on the session when it is back.
+        let restarted = self.hearing.is_new_neighbor();
+        let signaled = diag == Diag::NeighborSignaledDown && (withdrawn || restarted);
+        let on_purpose = to == SessionState::AdminDown || signaled;
         if on_purpose { self.damping.taken_down(now) } else { self.damping.fell(now) }
     }
 }

@@ -103,6 +103,13 @@ impl<G: GuardTable, H: Record> Heart<G, H> {
         Turn { next, is_last }
     }
 
+    /// Obeys what is waiting in the place of the thread that would.
+    pub(super) fn obey_for_another(&mut self) {
+        if self.obey_waiting() {
+            self.relief.stop();
+        }
+    }
+
     /// Returns the sockets to wait for.
     pub(super) fn receivers(&self) -> &Arc<[BfdReceiver]> {
         &self.receivers
@@ -135,7 +142,7 @@ impl<G: GuardTable, H: Record> Heart<G, H> {
                         true => self.promises.sent(guard, beat.id, at, beat.detected_after(), now),
                         false => self.promises.look(guard, now),
                     };
-                    carry_out(&self.table, &self.news, guard, verdict);
+                    carry_out(&self.table, &self.news, &mut self.promises, guard, verdict);
                 }
             }
             if let Some((asked, kept)) = beat.keep(at) {
@@ -191,7 +198,7 @@ impl<G: GuardTable, H: Record> Heart<G, H> {
                         }
                         (Some(_), _) => Verdict::Keep,
                     };
-                    carry_out(&self.table, &self.news, guard, verdict);
+                    carry_out(&self.table, &self.news, &mut self.promises, guard, verdict);
                 }
             }
             Order::SendNow(session, control) => {
@@ -200,7 +207,7 @@ impl<G: GuardTable, H: Record> Heart<G, H> {
             }
             Order::Rearm(guard) => {
                 let verdict = self.promises.rearm(guard, now);
-                carry_out(&self.table, &self.news, guard, verdict);
+                carry_out(&self.table, &self.news, &mut self.promises, guard, verdict);
             }
             Order::Listen(receivers) => self.receivers = receivers.into(),
             Order::Authenticate(session, heard) => self.authenticate(session, *heard),
@@ -215,7 +222,7 @@ impl<G: GuardTable, H: Record> Heart<G, H> {
         }
         for guard in before.into_iter().filter(|guard| !guards.contains(guard)) {
             let verdict = self.promises.leave(guard, session, now);
-            carry_out(&self.table, &self.news, guard, verdict);
+            carry_out(&self.table, &self.news, &mut self.promises, guard, verdict);
         }
     }
 

@@ -19,7 +19,7 @@ use crate::{
     model::BfdAuth,
     net::{bfd::BfdSender, bfd_receive::BfdReceiver},
     proto::bfd::{SessionId, Transmission},
-    shell::lateness::Lateness,
+    shell::{clock, lateness::Lateness},
 };
 
 /// An order to the heartbeat.
@@ -136,12 +136,23 @@ impl Shown {
     }
 }
 
+/// For how long a thread that has its orders obeyed at once tries, before it leaves them to the heartbeat: longer than a
+/// packet takes to leave, if the heartbeat is at one.
+const HASTE: Duration = Duration::from_micros(50);
+
+/// A heart that other threads can have obey what waits, in their own time.
+pub(super) trait Hands: Send + Sync {
+    /// Obeys every order there is; false, and nothing is done, where a thread of the heartbeat is at it.
+    fn obey(&self) -> bool;
+}
+
 /// The other threads' end.
 #[derive(Clone)]
 pub(crate) struct Heartbeat {
     orders: Sender<Order>,
     wake: Arc<EventFd>,
     shown: Arc<Shown>,
+    hands: Option<Arc<dyn Hands>>,
 }
 
 /// The heartbeat's end.
@@ -167,10 +178,26 @@ pub(super) fn channels() -> io::Result<(Heartbeat, Inbox, Bell)> {
     let shown = Arc::new(Shown { lateness: Lateness::default(), relieved: AtomicU64::new(0), sent });
     let inbox = Inbox { orders: obeyed, shown: Arc::clone(&shown) };
     let bell = Bell(Arc::clone(&wake));
-    Ok((Heartbeat { orders, wake, shown }, inbox, bell))
+    Ok((Heartbeat { orders, wake, shown, hands: None }, inbox, bell))
 }
 
 impl Heartbeat {
+    /// Lets callers lend a hand.
+    pub(super) fn with_hands(self, hands: Arc<dyn Hands>) -> Self {
+        Self { hands: Some(hands), ..self }
+    }
+
+    /// Has what was queued obeyed before it returns, by this thread: no other one has to be woken for it. Where the
+    /// heartbeat is at a packet for too long, as on a CPU that stands still, it is left to that. The caller still has to
+    /// [`ring`](Self::ring), since the next packet may be due at another time.
+    pub(crate) fn hasten(&self) {
+        let Some(hands) = &self.hands else { return };
+        let until = clock::now() + HASTE;
+        while !hands.obey() && clock::now() < until {
+            std::hint::spin_loop();
+        }
+    }
+
     /// Gives an order, which is obeyed at once.
     pub(crate) fn order(&self, order: Order) {
         self.queue(order);

@@ -4,19 +4,27 @@ use std::{io, time::Duration};
 
 use super::{beat::Outcome, keeping::Kept, order::Inbox};
 use crate::{
-    proto::bfd::{Received, SessionId, Verdict},
+    proto::bfd::{Promises, Received, SessionId, Verdict},
     units::Time,
 };
 
 /// Where guards are stored.
 pub(crate) trait GuardTable: Send {
-    /// Stores when a guard lapses: one store, no system call.
-    fn renew(&self, guard: u32, until: Time);
+    /// Stores when a guard lapses: one exchange, no system call. False, and nothing is stored, where the datapath has ended
+    /// the guard.
+    fn renew(&self, guard: u32, until: Time) -> bool;
+
+    /// Puts a guard in force, whatever has become of it.
+    fn store(&self, guard: u32, until: Time);
 }
 
 impl GuardTable for crate::datapath::Guards {
-    fn renew(&self, guard: u32, until: Time) {
-        Self::renew(self, guard, until);
+    fn renew(&self, guard: u32, until: Time) -> bool {
+        Self::renew(self, guard, until)
+    }
+
+    fn store(&self, guard: u32, until: Time) {
+        Self::store(self, guard, until);
     }
 }
 
@@ -74,10 +82,21 @@ pub(super) fn show_pace(inbox: &Inbox, news: &dyn Fn(News), session: SessionId, 
 }
 
 /// Stores a guard, or tells that it has lapsed.
-pub(super) fn carry_out<G: GuardTable>(table: &G, news: &dyn Fn(News), guard: u32, verdict: Verdict) {
+pub(super) fn carry_out<G: GuardTable>(
+    table: &G,
+    news: &dyn Fn(News),
+    promises: &mut Promises,
+    guard: u32,
+    verdict: Verdict,
+) {
     match verdict {
-        Verdict::Store(until) => table.renew(guard, until),
+        Verdict::Store(until) if !table.renew(guard, until) => {
+            if promises.ended(guard) == Verdict::Lapsed {
+                news(News::Lapsed(guard));
+            }
+        }
+        Verdict::Rearm(until) => table.store(guard, until),
         Verdict::Lapsed => news(News::Lapsed(guard)),
-        Verdict::Keep => {}
+        Verdict::Store(_) | Verdict::Keep => {}
     }
 }

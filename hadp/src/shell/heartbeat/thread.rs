@@ -17,7 +17,7 @@ use tracing::{error, info};
 
 use super::{
     heart::{Hand, Heart},
-    order::{Bell, Heartbeat, channels},
+    order::{Bell, Hands, Heartbeat, channels},
     relief::Relief,
     telling::{GuardTable, News, Record},
 };
@@ -97,6 +97,7 @@ fn start<G: GuardTable + 'static, H: Record + 'static>(
     let relief = Arc::new(Relief::new()?);
     let Parts { guards, heard, news, realtime } = parts;
     let heart = Arc::new(Mutex::new(Heart::new(inbox, guards, heard, news, Arc::clone(&relief))));
+    let heartbeat = heartbeat.with_hands(Arc::<Mutex<Heart<G, H>>>::clone(&heart));
     let (here, there) = cpus.unzip();
     let on = |cpus: Option<Vec<usize>>| Realtime { cpus: cpus.unwrap_or_default(), ..realtime.clone() };
     let mut hearts = Vec::with_capacity(2);
@@ -129,6 +130,20 @@ fn start<G: GuardTable + 'static, H: Record + 'static>(
         }
     }
     Ok((heartbeat, Hearts(hearts)))
+}
+
+impl<G: GuardTable, H: Record> Hands for Mutex<Heart<G, H>> {
+    fn obey(&self) -> bool {
+        match self.try_lock() {
+            Ok(mut heart) => {
+                heart.obey_for_another();
+                true
+            }
+            Err(TryLockError::WouldBlock) => false,
+            // Nobody sends any more, which its neighbours find out.
+            Err(TryLockError::Poisoned(_)) => true,
+        }
+    }
 }
 
 /// The thread that sends.

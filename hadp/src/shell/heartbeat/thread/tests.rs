@@ -10,7 +10,7 @@ use std::{
 };
 
 use hadp_common::{
-    router::GUARD_OPEN,
+    router::{GUARD_ENDED, GUARD_OPEN},
     wire::bfd::{BFD_LEN, Control},
 };
 
@@ -32,7 +32,16 @@ fn ms(millis: u64) -> Duration {
 struct Table(Arc<Mutex<BTreeMap<u32, Time>>>);
 
 impl GuardTable for Table {
-    fn renew(&self, guard: u32, until: Time) {
+    fn renew(&self, guard: u32, until: Time) -> bool {
+        let mut guards = self.0.lock().unwrap();
+        let ended = guards.get(&guard).is_some_and(|until| until.as_nanos() == GUARD_ENDED);
+        if !ended {
+            guards.insert(guard, until);
+        }
+        !ended
+    }
+
+    fn store(&self, guard: u32, until: Time) {
         self.0.lock().unwrap().insert(guard, until);
     }
 }
@@ -185,6 +194,39 @@ fn packets_leave_and_renew_the_guard() {
         );
         assert!(heartbeat.shown().sent(id()).failures >= 1);
     }
+}
+
+/// What must leave before anything else does not wait for a thread: neither for one that stands still.
+#[test]
+fn who_is_in_haste_sends_by_itself() {
+    let cpu = Cpu::default();
+    let rig = Rig::new(None, cpu.clone(), Kernel);
+    cpu.stop(true);
+    for sent in 1..=5 {
+        rig.heartbeat.queue(Order::SendNow(id(), CONTROL));
+        rig.heartbeat.hasten();
+        assert_eq!(rig.sent().packets, sent);
+        rig.receive(1);
+    }
+    cpu.stop(false);
+    rig.end();
+}
+
+/// A guard that the datapath has ended is told as lapsed, and not in force before the election has stepped down.
+#[test]
+fn a_guard_that_the_datapath_has_ended_stays_so_until_it_is_re_armed() {
+    let rig = Rig::new(None, Kernel, Kernel);
+    rig.transmit(ms(2), ms(30_000));
+    rig.receive(3);
+    let ended = Time::from_nanos(GUARD_ENDED);
+    rig.table.store(GUARD, ended);
+    rig.receive(5);
+    assert_eq!(rig.guard(), Some(ended));
+    assert_eq!(rig.news.recv_timeout(ms(5_000)).unwrap(), format!("Lapsed({GUARD})"));
+    rig.heartbeat.order(Order::Rearm(GUARD));
+    rig.receive(5);
+    assert!(rig.guard() > Some(clock::now()));
+    assert_eq!(rig.end(), Vec::<String>::new(), "told once");
 }
 
 #[test]
