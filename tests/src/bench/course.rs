@@ -21,14 +21,15 @@ const ASKING: Duration = Duration::from_micros(100);
 /// How often the client probes otherwise.
 const PROBING: Duration = Duration::from_millis(1);
 
-const STEPS: [Step; 7] = [
+const STEPS: [Step; 8] = [
     ("the fault to the decision (detection)", |sample| sample.decided),
     ("the decision to the ownership store", |sample| sample.stored),
     ("the decision to the first ARP answer (asked every 100 us)", |sample| sample.answered),
     ("the decision to the first advert sent", |sample| sample.advertised),
     ("the decision to the last address on its interface", |sample| sample.placed),
+    ("the decision to the last address's first GARP, on the wire", |sample| sample.announced),
     ("the decision to the first GARP heard by the client", |sample| sample.first_garp),
-    ("the decision to the last address's first GARP", |sample| sample.last_garp),
+    ("the decision to the last address's first GARP heard by the client", |sample| sample.last_garp),
 ];
 
 /// Measures `runs` failovers with one address and as many with 1,000, and returns a table each.

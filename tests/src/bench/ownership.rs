@@ -109,7 +109,7 @@ pub fn run(options: &Options) -> Result<String> {
 
 fn line(tally: &Tally<Owned>) -> String {
     let all = &tally.measured;
-    let kept = all.iter().filter(|owned| owned.moves == 0).count();
+    let kept = all.iter().filter(|owned| owned.first_new.is_none()).count();
     let two = all.iter().filter(|owned| owned.two_owners()).count();
     let to_and_fro = all.iter().filter(|owned| owned.back_and_forth.is_some()).count();
     let moves = all.iter().map(|owned| owned.moves).max().unwrap_or_default();

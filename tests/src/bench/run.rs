@@ -63,6 +63,9 @@ pub(super) fn measure(course: Course<'_>) -> Result<Sample> {
 pub(super) fn measure_asking(course: Course<'_>, asking: Duration) -> Result<Sample> {
     let Course { software, setting, fault, phase, loaded, witness } = course;
     let lan = Lan::new(2)?;
+    if setting.vips > 1 {
+        lan.set_switch_apart()?;
+    }
     let (n1, n2) = lan.pair()?;
     let files = [
         n1.write("daemon.conf", &setting.conf(0, software))?,
@@ -151,6 +154,7 @@ fn course_of(
     sample.stored = number("stored_after_ns").map(Duration::from_nanos);
     sample.advertised = number("advertised_after_ns").map(Duration::from_nanos);
     sample.placed = number("placed_after_ns").map(Duration::from_nanos);
+    sample.announced = number("announced_after_ns").map(Duration::from_nanos);
     let since = |then: Instant| nanos(then).checked_sub(decided).map(Duration::from_nanos);
     sample.answered = record.first_answer().and_then(since);
     let garps = claims.since(record.ordered, record.new);

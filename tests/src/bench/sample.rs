@@ -46,6 +46,7 @@ pub(super) struct Sample {
     pub(super) advertised: Option<Duration>,
     pub(super) placed: Option<Duration>,
     pub(super) answered: Option<Duration>,
+    pub(super) announced: Option<Duration>,
     pub(super) first_garp: Option<Duration>,
     pub(super) last_garp: Option<Duration>,
 }

@@ -8,6 +8,7 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
+    thread,
 };
 
 use anyhow::{Context, Result, bail};
@@ -61,6 +62,22 @@ impl Lan {
     /// As [`Self::new`], and when the address is taken.
     pub fn add_host(&self, name: &str, last: u8) -> Result<Node> {
         connect(&self.switch, &self.dir, name, last)
+    }
+
+    /// Has the switch do its work on the last processor, whoever sends: a switch is a machine of its own. Without this, who
+    /// sends a frame also carries it to every other port.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel cannot steer packets.
+    pub fn set_switch_apart(&self) -> Result<()> {
+        let processors = thread::available_parallelism().map_or(1, usize::from);
+        let mask = format!("{:x}", 1_u64 << (processors - 1).min(63));
+        for machine in self.machines() {
+            let line = format!("echo {mask} > /sys/class/net/{}/queues/rx-0/rps_cpus", machine.port);
+            node::run(&self.switch, "switch", &["sh", "-c", &line])?;
+        }
+        Ok(())
     }
 
     /// Returns the nodes, `n1` first.

@@ -47,10 +47,7 @@ impl World {
             (0..self.hosts.len()).filter(|from| self.is_lost((*from, other), second)).collect();
         // Where the living one's own session had fallen before, it is not told.
         let back = self.network.packets_within((other, one), since - delay, until);
-        // Nor is it told by a session that it counts on no more, and the other one still does: a restart forgets flaps.
-        let damped = self.damped.iter().any(|(at, host)| *host == one && *at >= since && *at <= until);
         let told = lost.contains(&one)
-            && !damped
             && back.iter().all(|(_, arrives)| *arrives)
             && back.iter().any(|(at, _)| *at >= second.start - delay);
         let bound = if stands(one).any(|fault| fault.until >= second.start) {

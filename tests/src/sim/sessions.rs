@@ -151,9 +151,6 @@ impl World {
         watch.followers.fail_over(now, (id, action), &watch.sessions, &daemon.node, &mut events);
         if let Action::Changed { from, to, diag } = action {
             let what = format!("session {}: {from:?} -> {to:?}: {diag:?}", path::neighbor(id));
-            if watch.sessions.get(id).is_some_and(|session| session.is_damped(now)) {
-                self.damped.push((self.now, host));
-            }
             self.session_changes.push((self.now, host, what));
         }
         for (slot, event) in events {

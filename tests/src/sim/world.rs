@@ -67,8 +67,6 @@ pub struct World {
     /// What was found wrong on the way.
     pub(super) broken: Vec<String>,
     pub(super) transitions: Vec<(Time, usize, String)>,
-    /// When a session that was damped changed, and whose.
-    pub(super) damped: Vec<(Time, usize)>,
     /// Changes of sessions, for the history.
     pub(super) session_changes: Vec<(Time, usize, String)>,
     /// When which router was resigned by whom.
@@ -102,7 +100,6 @@ impl World {
             taking_over: BTreeMap::new(),
             broken: Vec::new(),
             transitions: Vec::new(),
-            damped: Vec::new(),
             session_changes: Vec::new(),
             handovers: Vec::new(),
             settled_at: Time::from_nanos(u64::MAX),
