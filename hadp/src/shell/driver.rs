@@ -223,6 +223,14 @@ impl<D: Datapath> Driver<D> {
         }
     }
 
+    /// Lets a thread go on that this one may keep from it on this CPU, once.
+    pub(super) fn let_others_go_on(&mut self) {
+        let hurried = self.hurries;
+        self.hurry(false);
+        thread::yield_now();
+        self.hurry(hurried);
+    }
+
     /// Takes what XDP reported, and returns how much that was.
     fn hear(&mut self, events: &mut Events) -> usize {
         events.drain(EVENTS_A_TURN, |record| match record {

@@ -157,7 +157,10 @@ impl<D: Datapath> Driver<D> {
         if gives_up && self.watch.senses.followers.is_followed(id) {
             // The neighbour may be alive, and only its packets lost: its datapath gives up what it owns when it hears
             // this, which must be before this node owns it.
-            self.watch.senses.heartbeat.hasten();
+            if !self.watch.senses.heartbeat.hasten() {
+                self.let_others_go_on();
+                self.watch.senses.heartbeat.hasten();
+            }
         }
         for (id, action) in actions.drain(..) {
             match action {

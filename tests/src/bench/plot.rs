@@ -4,7 +4,7 @@ use std::{fmt::Write, time::Duration};
 
 use super::table::{Row, Spread, outages, show};
 
-const LEFT: f64 = 330.0;
+const LEFT: f64 = 400.0;
 const WIDTH: f64 = 560.0;
 const ROW: f64 = 34.0;
 const TOP: f64 = 70.0;
@@ -40,21 +40,32 @@ pub(super) fn svg(rows: &[Row]) -> String {
         let y = TOP + ROW * index as f64;
         let _ = writeln!(
             text,
-            "<text x=\"{:.0}\" y=\"{:.1}\" text-anchor=\"end\">{}: {}</text>",
+            "<text x=\"{:.0}\" y=\"{:.1}\" text-anchor=\"end\">{}{}: {}</text>",
             LEFT - 10.0,
             y + 20.0,
+            if row.loaded { "busy machine, " } else { "" },
             escape(row.setting),
             escape(&row.fault)
         );
-        bar(&mut text, y + 4.0, outages(row.hadp.as_ref(), false), "#1f6f8b");
-        bar(&mut text, y + 18.0, outages(row.keepalived.as_ref(), false), "#c9744a");
+        for (tally, y, colour) in [(&row.hadp, y + 4.0, "#1f6f8b"), (&row.keepalived, y + 18.0, "#c9744a")] {
+            match (tally, outages(tally.as_ref(), false)) {
+                (_, Some(outages)) => bar(&mut text, y, outages, colour),
+                (Some(_), None) => missing(&mut text, y, colour),
+                (None, None) => {}
+            }
+        }
     }
     text.push_str("</svg>\n");
     text
 }
 
-fn bar(text: &mut String, y: f64, summary: Option<Spread>, colour: &str) {
-    let Some(summary) = summary else { return };
+/// Says that what was tried did not come about.
+fn missing(text: &mut String, y: f64, colour: &str) {
+    let (x, y) = (LEFT + 7.0, y + 10.0);
+    let _ = writeln!(text, "<text x=\"{x}\" y=\"{y:.1}\" fill=\"{colour}\">not measured</text>");
+}
+
+fn bar(text: &mut String, y: f64, summary: Spread, colour: &str) {
     let x = |span: Duration| place(span.as_secs_f64() * 1e6);
     let label = if summary.most.is_zero() { "none".to_owned() } else { show(summary.median) };
     let (median, least, most) = (x(summary.median), x(summary.least), x(summary.most));
@@ -92,11 +103,12 @@ mod tests {
         let row = Row {
             setting: "a < b",
             fault: "silent".to_owned(),
+            loaded: true,
             keepalived: Some(Tally::run("", || Ok(sample(31_600)))),
             hadp: Some(Tally::run("", || Ok(sample(1000)))),
         };
         let text = svg(&[row]);
-        assert!(text.contains("a &lt; b: silent"));
+        assert!(text.contains("busy machine, a &lt; b: silent"));
         // One decade of five.
         assert!(text.contains("width=\"112.0\" height=\"12\" fill=\"#1f6f8b\""), "{text}");
         assert!(text.contains(">1.00 ms<"), "{text}");

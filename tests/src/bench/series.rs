@@ -49,6 +49,7 @@ pub(super) fn measure(plans: &[Plan], witness: &Witness) -> Vec<Row> {
     let row = |(index, plan): (usize, &Plan)| Row {
         setting: plan.name,
         fault: plan.fault.to_string(),
+        loaded: plan.loaded,
         keepalived: tally(index, false),
         hadp: tally(index, true),
     };

@@ -34,6 +34,8 @@ impl Spread {
 pub(super) struct Row {
     pub(super) setting: &'static str,
     pub(super) fault: String,
+    /// Whether the machine had other work.
+    pub(super) loaded: bool,
     pub(super) keepalived: Option<Tally<Sample>>,
     pub(super) hadp: Option<Tally<Sample>>,
 }
@@ -156,6 +158,7 @@ mod tests {
         let row = Row {
             setting: "10 ms",
             fault: "silent".to_owned(),
+            loaded: false,
             keepalived: Some(keepalived),
             hadp: Some(hadp),
         };
@@ -174,7 +177,8 @@ mod tests {
     #[test]
     fn a_row_without_a_measurement_says_so() {
         let hadp = Some(Tally::run("", || bail!("no root")));
-        let text = markdown(&[Row { setting: "s", fault: "f".to_owned(), keepalived: None, hadp }]);
+        let text =
+            markdown(&[Row { setting: "s", fault: "f".to_owned(), loaded: false, keepalived: None, hadp }]);
         let expected = "| s | f | hadp | 0 of 1 | - | 0 of 0 | - | - | - | - | 0 in 0 of 0 | - |";
         assert_eq!(text.lines().nth(2), Some(expected));
     }

@@ -136,9 +136,9 @@ impl Shown {
     }
 }
 
-/// For how long a thread that has its orders obeyed at once tries, before it leaves them to the heartbeat: longer than a
-/// packet takes to leave, if the heartbeat is at one.
-const HASTE: Duration = Duration::from_micros(50);
+/// For how long a thread that has its orders obeyed at once tries: about what is left of a packet, if the heartbeat is at one
+/// on another CPU.
+const HASTE: Duration = Duration::from_micros(15);
 
 /// A heart that other threads can have obey what waits, in their own time.
 pub(super) trait Hands: Send + Sync {
@@ -187,13 +187,20 @@ impl Heartbeat {
         Self { hands: Some(hands), ..self }
     }
 
-    /// Has what was queued obeyed before it returns, by this thread: no other one has to be woken for it. Where the
-    /// heartbeat is at a packet for too long, as on a CPU that stands still, it is left to that. The caller still has to
-    /// [`ring`](Self::ring), since the next packet may be due at another time.
-    pub(crate) fn hasten(&self) {
-        let Some(hands) = &self.hands else { return };
+    /// Has what was queued obeyed before it returns, by this thread: no other one has to be woken for it. False where the
+    /// heartbeat is at a packet for too long, as on a CPU that stands still, or on this one, which the caller keeps it from:
+    /// then it obeys in its own time. The caller still has to [`ring`](Self::ring), since the next packet may be due at
+    /// another time.
+    pub(crate) fn hasten(&self) -> bool {
+        let Some(hands) = &self.hands else { return false };
         let until = clock::now() + HASTE;
-        while !hands.obey() && clock::now() < until {
+        loop {
+            if hands.obey() {
+                return true;
+            }
+            if clock::now() >= until {
+                return false;
+            }
             std::hint::spin_loop();
         }
     }

@@ -204,7 +204,7 @@ fn who_is_in_haste_sends_by_itself() {
     cpu.stop(true);
     for sent in 1..=5 {
         rig.heartbeat.queue(Order::SendNow(id(), CONTROL));
-        rig.heartbeat.hasten();
+        assert!(rig.heartbeat.hasten());
         assert_eq!(rig.sent().packets, sent);
         rig.receive(1);
     }
