@@ -85,6 +85,10 @@ impl Launched {
         if adopts && let Err(error) = datapath.apply_bfd(&[]) {
             error!(error = report::chain(&error), "the datapath keeps the BFD sessions of the former daemon");
         }
+        if adopts {
+            // A neighbour may have given the former daemon up meanwhile, which ended guards that nobody would open.
+            datapath.open_guards();
+        }
         Ok(Self { datapath, roster, reach, threads, notices, resumed })
     }
 }

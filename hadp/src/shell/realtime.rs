@@ -136,7 +136,9 @@ impl Turns {
     /// Returns the election's, which is urgent but for bursts.
     pub(crate) fn of_election(election: &Realtime) -> Self {
         let urgent = election.rt_priority.unwrap_or(Role::Election.priority());
-        Self { urgent, patient: urgent.saturating_sub(1).max(1) }
+        // Not before the heartbeat, which may have to send on this CPU first.
+        let patient = urgent.saturating_sub(1).clamp(1, Role::Heartbeat.priority());
+        Self { urgent, patient }
     }
 
     /// Returns the placer's: before the election, or in turn with its bursts.
@@ -222,7 +224,7 @@ mod tests {
 
     #[test]
     fn addresses_go_before_the_election_wherever_that_is() {
-        let rows = [(None, (13, 11)), (Some(50), (51, 49)), (Some(99), (99, 98)), (Some(1), (2, 1))];
+        let rows = [(None, (13, 11)), (Some(50), (51, 11)), (Some(99), (99, 11)), (Some(1), (2, 1))];
         for (election, turns) in rows {
             let election = Realtime { rt_priority: election, ..Realtime::default() };
             let Turns { urgent, patient } = Turns::of_placer(&election);

@@ -64,8 +64,8 @@ impl Watch {
         [self.sessions.next_deadline(), self.farewell.next_deadline()].into_iter().flatten().min()
     }
 
-    /// Gives the heartbeat an order, to be obeyed once this turn's adverts and announcements have left: it runs before the
-    /// election, and would have them wait.
+    /// Gives the heartbeat an order, to be obeyed once this turn's adverts and announcements have left: to wake it takes longer
+    /// than to send one.
     fn order(&mut self, order: Order) {
         self.senses.heartbeat.queue(order);
         self.unrung = true;
@@ -120,6 +120,13 @@ impl<D: Datapath> Driver<D> {
     /// Takes a packet that changes something.
     pub(super) fn hear_session(&mut self, id: SessionId, received: Received) {
         self.feed_session(id, bfd::Event::Packet(received));
+        let watch = &mut self.watch;
+        let ended = |guard: &u32| watch.senses.guards.is_ended(*guard);
+        let guards = watch.senses.followers.guards().iter().filter(|(_, set)| set.contains(&id));
+        for guard in guards.map(|(guard, _)| guard).filter(ended) {
+            watch.senses.heartbeat.queue(Order::Ended(guard));
+            watch.unrung = true;
+        }
     }
 
     /// Runs every session's deadline that has passed.
@@ -183,6 +190,12 @@ impl<D: Datapath> Driver<D> {
         watch.senses.followers.fail_over(now, (id, action), &watch.sessions, &self.node, &mut events);
         // Who is Active now may have said so in an advert whose event is still under way, or was lost. Of all of them first,
         // so that their leases are stored in a row.
+        let takes_over = events.iter().any(|(_, event)| matches!(event, Event::ActiveDown { .. }));
+        if takes_over {
+            // The neighbour may say the same of this node, in a packet that is under way: what is taken over from it is not to
+            // end with that.
+            watch.senses.heard.set_ends(id, []);
+        }
         for (slot, event) in &events {
             if matches!(event, Event::ActiveDown { .. }) {
                 self.tell_heard(*slot);

@@ -149,6 +149,11 @@ impl World {
         let mut events = Vec::new();
         let watch = &daemon.watch;
         watch.followers.fail_over(now, (id, action), &watch.sessions, &daemon.node, &mut events);
+        if events.iter().any(|(_, event)| matches!(event, Event::ActiveDown { .. }))
+            && let Some(this) = self.hosts.get_mut(host)
+        {
+            this.datapath.ends.remove(&id);
+        }
         if let Action::Changed { from, to, diag } = action {
             let what = format!("session {}: {from:?} -> {to:?}: {diag:?}", path::neighbor(id));
             self.session_changes.push((self.now, host, what));

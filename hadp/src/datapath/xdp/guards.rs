@@ -9,7 +9,7 @@ use crate::units::Time;
 
 /// The times until which leases with a guard count, through memory that the kernel shares: no lock, no system call.
 ///
-/// Only one thread may renew a guard.
+/// Only one thread at a time may renew a guard.
 #[derive(Clone)]
 pub struct Guards(Arc<MappedArray<u64>>);
 
@@ -44,6 +44,11 @@ impl Guards {
         if let Some(entry) = self.0.entry(index) {
             entry.set_word(0, until.as_nanos(), Ordering::Release);
         }
+    }
+
+    /// Tells whether the datapath has ended a guard.
+    pub fn is_ended(&self, index: u32) -> bool {
+        self.0.entry(index).is_some_and(|entry| entry.word(0, Ordering::Acquire) == GUARD_ENDED)
     }
 
     /// Ends a guard as the datapath does.

@@ -16,7 +16,7 @@
 //!
 //! # Order
 //!
-//! Two threads send, each in turns under one lock, from the first time read to the last value stored; so whichever does, this
+//! Two threads send (a third one in haste), each in turns under one lock, from the first time read to the last value stored; so whichever does, this
 //! holds:
 //!
 //! - `at` is read before a packet is sent, and the promise runs from it, so being stopped on the way to the kernel makes
@@ -82,7 +82,7 @@ struct Promise {
 struct Guard {
     /// One entry a session; a guard without any is always open.
     promises: Vec<Promise>,
-    /// The value in `GUARDS`.
+    /// The value in `GUARDS`, unless the datapath has ended it.
     stored: Option<Time>,
     /// Whether it was told that the guard lapsed, and the answer has not come yet.
     lapsed: bool,

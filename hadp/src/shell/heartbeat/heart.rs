@@ -209,6 +209,11 @@ impl<G: GuardTable, H: Record> Heart<G, H> {
                 let verdict = self.promises.rearm(guard, now);
                 carry_out(&self.table, &self.news, &mut self.promises, guard, verdict);
             }
+            Order::Ended(guard) if self.table.is_ended(guard) => {
+                let verdict = self.promises.ended(guard);
+                carry_out(&self.table, &self.news, &mut self.promises, guard, verdict);
+            }
+            Order::Ended(_) => {}
             Order::Listen(receivers) => self.receivers = receivers.into(),
             Order::Authenticate(session, heard) => self.authenticate(session, *heard),
             Order::Stop => {}

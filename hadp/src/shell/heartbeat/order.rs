@@ -36,6 +36,8 @@ pub(crate) enum Order {
     SendNow(SessionId, Control),
     /// Every router of this guard has stepped down: it may count again.
     Rearm(u32),
+    /// The datapath may have ended this guard: look, if nothing is to be renewed that would show it.
+    Ended(u32),
     /// The sockets to hear authenticated packets with.
     Listen(Vec<BfdReceiver>),
     /// End the thread.
@@ -217,7 +219,7 @@ impl Heartbeat {
         drop(self.orders.send(order));
     }
 
-    /// Wakes the heartbeat. It goes before the caller where both have one CPU.
+    /// Wakes the heartbeat.
     pub(crate) fn ring(&self) {
         // The counter is full: it wakes up in any case.
         let _: nix::Result<usize> = self.wake.write(1);

@@ -16,6 +16,9 @@ pub(crate) trait GuardTable: Send {
 
     /// Puts a guard in force, whatever has become of it.
     fn store(&self, guard: u32, until: Time);
+
+    /// Tells whether the datapath has ended a guard.
+    fn is_ended(&self, guard: u32) -> bool;
 }
 
 impl GuardTable for crate::datapath::Guards {
@@ -25,6 +28,10 @@ impl GuardTable for crate::datapath::Guards {
 
     fn store(&self, guard: u32, until: Time) {
         Self::store(self, guard, until);
+    }
+
+    fn is_ended(&self, guard: u32) -> bool {
+        Self::is_ended(self, guard)
     }
 }
 

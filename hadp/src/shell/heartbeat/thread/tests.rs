@@ -44,6 +44,10 @@ impl GuardTable for Table {
     fn store(&self, guard: u32, until: Time) {
         self.0.lock().unwrap().insert(guard, until);
     }
+
+    fn is_ended(&self, guard: u32) -> bool {
+        self.0.lock().unwrap().get(&guard).is_some_and(|until| until.as_nanos() == GUARD_ENDED)
+    }
 }
 
 struct Deaf;
@@ -212,6 +216,19 @@ fn who_is_in_haste_sends_by_itself() {
     rig.end();
 }
 
+/// Where nothing is promised, as nothing leaves, no renewal finds the guard ended: then somebody has to say so.
+#[test]
+fn a_guard_that_nobody_renews_is_told_as_ended_too() {
+    let rig = Rig::new(None, Kernel, Kernel);
+    rig.table.store(GUARD, Time::from_nanos(GUARD_ENDED));
+    rig.heartbeat.order(Order::Ended(GUARD));
+    assert_eq!(rig.news.recv_timeout(ms(5_000)).unwrap(), format!("Lapsed({GUARD})"));
+    rig.heartbeat.order(Order::Rearm(GUARD));
+    let table = rig.table.clone();
+    assert_eq!(rig.end(), Vec::<String>::new());
+    assert_eq!(table.0.lock().unwrap().get(&GUARD).copied(), Some(Time::from_nanos(GUARD_OPEN)));
+}
+
 /// A guard that the datapath has ended is told as lapsed, and not in force before the election has stepped down.
 #[test]
 fn a_guard_that_the_datapath_has_ended_stays_so_until_it_is_re_armed() {
@@ -223,9 +240,12 @@ fn a_guard_that_the_datapath_has_ended_stays_so_until_it_is_re_armed() {
     rig.receive(5);
     assert_eq!(rig.guard(), Some(ended));
     assert_eq!(rig.news.recv_timeout(ms(5_000)).unwrap(), format!("Lapsed({GUARD})"));
+    rig.heartbeat.order(Order::Ended(GUARD));
     rig.heartbeat.order(Order::Rearm(GUARD));
     rig.receive(5);
     assert!(rig.guard() > Some(clock::now()));
+    // It is in force again.
+    rig.heartbeat.order(Order::Ended(GUARD));
     assert_eq!(rig.end(), Vec::<String>::new(), "told once");
 }
 
