@@ -112,6 +112,13 @@ pub struct Control {
 }
 
 impl Control {
+    /// Tells whether the sender, which was Up in its packet `before`, says that it has given its neighbour up.
+    pub fn gives_up(&self, before: &Self) -> bool {
+        let same = |packet: &Self| (packet.my_discriminator, packet.your_discriminator);
+        same(self) == same(before)
+            && crate::bfd::gives_up((before.state as u8) << 6, self.diag, (self.state as u8) << 6)
+    }
+
     /// Encodes the packet; `length` is that of the packet with its authentication section.
     pub fn encode(&self, length: u8) -> [u8; BFD_LEN] {
         let mut octets = [0; BFD_LEN];

@@ -121,7 +121,6 @@ pub(crate) fn spawn<D: Datapath + Send + 'static>(parts: Parts<D>) -> io::Result
             lateness,
             recorder,
             turns,
-            hurries: true,
         };
         if let Err(error) = runtime.block_on(driver.run(events, commands, placed)) {
             error!(%error, "election thread failed; leases run out and the Backups take over");
@@ -150,9 +149,8 @@ pub(super) struct Driver<D> {
     told: Vec<Notice>,
     pub(super) placer: Placer,
     pub(super) recorder: Option<Recorder>,
+    /// Urgent, but where there is more to do than a turn.
     turns: Turns,
-    /// Whether the thread goes before the heartbeat: where it has more to do than a turn, no longer.
-    hurries: bool,
 }
 
 impl<D: Datapath> Driver<D> {
@@ -188,11 +186,11 @@ impl<D: Datapath> Driver<D> {
             if more || speaks == Some(Time::ZERO) {
                 // The heartbeat sends, and the placer puts on what is not most urgent, at the same priority, and perhaps on
                 // this CPU.
-                self.hurry(false);
+                self.turns.hurry(false);
                 thread::yield_now();
                 continue;
             }
-            self.hurry(true);
+            self.turns.hurry(true);
             self.tell_all();
             let farewell = match self.stopping {
                 Stopping::Farewell(until) => Some(until),
@@ -215,20 +213,11 @@ impl<D: Datapath> Driver<D> {
         }
     }
 
-    /// Has the thread go before the heartbeat, or in turn with it.
-    fn hurry(&mut self, hurries: bool) {
-        if self.hurries != hurries {
-            self.hurries = hurries;
-            self.turns.hurry(hurries);
-        }
-    }
-
     /// Lets a thread go on that this one may keep from it on this CPU, once.
     pub(super) fn let_others_go_on(&mut self) {
-        let hurried = self.hurries;
-        self.hurry(false);
+        let hurried = self.turns.hurry(false);
         thread::yield_now();
-        self.hurry(hurried);
+        self.turns.hurry(hurried);
     }
 
     /// Takes what XDP reported, and returns how much that was.

@@ -82,10 +82,13 @@ impl Launched {
         }
         let resumed = resumption.run(&mut roster).await;
         // The sessions of the daemon before went with it; those of this one begin anew.
-        if adopts && let Err(error) = datapath.apply_bfd(&[]) {
-            error!(error = report::chain(&error), "the datapath keeps the BFD sessions of the former daemon");
-        }
         if adopts {
+            if let Err(error) = datapath.apply_bfd(&[]) {
+                error!(
+                    error = report::chain(&error),
+                    "the datapath keeps the BFD sessions of the former daemon"
+                );
+            }
             // A neighbour may have given the former daemon up meanwhile, which ended guards that nobody would open.
             datapath.open_guards();
         }

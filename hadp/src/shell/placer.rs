@@ -78,10 +78,9 @@ impl Placer {
         let (orders, received) = mpsc::channel();
         let turns = Turns::of_placer(&realtime);
         let jobs = Jobs::default();
-        let worker =
-            Worker { socket, jobs, places: BTreeMap::new(), progress, notices, turns, hurries: true };
+        let worker = Worker { socket, jobs, places: BTreeMap::new(), progress, notices, turns };
         thread::Builder::new().name("placer".to_owned()).spawn(move || {
-            turns.enter(Role::Placer, &realtime);
+            worker.turns.enter(Role::Placer, &realtime);
             worker.run(&received);
         })?;
         Ok(Self { orders })
@@ -128,8 +127,6 @@ struct Worker {
     progress: UnboundedSender<Placed>,
     notices: UnboundedSender<Notice>,
     turns: Turns,
-    /// Whether it goes before the election.
-    hurries: bool,
 }
 
 impl Worker {
@@ -137,7 +134,7 @@ impl Worker {
         loop {
             // New orders first: a release must not wait for the rest of a long acquisition.
             let order = if self.jobs.is_empty() {
-                self.hurry(true);
+                self.turns.hurry(true);
                 orders.recv().map_err(|_| mpsc::TryRecvError::Disconnected)
             } else {
                 orders.try_recv()
@@ -200,16 +197,8 @@ impl Worker {
         }
         // What clients wait for most is done; as much work as a thousand routers may have is done in turn with the
         // election, which perhaps has this CPU.
-        self.hurry(false);
+        self.turns.hurry(false);
         thread::yield_now();
-    }
-
-    /// Goes before the election from now on, or in turn with it.
-    fn hurry(&mut self, hurries: bool) {
-        if self.hurries != hurries {
-            self.hurries = hurries;
-            self.turns.hurry(hurries);
-        }
     }
 
     fn report(&self, job: &Job, Outcome { changed, errors }: Outcome) {

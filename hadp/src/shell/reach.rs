@@ -65,8 +65,7 @@ impl Supervisor {
     pub(super) fn assign_guards(&self) {
         let guards = self.reach.followers.guards();
         for (id, _) in self.reach.neighbors.iter() {
-            let counts_for = guards.iter().filter(|(_, sessions)| sessions.contains(&id));
-            self.threads.heartbeat.order(Order::Guards(id, counts_for.map(|(guard, _)| guard).collect()));
+            self.threads.heartbeat.order(Order::Guards(id, guards.of_session(id).collect()));
         }
         for slot in guards.refused() {
             if let (Some(entry), Err(error)) = (self.roster.get(*slot), guards.of(*slot)) {

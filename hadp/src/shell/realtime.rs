@@ -126,10 +126,12 @@ pub(crate) fn run_time(election: &Realtime, bfd: &Realtime) -> Option<Duration> 
 }
 
 /// The two priorities of a thread some of whose work is urgent, and the rest is done in turn with that of others.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) struct Turns {
     urgent: u8,
     patient: u8,
+    /// Whether the thread goes before the others now.
+    hurries: bool,
 }
 
 impl Turns {
@@ -138,24 +140,28 @@ impl Turns {
         let urgent = election.rt_priority.unwrap_or(Role::Election.priority());
         // Not before the heartbeat, which may have to send on this CPU first.
         let patient = urgent.saturating_sub(1).clamp(1, Role::Heartbeat.priority());
-        Self { urgent, patient }
+        Self { urgent, patient, hurries: true }
     }
 
     /// Returns the placer's: before the election, or in turn with its bursts.
     pub(crate) fn of_placer(election: &Realtime) -> Self {
-        let Self { urgent, patient } = Self::of_election(election);
-        Self { urgent: urgent.saturating_add(1).min(99), patient }
+        let turns = Self::of_election(election);
+        Self { urgent: turns.urgent.saturating_add(1).min(99), ..turns }
     }
 
     /// Makes the calling thread real-time, and urgent.
-    pub(crate) fn enter(self, role: Role, election: &Realtime) {
+    pub(crate) fn enter(&self, role: Role, election: &Realtime) {
         enter(role, &Realtime { rt_priority: Some(self.urgent), ..election.clone() });
     }
 
-    /// Has the calling thread go before the others, or in turn with them, if it is real-time.
-    pub(crate) fn hurry(self, hurries: bool) {
-        // Refused to a thread at ordinary priority, which was told.
-        let _ = set_fifo(if hurries { self.urgent } else { self.patient });
+    /// Has the calling thread go before the others, or in turn with them, if it is real-time; tells which it did before.
+    pub(crate) fn hurry(&mut self, hurries: bool) -> bool {
+        let before = std::mem::replace(&mut self.hurries, hurries);
+        if before != hurries {
+            // Refused to a thread at ordinary priority, which was told.
+            let _ = set_fifo(if hurries { self.urgent } else { self.patient });
+        }
+        before
     }
 }
 
@@ -215,7 +221,7 @@ mod tests {
 
     #[test]
     fn a_takeover_goes_before_the_heartbeat_and_a_burst_does_not() {
-        let Turns { urgent, patient } = Turns::of_election(&Realtime::default());
+        let Turns { urgent, patient, .. } = Turns::of_election(&Realtime::default());
         assert_eq!(urgent, Role::Election.priority());
         for role in [Role::Heartbeat, Role::Reserve] {
             assert!(patient <= role.priority() && role.priority() < urgent);
@@ -227,7 +233,7 @@ mod tests {
         let rows = [(None, (13, 11)), (Some(50), (51, 11)), (Some(99), (99, 11)), (Some(1), (2, 1))];
         for (election, turns) in rows {
             let election = Realtime { rt_priority: election, ..Realtime::default() };
-            let Turns { urgent, patient } = Turns::of_placer(&election);
+            let Turns { urgent, patient, .. } = Turns::of_placer(&election);
             assert_eq!((urgent, patient), turns);
         }
     }

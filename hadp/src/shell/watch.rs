@@ -13,7 +13,7 @@ use crate::{
     datapath::{BfdSessions, Datapath, Guards},
     proto::{
         Cause, Event, Slot,
-        bfd::{self, Diag, Followers, Received, Session, SessionId, SessionState, Sessions, Standing},
+        bfd::{self, Followers, Received, Session, SessionId, SessionState, Sessions, Standing},
     },
     units::Time,
 };
@@ -88,8 +88,17 @@ impl Watch {
     /// followers, unless the session flaps, when neither end goes by it.
     fn set_ends(&self, id: SessionId, now: Time) {
         let counts = self.sessions.get(id).is_some_and(|session| !session.is_damped(now));
-        let guards = self.senses.followers.guards().iter().filter(|(_, set)| counts && set.contains(&id));
-        self.senses.heard.set_ends(id, guards.map(|(guard, _)| guard));
+        self.senses.heard.set_ends(id, self.senses.followers.guards().of_session(id).filter(|_| counts));
+    }
+
+    /// Has the heartbeat look at the guards of a session that the datapath has ended: where nothing is renewed, nothing else
+    /// shows that.
+    fn note_ended(&mut self, id: SessionId) {
+        let Senses { heartbeat, guards, followers, .. } = &self.senses;
+        for guard in followers.guards().of_session(id).filter(|guard| guards.is_ended(*guard)) {
+            heartbeat.queue(Order::Ended(guard));
+            self.unrung = true;
+        }
     }
 
     /// Describes every session.
@@ -120,13 +129,7 @@ impl<D: Datapath> Driver<D> {
     /// Takes a packet that changes something.
     pub(super) fn hear_session(&mut self, id: SessionId, received: Received) {
         self.feed_session(id, bfd::Event::Packet(received));
-        let watch = &mut self.watch;
-        let ended = |guard: &u32| watch.senses.guards.is_ended(*guard);
-        let guards = watch.senses.followers.guards().iter().filter(|(_, set)| set.contains(&id));
-        for guard in guards.map(|(guard, _)| guard).filter(ended) {
-            watch.senses.heartbeat.queue(Order::Ended(guard));
-            watch.unrung = true;
-        }
+        self.watch.note_ended(id);
     }
 
     /// Runs every session's deadline that has passed.
@@ -150,17 +153,14 @@ impl<D: Datapath> Driver<D> {
         let now = clock::now();
         let mut actions = std::mem::take(&mut self.watch.actions);
         self.watch.sessions.handle(now, id, event, &mut actions);
-        let mut gives_up = false;
         for (id, action) in &actions {
             match action {
                 bfd::Action::Transmit(what) => self.watch.order(Order::Transmit(*id, *what)),
                 bfd::Action::SendNow(control) => self.watch.order(Order::SendNow(*id, *control)),
-                bfd::Action::Changed { from, diag, .. } => {
-                    gives_up |= *from == SessionState::Up && *diag == Diag::DetectionTimeExpired;
-                }
-                bfd::Action::Settled => {}
+                bfd::Action::Changed { .. } | bfd::Action::Settled => {}
             }
         }
+        let gives_up = actions.iter().any(|(_, action)| action.gives_up());
         if gives_up && self.watch.senses.followers.is_followed(id) {
             // The neighbour may be alive, and only its packets lost: its datapath gives up what it owns when it hears
             // this, which must be before this node owns it.
@@ -188,14 +188,14 @@ impl<D: Datapath> Driver<D> {
         let mut events = std::mem::take(&mut self.watch.events);
         let watch = &self.watch;
         watch.senses.followers.fail_over(now, (id, action), &watch.sessions, &self.node, &mut events);
-        // Who is Active now may have said so in an advert whose event is still under way, or was lost. Of all of them first,
-        // so that their leases are stored in a row.
         let takes_over = events.iter().any(|(_, event)| matches!(event, Event::ActiveDown { .. }));
         if takes_over {
             // The neighbour may say the same of this node, in a packet that is under way: what is taken over from it is not to
             // end with that.
             watch.senses.heard.set_ends(id, []);
         }
+        // Who is Active now may have said so in an advert whose event is still under way, or was lost. Of all of them first,
+        // so that their leases are stored in a row.
         for (slot, event) in &events {
             if matches!(event, Event::ActiveDown { .. }) {
                 self.tell_heard(*slot);

@@ -13,9 +13,8 @@ use hadp::{
     units::Time,
 };
 use hadp_common::{
-    bfd::gives_up,
     router::{GUARD_ENDED, GUARD_OPEN},
-    wire::bfd::{Control, FINAL, POLL},
+    wire::bfd::{FINAL, POLL},
 };
 
 use super::{mutation::Mutation, sessions::content};
@@ -122,7 +121,7 @@ impl Datapath {
             return false;
         }
         let last = self.records.insert(id, received);
-        if last.is_some_and(|last| given_up(&last.control, &control)) && !deaf {
+        if last.is_some_and(|last| control.gives_up(&last.control)) && !deaf {
             for guard in self.ends.get(&id).into_iter().flatten() {
                 self.guards.insert(*guard, Time::from_nanos(GUARD_ENDED));
             }
@@ -188,10 +187,4 @@ impl Datapath {
         heard.sort_by_key(|heard| heard.at);
         heard
     }
-}
-
-/// Tells whether a neighbour that was Up says that it has given this node up.
-fn given_up(before: &Control, now: &Control) -> bool {
-    let same = |control: &Control| [control.my_discriminator, control.your_discriminator];
-    same(before) == same(now) && gives_up((before.state as u8) << 6, now.diag, (now.state as u8) << 6)
 }

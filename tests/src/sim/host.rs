@@ -163,9 +163,8 @@ impl Host {
 
     /// Returns the guards that a session counts for.
     pub(super) fn guards_of(&self, id: SessionId) -> Vec<u32> {
-        let watch = self.daemon.as_ref().map(|daemon| &daemon.watch);
-        let guards = watch.into_iter().flat_map(|watch| watch.followers.guards().iter());
-        guards.filter(|(_, sessions)| sessions.contains(&id)).map(|(guard, _)| guard).collect()
+        let daemon = self.daemon.iter();
+        daemon.flat_map(|daemon| daemon.watch.followers.guards().of_session(id)).collect()
     }
 
     /// Tells whether the daemon gets to run.

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use hadp::{
     proto::{
         Event, Slot, State,
-        bfd::{self, Action, Diag, Followers, Received, Session, SessionId, SessionState, Sessions},
+        bfd::{self, Action, Followers, Received, Session, SessionId, Sessions},
     },
     units::Time,
 };
@@ -106,18 +106,14 @@ impl World {
             let at = self.now.as_nanos() as f64 / 1e6;
             eprintln!("{at:12.6} host {host} session {}: {event:?} -> {out:?}", path::neighbor(id));
         }
-        let mut gives_up = false;
         for (id, action) in &out {
             match action {
                 Action::Transmit(what) => self.order(host, Order::Transmit(*id, *what)),
                 Action::SendNow(control) => self.order(host, Order::SendNow(*id, *control)),
-                Action::Changed { from, diag, .. } => {
-                    gives_up |= *from == SessionState::Up && *diag == Diag::DetectionTimeExpired;
-                }
-                Action::Settled => {}
+                Action::Changed { .. } | Action::Settled => {}
             }
         }
-        if gives_up {
+        if out.iter().any(|(_, action)| action.gives_up()) {
             self.hasten(host);
         }
         for (id, action) in out {
@@ -138,8 +134,8 @@ impl World {
         let Some(this) = self.hosts.get_mut(host) else { return };
         let Some(daemon) = &this.daemon else { return };
         let counts = daemon.watch.sessions.get(id).is_some_and(|session| !session.is_damped(now));
-        let guards = daemon.watch.followers.guards().iter().filter(|(_, set)| counts && set.contains(&id));
-        this.datapath.ends.insert(id, guards.map(|(guard, _)| guard).collect());
+        let guards = if counts { this.guards_of(id) } else { Vec::new() };
+        this.datapath.ends.insert(id, guards);
     }
 
     /// Draws the conclusions of a session's change.

@@ -11,7 +11,7 @@ use hadp_common::{
     addr::Address,
     bfd::{
         BFD_AUTHENTICATED, BFD_GUARDS_LEN, BFD_INDEX_LEN, BFD_MULTIHOP, BfdKey, BfdSession, MAX_BFD_SESSIONS,
-        bfd_entry, bfd_switch, gives_up,
+        bfd_entry, bfd_switch,
     },
     wire::bfd::VERSION,
 };
@@ -265,9 +265,7 @@ impl BfdSessions {
         let Some(entry) = self.sessions.entry(session.index()) else { return };
         let control = received.control;
         let before: BfdSession = entry.load();
-        let same = [before.remote_discriminator, before.your_discriminator]
-            == [control.my_discriminator, control.your_discriminator];
-        if same && gives_up(before.state_flags, control.diag, (control.state as u8) << 6) {
+        if control.gives_up(&before.control()) {
             let ends = self.ends.load(session.index()).unwrap_or_default();
             ends.to_ne_bytes().iter().for_each(|guard| self.guards.end(u32::from(*guard)));
         }

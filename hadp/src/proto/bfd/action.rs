@@ -26,6 +26,11 @@ pub enum Action {
 }
 
 impl Action {
+    /// Tells whether this end gives up a neighbour that it counted on, which may be alive, and does not know.
+    pub fn gives_up(&self) -> bool {
+        matches!(self, Self::Changed { from: SessionState::Up, diag: Diag::DetectionTimeExpired, .. })
+    }
+
     /// Tells whether the neighbour knows of this, so that its flap damping is as far as this end's. Of a fall it may not: until
     /// it does, it counts on the session, and takes over by it.
     pub fn is_at_neighbor_too(&self) -> bool {

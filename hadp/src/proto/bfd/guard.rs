@@ -66,6 +66,11 @@ impl Guards {
         (1..).zip(&self.sets)
     }
 
+    /// Returns the guards that a session counts for.
+    pub fn of_session(&self, id: SessionId) -> impl Iterator<Item = u32> {
+        self.iter().filter(move |(_, set)| set.contains(&id)).map(|(guard, _)| guard)
+    }
+
     /// Returns the routers on a guard, by ascending slot.
     pub fn routers(&self, guard: u32) -> impl Iterator<Item = Slot> {
         self.routers.iter().filter(move |(_, number)| **number == guard).map(|(slot, _)| *slot)

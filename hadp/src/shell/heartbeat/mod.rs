@@ -4,7 +4,7 @@
 //!   election thread ──Transmit, SendNow, Rearm──┐
 //!                   ◄─Lapsed────────────────┐   ▼
 //!   supervisor ──────Socket, Guards──────► heartbeat ──send──► neighbours
-//!                                             └──one store──► GUARDS
+//!                                             └─one exchange─► GUARDS
 //! ```
 //!
 //! It does nothing else, so that no burst of adverts delays a packet. Where nothing changes it does not allocate: it waits,
