@@ -14,6 +14,13 @@ pub fn now() -> Time {
     })
 }
 
+/// Stays awake until then: for times shorter than it takes to wake up.
+pub(super) fn wait_until(then: Time) {
+    while now() < then {
+        std::hint::spin_loop();
+    }
+}
+
 /// Returns the wall clock's nanoseconds since 1970, for people to read; it may be set at any time. 0 if it is unknown.
 pub(super) fn wall_nanos() -> u64 {
     clock_gettime(ClockId::CLOCK_REALTIME).map_or(0, |spec| {

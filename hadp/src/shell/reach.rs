@@ -150,8 +150,9 @@ impl Supervisor {
                 );
                 neighbor.port = Some(sender.port());
                 neighbor.site = Some(site);
-                self.threads.heartbeat.order(Order::Socket(id, Some(sender)));
-                if let Some(heard) = self.reach.neighbors.get(id).and_then(Heard::of) {
+                let heard = self.reach.neighbors.get(id).and_then(Heard::of);
+                self.threads.heartbeat.connect(id, Some(sender), heard.is_some());
+                if let Some(heard) = heard {
                     self.threads.heartbeat.order(Order::Authenticate(id, Box::new(heard)));
                 }
                 true
@@ -167,7 +168,7 @@ impl Supervisor {
             warn!("({}) BFD session waits: {error}", neighbor.instance.name);
         }
         if had {
-            self.threads.heartbeat.order(Order::Socket(id, None));
+            self.threads.heartbeat.connect(id, None, false);
             self.command(Command::PathDown(id));
         }
         had

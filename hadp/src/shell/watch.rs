@@ -1,6 +1,11 @@
 //! The election thread's sessions: hears the neighbours, and draws the conclusions for the routers.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use hadp_common::wire::bfd::Control;
 
 use super::{
     clock,
@@ -17,6 +22,10 @@ use crate::{
     },
     units::Time,
 };
+
+/// How long before a session's deadline the thread wakes up: about what it takes to. A neighbour that is alive has been heard
+/// by then, and the deadline moves; for one that is silent the thread stays awake until it is over.
+const AHEAD: Duration = Duration::from_micros(50);
 
 /// What the election thread needs for its sessions.
 pub(crate) struct Senses {
@@ -59,9 +68,10 @@ impl Watch {
         }
     }
 
-    /// Returns when something is due.
+    /// Returns when something is due, or is so soon that the thread has to be awake.
     pub(super) fn next_deadline(&self) -> Option<Time> {
-        [self.sessions.next_deadline(), self.farewell.next_deadline()].into_iter().flatten().min()
+        let session = self.sessions.next_deadline().map(|deadline| deadline.before(AHEAD));
+        [session, self.farewell.next_deadline()].into_iter().flatten().min()
     }
 
     /// Gives the heartbeat an order, to be obeyed once this turn's adverts and announcements have left: to wake it takes longer
@@ -132,8 +142,16 @@ impl<D: Datapath> Driver<D> {
         self.watch.note_ended(id);
     }
 
-    /// Runs every session's deadline that has passed.
+    /// Runs every session's deadline that has passed, and waits for one that is about to.
     pub(super) fn expire_sessions(&mut self) {
+        let soon = clock::now() + AHEAD;
+        while let Some(id) = self.watch.sessions.due(soon) {
+            let Some(news) = self.watch.news(id) else { break };
+            self.feed_session(id, news);
+        }
+        if let Some(deadline) = self.watch.sessions.next_deadline().filter(|deadline| *deadline <= soon) {
+            clock::wait_until(deadline);
+        }
         let now = clock::now();
         while let Some(id) = self.watch.sessions.due(now) {
             if let Some(news) = self.watch.news(id) {
@@ -164,9 +182,10 @@ impl<D: Datapath> Driver<D> {
         if gives_up && self.watch.senses.followers.is_followed(id) {
             // The neighbour may be alive, and only its packets lost: its datapath gives up what it owns when it hears
             // this, which must be before this node owns it.
-            if !self.watch.senses.heartbeat.hasten() {
-                self.let_others_go_on();
-                self.watch.senses.heartbeat.hasten();
+            for (id, action) in &actions {
+                if let bfd::Action::SendNow(control) = action {
+                    self.hasten(*id, control);
+                }
             }
         }
         for (id, action) in actions.drain(..) {
@@ -181,6 +200,14 @@ impl<D: Datapath> Driver<D> {
             }
         }
         self.watch.actions = actions;
+    }
+
+    /// Has a packet that was queued leave before anything else happens.
+    fn hasten(&mut self, id: SessionId, control: &Control) {
+        if !self.watch.senses.heartbeat.hasten(id, control) {
+            self.let_others_go_on();
+            self.watch.senses.heartbeat.hasten(id, control);
+        }
     }
 
     /// Draws the conclusions of a session's change.

@@ -1,6 +1,6 @@
 //! One session, as the heartbeat sees it.
 
-use std::{io, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use hadp_common::wire::bfd::{BFD_LEN, Control};
 
@@ -21,7 +21,7 @@ const LEAST_LATE: Duration = Duration::from_micros(30);
 /// A session that is sent for.
 pub(super) struct Beat {
     pub(super) id: SessionId,
-    pub(super) socket: Option<BfdSender>,
+    pub(super) socket: Option<Arc<BfdSender>>,
     /// The guards it counts for.
     pub(super) guards: Vec<u32>,
     what: Option<Transmission>,
@@ -109,7 +109,7 @@ impl Beat {
         if let Some(sealer) = &mut self.sealer {
             self.packet = Packet::Sealed(sealer.seal(&what.control));
         }
-        send(self.socket.as_ref(), self.packet.octets(), &mut self.failing)
+        send(self.socket.as_deref(), self.packet.octets(), &mut self.failing)
     }
 
     /// Sends a packet beside those at their pace.
@@ -118,7 +118,7 @@ impl Beat {
             Some(sealer) => Packet::Sealed(sealer.seal(control)),
             None => Packet::Plain(control.encode(BFD_LEN as u8)),
         };
-        let outcome = send(self.socket.as_ref(), packet.octets(), &mut self.failing);
+        let outcome = send(self.socket.as_deref(), packet.octets(), &mut self.failing);
         if matches!(outcome, Outcome::Left) {
             self.beside = Some(now);
         }

@@ -31,6 +31,7 @@
 mod beat;
 mod dice;
 mod ear;
+mod haste;
 mod heart;
 mod keeping;
 mod order;

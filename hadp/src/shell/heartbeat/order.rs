@@ -15,17 +15,18 @@ use std::{
 use hadp_common::{bfd::MAX_BFD_SESSIONS, wire::bfd::Control};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 
+use super::haste::{Hands, Lines};
 use crate::{
     model::BfdAuth,
     net::{bfd::BfdSender, bfd_receive::BfdReceiver},
     proto::bfd::{SessionId, Transmission},
-    shell::{clock, lateness::Lateness},
+    shell::lateness::Lateness,
 };
 
 /// An order to the heartbeat.
 pub(crate) enum Order {
     /// The session's packets go by this socket from now on; without one they cannot leave.
-    Socket(SessionId, Option<BfdSender>),
+    Socket(SessionId, Option<Arc<BfdSender>>),
     /// The session counts for these guards.
     Guards(SessionId, Vec<u32>),
     /// The session's packets are signed, and those of its neighbour verified.
@@ -138,23 +139,14 @@ impl Shown {
     }
 }
 
-/// For how long a thread that has its orders obeyed at once tries: about what is left of a packet, if the heartbeat is at one
-/// on another CPU.
-const HASTE: Duration = Duration::from_micros(15);
-
-/// A heart that other threads can have obey what waits, in their own time.
-pub(super) trait Hands: Send + Sync {
-    /// Obeys every order there is; false, and nothing is done, where a thread of the heartbeat is at it.
-    fn obey(&self) -> bool;
-}
-
 /// The other threads' end.
 #[derive(Clone)]
 pub(crate) struct Heartbeat {
     orders: Sender<Order>,
     wake: Arc<EventFd>,
     shown: Arc<Shown>,
-    hands: Option<Arc<dyn Hands>>,
+    pub(super) lines: Lines,
+    pub(super) hands: Option<Arc<dyn Hands>>,
 }
 
 /// The heartbeat's end.
@@ -180,31 +172,13 @@ pub(super) fn channels() -> io::Result<(Heartbeat, Inbox, Bell)> {
     let shown = Arc::new(Shown { lateness: Lateness::default(), relieved: AtomicU64::new(0), sent });
     let inbox = Inbox { orders: obeyed, shown: Arc::clone(&shown) };
     let bell = Bell(Arc::clone(&wake));
-    Ok((Heartbeat { orders, wake, shown, hands: None }, inbox, bell))
+    Ok((Heartbeat { orders, wake, shown, lines: Lines::default(), hands: None }, inbox, bell))
 }
 
 impl Heartbeat {
     /// Lets callers lend a hand.
     pub(super) fn with_hands(self, hands: Arc<dyn Hands>) -> Self {
         Self { hands: Some(hands), ..self }
-    }
-
-    /// Has what was queued obeyed before it returns, by this thread: no other one has to be woken for it. False where the
-    /// heartbeat is at a packet for too long, as on a CPU that stands still, or on this one, which the caller keeps it from:
-    /// then it obeys in its own time. The caller still has to [`ring`](Self::ring), since the next packet may be due at
-    /// another time.
-    pub(crate) fn hasten(&self) -> bool {
-        let Some(hands) = &self.hands else { return false };
-        let until = clock::now() + HASTE;
-        loop {
-            if hands.obey() {
-                return true;
-            }
-            if clock::now() >= until {
-                return false;
-            }
-            std::hint::spin_loop();
-        }
     }
 
     /// Gives an order, which is obeyed at once.

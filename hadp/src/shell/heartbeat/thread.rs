@@ -16,8 +16,9 @@ use nix::{
 use tracing::{error, info};
 
 use super::{
+    haste::Hands,
     heart::{Hand, Heart},
-    order::{Bell, Hands, Heartbeat, channels},
+    order::{Bell, Heartbeat, channels},
     relief::Relief,
     telling::{GuardTable, News, Record},
 };

@@ -130,7 +130,7 @@ impl Rig {
         };
         let (heartbeat, hearts) = start(parts, cpus, first, reserve).unwrap();
         heartbeat.order(Order::Guards(id(), vec![GUARD]));
-        heartbeat.order(Order::Socket(id(), Some(sender)));
+        heartbeat.connect(id(), Some(sender), false);
         Self { neighbor, table, news, heartbeat, hearts }
     }
 
@@ -185,7 +185,7 @@ fn packets_leave_and_renew_the_guard() {
 
         // Without a socket nothing leaves, and the guard runs down to where it was promised.
         let heartbeat = rig.heartbeat.clone();
-        heartbeat.order(Order::Socket(id(), None));
+        heartbeat.connect(id(), None, false);
         heartbeat.order(Order::SendNow(id(), CONTROL));
         heartbeat.order(Order::Transmit(id(), None));
         let table = rig.table.clone();
@@ -208,7 +208,7 @@ fn who_is_in_haste_sends_by_itself() {
     cpu.stop(true);
     for sent in 1..=5 {
         rig.heartbeat.queue(Order::SendNow(id(), CONTROL));
-        assert!(rig.heartbeat.hasten());
+        assert!(rig.heartbeat.hasten(id(), &CONTROL));
         assert_eq!(rig.sent().packets, sent);
         rig.receive(1);
     }
@@ -352,7 +352,7 @@ fn nothing_is_sent_until_both_have_rested() {
     let relief = Arc::new(Relief::new().unwrap());
     let mut heart = Heart::new(inbox, Table::default(), Deaf, Box::new(|_| {}), Arc::clone(&relief));
     let every = Duration::from_micros(10);
-    heartbeat.order(Order::Socket(id(), Some(sender)));
+    heartbeat.connect(id(), Some(sender), false);
     heartbeat
         .order(Order::Transmit(id(), Some(Transmission { control: CONTROL, every, detected_after: None })));
     heart.turn(Hand::First, false);
@@ -376,7 +376,7 @@ fn answers_count_for_the_rest() {
     let relief = Arc::new(Relief::new().unwrap());
     let mut heart = Heart::new(inbox, Table::default(), Deaf, Box::new(|_| {}), relief);
     let every = Duration::from_micros(1);
-    heartbeat.order(Order::Socket(id(), Some(sender)));
+    heartbeat.connect(id(), Some(sender), false);
     heartbeat
         .order(Order::Transmit(id(), Some(Transmission { control: CONTROL, every, detected_after: None })));
     heart.turn(Hand::First, false);
