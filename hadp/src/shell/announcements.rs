@@ -1,15 +1,21 @@
 //! The announcements that wait to leave.
 
-use std::{collections::VecDeque, ops::Range};
+use std::{collections::VecDeque, ops::Range, time::Duration};
 
 use super::gates::Gates;
 use crate::{net::packet::BATCH, proto::Slot, units::Time};
+
+/// How long a burst rests between two rounds. Who has heard the first one sends at once, and what is to serve it, the addresses
+/// and the answers, does not wait for repetitions; nor are those lost where the first one was, in a queue that was full.
+const REST: Duration = Duration::from_millis(10);
 
 /// A queue of announcement bursts, drained in slices, so that a burst for a thousand addresses never keeps an advert
 /// waiting for longer than one system call.
 #[derive(Debug, Default)]
 pub(crate) struct Announcements {
     bursts: VecDeque<Burst>,
+    /// Bursts between two rounds, with the times when they go on, the earliest first.
+    resting: VecDeque<(Time, Burst)>,
     gates: Gates,
 }
 
@@ -45,8 +51,12 @@ impl Announcements {
         if vips.is_empty() || rounds == 0 || self.gates.hold(slot, &vips, rounds) {
             return;
         }
-        let waiting = self.bursts.iter_mut().find(|burst| burst.slot == slot && burst.vips == vips);
-        match waiting {
+        let is_same = |burst: &Burst| burst.slot == slot && burst.vips == vips;
+        if let Some(index) = self.resting.iter().position(|(_, burst)| is_same(burst)) {
+            // At the beginning of a round, which this one wants now.
+            self.bursts.extend(self.resting.remove(index).map(|(_, burst)| burst));
+        }
+        match self.bursts.iter_mut().find(|burst| is_same(burst)) {
             Some(burst) if burst.next == burst.vips.start => burst.rounds = burst.rounds.max(rounds),
             // In the middle of a round: the addresses before it want their rounds whole.
             Some(burst) => burst.rounds = burst.rounds.max(rounds + 1),
@@ -58,13 +68,15 @@ impl Announcements {
     /// addresses has come to each of them, or until `opens`: who hears an announcement finds the address served.
     pub(crate) fn close(&mut self, slot: Slot, number: u64, total: usize, opens: Time) {
         let mut held = Vec::new();
-        self.bursts.retain(|burst| {
+        let mut keep = |burst: &Burst| {
             let other = burst.slot != slot;
             if !other {
                 held.push((burst.vips.clone(), burst.rounds));
             }
             other
-        });
+        };
+        self.bursts.retain(&mut keep);
+        self.resting.retain(|(_, burst)| keep(burst));
         self.gates.close(slot, number, total, opens);
         for (vips, rounds) in held {
             self.gates.hold(slot, &vips, rounds);
@@ -86,11 +98,15 @@ impl Announcements {
     pub(crate) fn expire(&mut self, now: Time) {
         let bursts = &mut self.bursts;
         self.gates.expire(now, |burst| bursts.push_back(burst));
+        while let Some((_, burst)) = self.resting.pop_front_if(|(until, _)| *until <= now) {
+            bursts.push_back(burst);
+        }
     }
 
     /// Forgets what a router that is no longer Active had queued.
     pub(crate) fn cancel(&mut self, slot: Slot) {
         self.bursts.retain(|burst| burst.slot != slot);
+        self.resting.retain(|(_, burst)| burst.slot != slot);
         self.gates.cancel(slot);
     }
 
@@ -101,7 +117,7 @@ impl Announcements {
 
     /// Returns when something is let go that waits now.
     pub(crate) fn next(&self) -> Option<Time> {
-        self.gates.next()
+        self.resting.front().map(|(until, _)| *until).into_iter().chain(self.gates.next()).min()
     }
 
     /// Returns the next slice to send: a router, and which of its addresses.
@@ -110,16 +126,15 @@ impl Announcements {
         Some((burst.slot, burst.next..burst.vips.end.min(burst.next + BATCH)))
     }
 
-    /// Notes that `count` of the slice were sent, and lets the next burst have its turn.
-    pub(crate) fn sent(&mut self, count: usize) {
+    /// Notes that `count` of the slice were sent by `now`, and lets the next burst have its turn.
+    pub(crate) fn sent(&mut self, count: usize, now: Time) {
         let Some(mut burst) = self.bursts.pop_front() else { return };
         burst.next += count;
-        if burst.next >= burst.vips.end {
-            burst.next = burst.vips.start;
-            burst.rounds -= 1;
-        }
-        if burst.rounds > 0 {
+        if burst.next < burst.vips.end {
             self.bursts.push_back(burst);
+        } else if burst.rounds > 1 {
+            let next = Burst { next: burst.vips.start, rounds: burst.rounds - 1, ..burst };
+            self.resting.push_back((now + REST, next));
         }
     }
 }
@@ -132,6 +147,15 @@ mod tests {
         Slot::new(index).unwrap()
     }
 
+    /// Returns the next slice, at the time when it can be sent.
+    fn next(queue: &mut Announcements, now: &mut Time) -> Option<(Slot, Range<usize>)> {
+        if queue.is_empty() {
+            *now = queue.next()?;
+            queue.expire(*now);
+        }
+        queue.front()
+    }
+
     #[test]
     fn every_address_of_every_round_is_sent_once() {
         let mut queue = Announcements::default();
@@ -139,29 +163,32 @@ mod tests {
         queue.push(slot(2), 3..4, 1);
         queue.push(slot(3), 0..0, 5);
         let mut sent = [vec![0; 150], vec![0; 4]];
-        while let Some((slot, vips)) = queue.front() {
+        let mut now = Time::ZERO;
+        while let Some((slot, vips)) = next(&mut queue, &mut now) {
             assert!(vips.len() <= BATCH);
             let taken = vips.len().min(50); // the socket takes part of a slice
             let counts = &mut sent[slot.index() as usize - 1];
             counts[vips.start..vips.start + taken].iter_mut().for_each(|count| *count += 1);
-            queue.sent(taken);
+            queue.sent(taken, now);
         }
         assert_eq!(sent[0], [2; 150]);
         assert_eq!(sent[1], [0, 0, 0, 1]);
+        assert_eq!(now, Time::ZERO + REST, "the second round waits");
     }
 
     #[test]
     fn the_queue_does_not_grow_with_the_same_burst() {
         let mut queue = Announcements::default();
         let mut sent = 0;
+        let mut now = Time::ZERO;
         for _ in 0..1000 {
             queue.push(slot(1), 0..100, 5);
-            queue.sent(50);
+            queue.sent(50, now);
             sent += 50;
         }
-        while let Some((_, vips)) = queue.front() {
+        while let Some((_, vips)) = next(&mut queue, &mut now) {
             sent += vips.len();
-            queue.sent(vips.len());
+            queue.sent(vips.len(), now);
         }
         assert!(sent <= 1000 * 50 + 6 * 100, "{sent}");
         assert!(queue.is_empty());
@@ -172,8 +199,28 @@ mod tests {
         let mut queue = Announcements::default();
         queue.push(slot(1), 0..10, 5);
         queue.push(slot(2), 0..10, 1);
+        queue.push(slot(1), 0..3, 5);
+        queue.sent(10, Time::ZERO); // and the rest between two rounds
         queue.cancel(slot(1));
         assert_eq!(queue.front(), Some((slot(2), 0..10)));
+        queue.sent(10, Time::ZERO);
+        assert_eq!((queue.is_empty(), queue.next()), (true, None));
+    }
+
+    #[test]
+    fn one_that_rests_goes_on_where_it_is_wanted_at_once_or_waits_for_its_addresses() {
+        let (mut queue, opens) = (Announcements::default(), Time::from_nanos(50_000_000));
+        queue.push(slot(1), 0..10, 3);
+        queue.sent(10, Time::ZERO);
+        assert_eq!((queue.front(), queue.next()), (None, Some(Time::ZERO + REST)));
+        queue.push(slot(1), 0..10, 1);
+        assert_eq!((queue.front(), queue.next()), (Some((slot(1), 0..10)), None));
+        queue.sent(10, Time::ZERO);
+        assert_eq!(queue.next(), Some(Time::ZERO + REST), "the last of the three");
+        queue.close(slot(1), 1, 10, opens);
+        assert_eq!((queue.front(), queue.next()), (None, Some(opens)));
+        queue.placed(slot(1), 1, 10);
+        assert_eq!(queue.front(), Some((slot(1), 0..10)));
     }
 
     #[test]
@@ -184,17 +231,16 @@ mod tests {
         queue.push(slot(2), 0..1, 1);
         queue.close(slot(1), 1, 100, opens);
         assert_eq!(queue.front(), Some((slot(2), 0..1)));
-        queue.sent(1);
+        queue.sent(1, Time::ZERO);
         assert!(queue.is_empty());
         queue.placed(slot(1), 1, 32);
         assert_eq!(queue.front(), Some((slot(1), 0..32)));
-        queue.sent(32);
+        queue.sent(32, Time::ZERO);
         assert_eq!((queue.is_empty(), queue.next()), (true, Some(opens)));
-        queue.expire(opens);
-        let mut sent = 32;
-        while let Some((_, vips)) = queue.front() {
+        let (mut sent, mut now) = (32, Time::ZERO);
+        while let Some((_, vips)) = next(&mut queue, &mut now) {
             sent += vips.len();
-            queue.sent(vips.len());
+            queue.sent(vips.len(), now);
         }
         assert_eq!(sent, 200);
     }

@@ -195,9 +195,9 @@ impl Voice {
         };
         let sent = self.bursts.send(frames);
         match sent.error {
-            None => self.waiting.sent(sent.count),
+            None => self.waiting.sent(sent.count, now),
             Some(error) if matches!(error.raw_os_error(), None | Some(libc::EAGAIN | libc::ENOBUFS)) => {
-                self.waiting.sent(sent.count);
+                self.waiting.sent(sent.count, now);
                 self.full_until = Some(clock::now() + FULL);
             }
             Some(error) => {
