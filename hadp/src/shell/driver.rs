@@ -5,8 +5,9 @@
 //!                                     │ adverts                  │ the rest
 //!            advertise ◄──────────────┘ (one batch)              │
 //!            carry out ◄─────────────────────────────────────────┘  announcements, addresses, notices
+//!            place                      (the placer is woken: a client is served when it has both)
 //!            speak                      (one batch of announcements)
-//!            place, ring, tell          (other threads are woken: placer, heartbeat, supervisor)
+//!            ring, tell                 (other threads are woken: heartbeat, supervisor)
 //! ```
 //!
 //! However many routers a wake-up concerns, all their leases are stored before the first of them speaks, and no advert
@@ -170,11 +171,11 @@ impl<D: Datapath> Driver<D> {
             let Some(obeyed) = self.obey_waiting(&mut commands) else { return Ok(()) };
             self.advertise();
             self.carry_out();
+            self.place();
             while let Ok(placed) = placed.try_recv() {
                 self.note_placed(placed);
             }
             self.speak();
-            self.place();
             self.watch.ring();
             if self.has_stopped() {
                 self.tell(Notice::Stopped);
@@ -184,8 +185,8 @@ impl<D: Datapath> Driver<D> {
             let speaks = self.voice.next();
             let more = heard == EVENTS_A_TURN || obeyed > 0 || !self.orders.is_empty();
             if more || speaks == Some(Time::ZERO) {
-                // The heartbeat sends, and the placer puts on what is not most urgent, at the same priority, and perhaps on
-                // this CPU.
+                // The heartbeat sends at the same priority, and perhaps on this CPU, where the placer's first addresses may
+                // wait too.
                 self.turns.hurry(false);
                 thread::yield_now();
                 continue;

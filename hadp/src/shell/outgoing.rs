@@ -81,8 +81,8 @@ impl<D: Datapath> Driver<D> {
         }
     }
 
-    /// Has a router's addresses put on, once this turn's announcements have left. Those announcements wait for the addresses
-    /// where the router before still serves: clients come only when they are served here. Where it is dead, they do not.
+    /// Has a router's addresses put on. Its announcements wait for the addresses where the router before still serves:
+    /// clients come only when they are served here. Where it is dead, they do not.
     fn acquire(&mut self, slot: Slot) {
         let Some(attached) = self.routers.get_mut(slot) else { return };
         let (number, alone) = (attached.acquire(), std::mem::take(&mut attached.alone));

@@ -195,8 +195,8 @@ impl Worker {
         if job.next * CHUNK < job.addresses.len() {
             self.jobs.resume(job);
         }
-        // What clients wait for most is done; as much work as a thousand routers may have is done in turn with the
-        // election, which perhaps has this CPU.
+        // What clients wait for most is done; as much work as a thousand routers may have is done behind the announcements
+        // of the election, which perhaps has this CPU.
         self.turns.hurry(false);
         thread::yield_now();
     }
