@@ -76,6 +76,10 @@ impl Setting {
         } else {
             text.push_str(KEEPALIVED_REALTIME);
         }
+        if self.vips > 1 {
+            // The last one is the switch's, which carries what is announced: `Lan::set_switch_apart`.
+            text.push_str("global_defs {\n    vrrp_cpu_affinity 0\n}\n");
+        }
         let bfd = self.bfd_us.filter(|_| hadp);
         if let Some(us) = bfd {
             let neighbor = 2 - own;

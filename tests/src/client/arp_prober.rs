@@ -46,7 +46,7 @@ impl ArpProber {
     ///
     /// When the client's link cannot be opened.
     pub fn start(client: &Node, target: Ipv4Addr, interval: Duration) -> Result<Self> {
-        let answers = Ear::open(client, Hears::Arp, move |at, frame| match frame {
+        let answers = Ear::open(client, Hears::Replies(target), move |at, frame| match frame {
             Frame::Arp { operation: ARP_REPLY, sender, mac } if sender == target => Some(Answer { at, mac }),
             Frame::Arp { .. } | Frame::EchoReply { .. } | Frame::Vrrp { .. } => None,
         })?;

@@ -15,7 +15,8 @@ use super::{
 };
 use crate::lab::Node;
 
-/// How often what was heard is taken from the socket if nobody asks for it.
+/// How often what was heard is taken from the socket if nobody asks for it, and the machine has time: the kernel has noted when
+/// it came.
 const LOOK: Duration = Duration::from_millis(5);
 
 /// Reads what is wanted from a frame, and when it came.
@@ -48,7 +49,7 @@ impl<T: Send + 'static> Ear<T> {
         let heard = Arc::new(Heard { socket, list: Mutex::default(), read: Box::new(read) });
         let mut worker = Worker::default();
         let looked = Arc::clone(&heard);
-        worker.every(LOOK, move || drop(looked.all()));
+        worker.at_leisure(LOOK, move || drop(looked.all()));
         Ok(Self { heard, _worker: worker })
     }
 

@@ -58,7 +58,7 @@ impl Prober {
     ///
     /// When the client's link cannot be opened.
     pub fn start(client: &Node, target: Ipv4Addr, interval: Duration) -> Result<Self> {
-        let socket = PacketSocket::open(client, Hears::All)?;
+        let socket = PacketSocket::open(client, Hears::From(target))?;
         let (shared, mut worker) = (Arc::<Shared>::default(), Worker::default());
         // Found while the probes are sent, memory would hold them up.
         lock(&shared.probes).reserve(PROBES);

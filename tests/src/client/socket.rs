@@ -3,12 +3,14 @@
 use std::{
     io::IoSliceMut,
     mem,
+    net::Ipv4Addr,
     os::fd::AsRawFd,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use anyhow::{Context, Result};
 use hadp_common::wire::{
+    arp::ARP_REPLY,
     ether::{ETHERTYPE_ARP, ETHERTYPE_IPV4},
     ipv4::IPPROTO_VRRP,
 };
@@ -25,17 +27,25 @@ use crate::lab::Node;
 
 /// The longest frame that is read; the LAN's MTU is 1,500.
 const MAX_FRAME: usize = 2048;
-/// Where frames have their type, and IPv4 packets in them their protocol.
+/// Where frames have their type.
 const TYPE_AT: u32 = 12;
+/// Where those of IPv4 have their protocol and their source.
 const PROTOCOL_AT: u32 = 23;
+const SOURCE_AT: u32 = 26;
+/// Where those of ARP have their operation and the sender's address.
+const OPERATION_AT: u32 = 20;
+const SENDER_AT: u32 = 28;
 /// Room for a second of probes should the reader not be scheduled for so long.
 const RECEIVE_BUFFER: usize = 8 << 20;
 
-/// What a socket hears.
+/// What a socket hears. The kernel drops the rest: a client that reads it would take time from the nodes, which share this
+/// machine's processors.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Hears {
-    /// Everything.
-    All,
+    /// What comes from an address: ARP that it is the sender of, and IPv4.
+    From(Ipv4Addr),
+    /// Answers that say where an address is.
+    Replies(Ipv4Addr),
     /// ARP.
     Arp,
     /// VRRP over IPv4.
@@ -43,25 +53,44 @@ pub(super) enum Hears {
 }
 
 impl Hears {
-    /// Returns the kernel's filter (classic BPF), which begins at the Ethernet header; none for everything.
+    /// Returns the kernel's filter (classic BPF), which begins at the Ethernet header.
     fn filter(self) -> Vec<SockFilter> {
+        const WORD_AT: u16 = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;
         const HALF_AT: u16 = (libc::BPF_LD | libc::BPF_H | libc::BPF_ABS) as u16;
         const OCTET_AT: u16 = (libc::BPF_LD | libc::BPF_B | libc::BPF_ABS) as u16;
         const EQUAL: u16 = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
         const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
+        let load = |how, at| SockFilter::new(how, 0, 0, at);
         let [whole, nothing] = [MAX_FRAME as u32, 0].map(|len| SockFilter::new(RETURN, 0, 0, len));
+        let [arp, ipv4] = [ETHERTYPE_ARP, ETHERTYPE_IPV4].map(u32::from);
+        // Where a comparison goes on, if it is equal and if not: so many instructions further.
         match self {
-            Self::All => Vec::new(),
-            Self::Arp => vec![
-                SockFilter::new(HALF_AT, 0, 0, TYPE_AT),
-                SockFilter::new(EQUAL, 0, 1, u32::from(ETHERTYPE_ARP)),
+            Self::From(addr) => vec![
+                load(HALF_AT, TYPE_AT),
+                SockFilter::new(EQUAL, 3, 0, arp),
+                SockFilter::new(EQUAL, 0, 5, ipv4),
+                load(WORD_AT, SOURCE_AT),
+                SockFilter::new(EQUAL, 2, 3, addr.to_bits()),
+                load(WORD_AT, SENDER_AT),
+                SockFilter::new(EQUAL, 0, 1, addr.to_bits()),
                 whole,
                 nothing,
             ],
+            Self::Replies(addr) => vec![
+                load(HALF_AT, TYPE_AT),
+                SockFilter::new(EQUAL, 0, 5, arp),
+                load(HALF_AT, OPERATION_AT),
+                SockFilter::new(EQUAL, 0, 3, u32::from(ARP_REPLY)),
+                load(WORD_AT, SENDER_AT),
+                SockFilter::new(EQUAL, 0, 1, addr.to_bits()),
+                whole,
+                nothing,
+            ],
+            Self::Arp => vec![load(HALF_AT, TYPE_AT), SockFilter::new(EQUAL, 0, 1, arp), whole, nothing],
             Self::Vrrp => vec![
-                SockFilter::new(HALF_AT, 0, 0, TYPE_AT),
-                SockFilter::new(EQUAL, 0, 3, u32::from(ETHERTYPE_IPV4)),
-                SockFilter::new(OCTET_AT, 0, 0, PROTOCOL_AT),
+                load(HALF_AT, TYPE_AT),
+                SockFilter::new(EQUAL, 0, 3, ipv4),
+                load(OCTET_AT, PROTOCOL_AT),
                 SockFilter::new(EQUAL, 0, 1, u32::from(IPPROTO_VRRP)),
                 whole,
                 nothing,
@@ -133,10 +162,7 @@ fn open(hears: Hears) -> Result<Socket> {
     };
     // SAFETY: the closure writes a whole address and its length.
     let ((), address) = unsafe { SockAddr::try_init(fill) }?;
-    let filter = hears.filter();
-    if !filter.is_empty() {
-        socket.attach_filter(&filter).context("attaching a filter")?;
-    }
+    socket.attach_filter(&hears.filter()).context("attaching a filter")?;
     socket.bind(&address)?;
     setsockopt(&socket, sockopt::RcvBufForce, &RECEIVE_BUFFER)?;
     setsockopt(&socket, sockopt::ReceiveTimestampns, &true)?;

@@ -22,26 +22,34 @@ pub(super) struct Worker {
 
 impl Worker {
     /// Calls `act` every `interval`. A call that comes late is not made up for: a burst would be another load.
-    pub(super) fn every(&mut self, interval: Duration, mut act: impl FnMut() + Send + 'static) {
-        let mut next = Instant::now();
-        self.spawn(move || {
-            // Threads inherit a slack of 50 us, half a probe's interval; refused, the probes are only less regular.
-            let _ = nix::sys::prctl::set_timerslack(1_000);
-            act();
-            next += interval;
-            match next.checked_duration_since(Instant::now()) {
-                Some(wait) => thread::sleep(wait),
-                None => next = Instant::now(),
-            }
-        });
+    pub(super) fn every(&mut self, interval: Duration, act: impl FnMut() + Send + 'static) {
+        self.spawn(interval, act, || hurry(PRIORITY));
     }
 
-    fn spawn(&mut self, mut step: impl FnMut() + Send + 'static) {
+    /// Calls `act` about every `interval`, where nobody else wants the processor.
+    pub(super) fn at_leisure(&mut self, interval: Duration, act: impl FnMut() + Send + 'static) {
+        self.spawn(interval, act, || {});
+    }
+
+    fn spawn(
+        &mut self,
+        interval: Duration,
+        mut act: impl FnMut() + Send + 'static,
+        begin: impl FnOnce() + Send + 'static,
+    ) {
         let stop = Arc::clone(&self.stop);
         self.threads.push(thread::spawn(move || {
-            hurry(PRIORITY);
+            begin();
+            // Threads inherit a slack of 50 us, half a probe's interval; refused, the probes are only less regular.
+            let _ = nix::sys::prctl::set_timerslack(1_000);
+            let mut next = Instant::now();
             while !stop.load(Ordering::Relaxed) {
-                step();
+                act();
+                next += interval;
+                match next.checked_duration_since(Instant::now()) {
+                    Some(wait) => thread::sleep(wait),
+                    None => next = Instant::now(),
+                }
             }
         }));
     }
