@@ -8,9 +8,9 @@ use crate::units::Time;
 ///
 /// A takeover is `SetLease`, `SendAdvert`, and, once that advert has left, `RenewLease`, `AcquireVips`, `Announce`,
 /// `Notify`: a client that hears the announcement is to find the address served. From a router that still answers,
-/// `SetLease` comes once the advert has left: that router hears it first. A handover to a successor is
-/// `Drain`, `SetLease`, `Notify`, and `ReleaseVips` when the drain has ended. After `SendAdvert` with priority 0 nothing
-/// is announced until the next takeover.
+/// `AcquireVips` comes first, and `SetLease` once the advert has left: that router hears it before this one owns. A
+/// handover to a successor is `Drain`, `SetLease`, `Notify`, and `ReleaseVips` when the drain has ended. After
+/// `SendAdvert` with priority 0 nothing is announced until the next takeover.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[cfg_attr(feature = "daemon", derive(serde::Deserialize, serde::Serialize))]
 pub enum Action {

@@ -49,7 +49,8 @@ impl Router {
 
     /// Takes the addresses off when a drain has ended by itself, as the datapath's has.
     pub(super) fn drained(&mut self, now: Time, out: &mut Vec<Action>) {
-        if self.drain.take_if(|until| now >= *until).is_some() {
+        // Those of a takeover that has begun meanwhile are on for that.
+        if self.drain.take_if(|until| now >= *until).is_some() && !self.awaits_lease() {
             self.let_go(out);
         }
     }

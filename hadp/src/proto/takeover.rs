@@ -13,12 +13,16 @@ const RETRY: Duration = Duration::from_millis(1);
 
 impl Router {
     /// Becomes Active: what clients wait for comes first. Where another router still answers, that one is to hear of it
-    /// first, and the lease comes once the advert has left: its datapath gives way on the spot, and no two answer.
+    /// first, and the lease comes once the advert has left: its datapath gives way on the spot, and no two answer. The addresses
+    /// come even before: from the lease on ARP is answered, and who asked sends at once.
     pub(super) fn take_over(&mut self, now: Time, reason: Reason, out: &mut Vec<Action>) {
         let lease = now + self.config.lease_span();
         let is_first = !is_handover(reason);
         if is_first {
             out.push(Action::SetLease { until: lease });
+        } else {
+            out.push(Action::AcquireVips);
+            self.holding = true;
         }
         self.active_interval = self.config.interval;
         let next_advert = self.advertise(now, out);
@@ -42,8 +46,10 @@ impl Router {
     pub(super) fn complete(&mut self, now: Time, out: &mut Vec<Action>) {
         let Some(reason) = self.takeover.take() else { return };
         self.unsendable = false;
-        out.push(Action::AcquireVips);
-        self.holding = true;
+        if !is_handover(reason) {
+            out.push(Action::AcquireVips);
+            self.holding = true;
+        }
         self.announcer.begin(now, &self.config, out);
         self.enter(now, self.state, reason, out);
     }

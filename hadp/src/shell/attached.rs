@@ -76,9 +76,14 @@ impl Attached {
         self.lease = until;
     }
 
+    /// Tells whether it owned when its lease was last stored.
+    pub(super) fn has_lease(&self) -> bool {
+        self.lease != Time::ZERO
+    }
+
     /// Tells whether the first advert of a takeover has yet to leave.
     pub(super) fn is_taking_over(&self) -> bool {
-        self.lease != Time::ZERO && self.takeover.is_some_and(|takeover| takeover.advertised.is_none())
+        self.has_lease() && self.takeover.is_some_and(|takeover| takeover.advertised.is_none())
     }
 
     /// Notes when the first advert of a takeover had left.

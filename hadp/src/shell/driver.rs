@@ -364,7 +364,14 @@ impl<D: Datapath> Driver<D> {
                 if takes_over { self.orders.change(due) } else { self.orders.go_on(due) }
             }
             Action::Announce { .. } | Action::AcquireVips | Action::ReleaseVips | Action::Notify(_) => {
+                let precedes = action == Action::AcquireVips
+                    && self.routers.get(slot).is_some_and(|attached| !attached.has_lease());
                 self.orders.later(slot, action);
+                if precedes {
+                    // It is to own them from the advert on, which is still to leave; what was ordered before comes before.
+                    self.carry_out();
+                    self.place();
+                }
             }
         }
         Renewal::Stored

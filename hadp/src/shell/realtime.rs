@@ -20,8 +20,8 @@ pub(crate) enum Role {
     /// Hears, decides and says so. Before the heartbeat, which would else take the CPU from it in the middle of a takeover: a
     /// heart is bound to its CPU, so the kernel moves the election out of its way.
     Election,
-    /// Puts addresses on interfaces: the first ones of a takeover beside the election, or once it has said that it takes over,
-    /// the others behind its bursts.
+    /// Puts addresses on interfaces: the first ones of a takeover before the election goes on, the others behind its bursts. Were
+    /// it only as urgent, the kernel would move it to another CPU, and leave it waiting there for a system call to end.
     Placer,
     /// Sends BFD packets: in turn with what the election does in bulk. What comes before takes microseconds, and the other one
     /// of the two threads is on another CPU.
@@ -44,9 +44,8 @@ impl Role {
     fn priority(self) -> u8 {
         match self {
             Self::Heartbeat | Self::Reserve => 11,
-            // The same: of two that are, the kernel moves the second one to another CPU, where a more urgent one would take
-            // the election's.
-            Self::Election | Self::Placer => 12,
+            Self::Election => 12,
+            Self::Placer => 13,
         }
     }
 }
@@ -145,11 +144,15 @@ impl Turns {
         Self { urgent, patient, hurries: true }
     }
 
-    /// Returns the placer's: as urgent as the election, and behind its bursts, which take a fraction of the time. On a CPU of its
+    /// Returns the placer's: before the election, and then behind its bursts, which take a fraction of the time. On a CPU of its
     /// own it waits for nobody.
     pub(crate) fn of_placer(election: &Realtime) -> Self {
         let turns = Self::of_election(election);
-        Self { patient: turns.patient.saturating_sub(1).max(1), ..turns }
+        Self {
+            urgent: turns.urgent.saturating_add(1).min(99),
+            patient: turns.patient.saturating_sub(1).max(1),
+            ..turns
+        }
     }
 
     /// Makes the calling thread real-time, and urgent.
@@ -232,8 +235,8 @@ mod tests {
     }
 
     #[test]
-    fn the_first_addresses_are_as_urgent_as_the_election_and_the_others_follow_its_bursts() {
-        let rows = [(None, (12, 10)), (Some(50), (50, 10)), (Some(99), (99, 10)), (Some(1), (1, 1))];
+    fn the_first_addresses_go_before_the_election_and_the_others_behind_its_bursts() {
+        let rows = [(None, (13, 10)), (Some(50), (51, 10)), (Some(99), (99, 10)), (Some(1), (2, 1))];
         for (election, turns) in rows {
             let election = Realtime { rt_priority: election, ..Realtime::default() };
             let Turns { urgent, patient, .. } = Turns::of_placer(&election);

@@ -100,10 +100,10 @@ fn a_router_that_is_active_again_keeps_the_addresses() {
     let now = router.next_deadline().unwrap();
     assert!(now < OVER + DRAIN);
     let expected = [
+        Action::AcquireVips,
         Action::SendAdvert { priority: 100 },
         Action::SetLease { until: now + ms(30) },
         NO_DRAIN,
-        Action::AcquireVips,
         Action::Announce { vips: 0..3, rounds: 1 },
         notify("Backup", "Active", Reason::Resigned),
     ];
@@ -112,7 +112,7 @@ fn a_router_that_is_active_again_keeps_the_addresses() {
     let log = run(&mut router, OVER + ms(100));
     assert!(!log.iter().any(|(_, action)| *action == Action::ReleaseVips), "{log:?}");
     // Unless it cannot say so.
-    assert_eq!(tell(&mut failing, now, Event::Timeout), expected[..1]);
+    assert_eq!(tell(&mut failing, now, Event::Timeout), expected[..2]);
     assert_eq!(tell(&mut failing, now, Event::AdvertFailed), [REVOKED, NO_DRAIN, Action::ReleaseVips]);
     assert_eq!(failing.drain, None);
 }

@@ -48,11 +48,13 @@ fn rfc9568_29_nothing_rounds_at_one_centisecond() {
 /// the announcements (row 52), and everything clients wait for before the rest.
 fn takeover(priority: u8, now: Time, from: &'static str, reason: Reason) -> Vec<Action> {
     let (lease, advert) = (Action::SetLease { until: now + ms(3_000) }, Action::SendAdvert { priority });
-    // A router that still answers hears of it first.
+    // A router that still answers hears of it first, and who asks afterwards finds the addresses served.
     let is_answering = matches!(reason, Reason::Preempted | Reason::Resigned);
-    let [first, second] = if is_answering { [advert, lease] } else { [lease, advert] };
+    let acquire = Action::AcquireVips;
+    let [first, second, third] =
+        if is_answering { [acquire, advert, lease] } else { [lease, advert, acquire] };
     let announce = Action::Announce { vips: 0..3, rounds: 1 };
-    vec![first, second, Action::AcquireVips, announce, notify(from, "Active", reason)]
+    vec![first, second, third, announce, notify(from, "Active", reason)]
 }
 
 #[test]

@@ -18,16 +18,20 @@ fn taking_over() -> (Router, Time) {
 
 /// Lets both tries of a takeover that is under way fail, and returns what the second failure orders.
 fn fail(router: &mut Router, now: Time) -> Vec<Action> {
-    let told = router.told;
-    assert_eq!(tell(router, now, Event::AdvertFailed), [REVOKED]);
+    let (told, holds) = (router.told, router.holding);
+    let mut given_up = vec![REVOKED];
+    given_up.extend(holds.then_some(Action::ReleaseVips));
+    assert_eq!(tell(router, now, Event::AdvertFailed), given_up);
     assert_eq!((router.state(), router.told), (State::Backup { active_down: now + RETRY }, told));
     assert_eq!(tell(router, now + RETRY - Duration::from_nanos(1), Event::Timeout), []);
     let own = router.config().priority.get();
-    let mut again = vec![Action::SendAdvert { priority: own }];
-    // From a router that answers, the lease comes behind the advert.
-    if !matches!(router.outlook, Reason::Preempted | Reason::Resigned) {
-        again.insert(0, Action::SetLease { until: now + RETRY + router.config().lease_span() });
-    }
+    // From a router that answers, the lease comes behind the advert, and the addresses before.
+    let first = if matches!(router.outlook, Reason::Preempted | Reason::Resigned) {
+        Action::AcquireVips
+    } else {
+        Action::SetLease { until: now + RETRY + router.config().lease_span() }
+    };
+    let again = [first, Action::SendAdvert { priority: own }];
     assert_eq!(tell(router, now + RETRY, Event::Timeout), again);
     tell(router, now + RETRY, Event::AdvertFailed)
 }
@@ -57,7 +61,7 @@ fn the_second_try_completes_the_takeover() {
 /// Whoever is heard before the second try is followed, and the next takeover begins anew.
 #[test]
 fn an_advert_before_the_second_try_ends_the_takeover() {
-    for (other, wait) in [(200, 3_609), (0, 609)] {
+    for (other, wait, orders) in [(200, 3_609, 2), (0, 609, 3)] {
         let (mut router, begun) = taking_over();
         tell(&mut router, begun, Event::AdvertFailed);
         let now = begun + Duration::from_micros(500);
@@ -65,7 +69,7 @@ fn an_advert_before_the_second_try_ends_the_takeover() {
         assert_eq!(deadline_ms(&router, now), Some(wait), "{other}");
         let due = router.next_deadline().unwrap();
         tell(&mut router, due, Event::Timeout);
-        assert_eq!(fail(&mut router, due).len(), 2, "{other}");
+        assert_eq!(fail(&mut router, due).len(), orders, "{other}");
     }
     let (mut router, begun) = taking_over();
     tell(&mut router, begun, Event::AdvertFailed);
