@@ -15,3 +15,5 @@ pub mod prog;
 pub mod sessions;
 pub mod sim;
 pub mod thousand;
+pub mod unspoilt;
+mod witness;

@@ -23,8 +23,6 @@ use nix::{
     unistd::Pid,
 };
 
-use super::awake::Awake;
-
 /// How often each processor is looked at. Each look takes time from what is measured, of which two nodes share two processors;
 /// shorter pauses show in the client's probes too.
 const EVERY: Duration = Duration::from_millis(1);
@@ -42,13 +40,12 @@ struct Stall {
     woken: u64,
 }
 
-/// Watches all processors, which it keeps awake, until dropped.
+/// Watches all processors until dropped.
 #[derive(Debug)]
-pub(super) struct Witness {
+pub(crate) struct Witness {
     stalls: Arc<Mutex<Vec<Stall>>>,
     stop: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
-    _awake: Awake,
 }
 
 impl Witness {
@@ -57,8 +54,7 @@ impl Witness {
     /// # Errors
     ///
     /// Without root.
-    pub(super) fn start() -> Result<Self> {
-        let awake = Awake::hold()?;
+    pub(crate) fn start() -> Result<Self> {
         let cpus = sched_getaffinity(Pid::from_raw(0)).context("asking for the processors")?;
         let (stalls, stop) = (Arc::<Mutex<Vec<Stall>>>::default(), Arc::<AtomicBool>::default());
         let (tell, told) = mpsc::channel();
@@ -76,19 +72,19 @@ impl Witness {
         });
         let threads: Vec<_> = threads.collect();
         drop(tell);
-        let witness = Self { stalls, stop, threads, _awake: awake };
+        let witness = Self { stalls, stop, threads };
         told.iter().collect::<Result<()>>()?;
         Ok(witness)
     }
 
     /// Returns how long the longest stall of any processor was that overlaps this time.
-    pub(super) fn longest(&self, from: Instant, to: Instant) -> Duration {
+    pub(crate) fn longest(&self, from: Instant, to: Instant) -> Duration {
         let stalls = self.within(from, to);
         stalls.iter().map(Stall::length).max().unwrap_or_default()
     }
 
     /// Returns for how long at most all processors stood still at once in this time.
-    pub(super) fn longest_of_all(&self, from: Instant, to: Instant) -> Duration {
+    pub(crate) fn longest_of_all(&self, from: Instant, to: Instant) -> Duration {
         let (begin, end) = (nanos(from), nanos(to));
         let clipped = self.within(from, to).into_iter().map(|stall| Stall {
             due: stall.due.max(begin),
@@ -122,7 +118,7 @@ impl Drop for Witness {
 
 /// Returns a time on the clock that daemons tell theirs by, CLOCK_MONOTONIC in nanoseconds: `Instant` is the same clock,
 /// but does not say its reading.
-pub(super) fn nanos(at: Instant) -> u64 {
+pub(crate) fn nanos(at: Instant) -> u64 {
     let (now, reading) = (Instant::now(), clock::now().as_nanos());
     let span = |span: Duration| u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
     match at.checked_duration_since(now) {

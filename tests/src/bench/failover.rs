@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 
 use super::{
+    awake::Awake,
     course,
     plan::{Part, plans, title},
     plot,
@@ -70,6 +71,7 @@ fn software(name: &str) -> Result<Software, String> {
 /// When the machine cannot be watched (this needs root), or a file not be written. A run that fails is counted.
 pub fn run(options: &Options) -> Result<String> {
     let wanted = |part| options.part.is_none_or(|only| only == part);
+    let _awake = Awake::hold()?;
     let witness = Witness::start()?;
     let mut rows = Vec::new();
     let mut text = String::new();

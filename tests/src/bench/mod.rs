@@ -22,8 +22,9 @@ mod table;
 pub mod takeover;
 mod tally;
 mod thousand;
-mod witness;
 pub mod xdp;
 
 pub use brief::brief;
 pub use plan::Part;
+
+use crate::witness;
