@@ -17,11 +17,13 @@ use hadp_tests::{
     conf::{Instance, Session, VIP, router_and_session},
     lab::{Daemon, Lan, Node, Software, hadp_binary, hadp_status, wait_until},
     sessions::{PATIENCE, answered_after, field, settle, wait_session},
-    unspoilt::unspoilt,
+    unspoilt::{Span, unspoilt},
 };
 use serde_json::Value;
 
 const SECOND: Duration = Duration::from_secs(1);
+/// How long before and after an outage what stood still may have caused it.
+const MARGIN: Duration = Duration::from_millis(3);
 /// What a takeover may last whose decision takes 60 ms; VRRP's own timers need 3 s.
 const FAST: Duration = Duration::from_millis(600);
 
@@ -129,11 +131,11 @@ fn a_daemon_that_died_leaves_to_the_neighbour_what_its_sessions_promised() -> Re
 
 #[test]
 fn a_daemon_that_died_hands_over_until_what_it_tracks_is_up_again() -> Result<()> {
-    // Between the lease and the addresses nothing may stand still for as long as the client takes for a probe.
+    // Between the advert and the addresses nothing may stand still for as long as the client takes for a probe.
     unspoilt(Duration::from_millis(1), hands_over_until_what_it_tracks_is_up_again)
 }
 
-fn hands_over_until_what_it_tracks_is_up_again() -> Result<()> {
+fn hands_over_until_what_it_tracks_is_up_again(span: &Span) -> Result<()> {
     let lan = Lan::new(2)?;
     let (n1, n2) = lan.pair()?;
     let track = "track_bfd {\n        PEER\n    }";
@@ -153,6 +155,10 @@ fn hands_over_until_what_it_tracks_is_up_again() -> Result<()> {
     answered_after(&asked, n1, handed_over)?;
     thread::sleep(SECOND / 2);
     let outage = prober.stop().outage(start);
+    if let Some(outage) = &outage {
+        let end = outage.until.unwrap_or_else(Instant::now);
+        span.counts(outage.from - MARGIN, end + MARGIN);
+    }
     ensure!(outage.is_none(), "{outage:?}: {}", first.log().text());
     Ok(())
 }

@@ -125,12 +125,12 @@ fn a_daemon_that_dies_is_replaced_unnoticed_at_one_second() -> Result<()> {
 
 #[test]
 fn a_daemon_that_dies_is_replaced_unnoticed_at_ten_milliseconds() -> Result<()> {
-    unspoilt(SPOILT, || kill_and_restart("0.01", MILLISECOND / 10))
+    unspoilt(SPOILT, |_| kill_and_restart("0.01", MILLISECOND / 10))
 }
 
 #[test]
 fn a_daemon_that_dies_is_handed_over_where_that_is_wanted() -> Result<()> {
-    unspoilt(SPOILT, kill_and_hand_over)
+    unspoilt(SPOILT, |_| kill_and_hand_over())
 }
 
 fn kill_and_hand_over() -> Result<()> {

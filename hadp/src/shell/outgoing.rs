@@ -85,10 +85,13 @@ impl<D: Datapath> Driver<D> {
     /// clients come only when they are served here. Where it is dead, they do not.
     fn acquire(&mut self, slot: Slot) {
         let Some(attached) = self.routers.get_mut(slot) else { return };
-        let (number, alone) = (attached.acquire(), std::mem::take(&mut attached.alone));
+        let (number, owns) = (attached.acquire(), attached.has_lease());
+        let alone = std::mem::take(&mut attached.alone) && owns;
         if let Some(addresses) = attached.addresses.as_ref().filter(|addresses| !addresses.is_empty()) {
             if !alone {
-                self.voice.wait_for_addresses(slot, number, addresses.len(), clock::now() + PLACING);
+                // Its advert may be behind many others, and there is nothing to announce before.
+                let wait = if owns { PLACING } else { DRAIN / 2 };
+                self.voice.wait_for_addresses(slot, number, addresses.len(), clock::now() + wait);
             }
             self.placing.push((slot, Arc::clone(addresses), number));
         }

@@ -23,7 +23,7 @@ use crate::{
     units::Time,
 };
 
-/// How long before a session's deadline the thread wakes up: about what it takes to. A neighbour that is alive has been heard
+/// How long before a session's deadline the thread wakes up at most: about what it takes to. A neighbour that is alive has been heard
 /// by then, and the deadline moves; for one that is silent the thread stays awake until it is over.
 const AHEAD: Duration = Duration::from_micros(50);
 
@@ -70,8 +70,14 @@ impl Watch {
 
     /// Returns when something is due, or is so soon that the thread has to be awake.
     pub(super) fn next_deadline(&self) -> Option<Time> {
-        let session = self.sessions.next_deadline().map(|deadline| deadline.before(AHEAD));
+        let session = self.sessions.first().map(|(id, deadline)| deadline.before(self.ahead(id)));
         [session, self.farewell.next_deadline()].into_iter().flatten().min()
+    }
+
+    /// Returns how long before a session's deadline the thread is to be awake: where a neighbour may die.
+    fn ahead(&self, id: SessionId) -> Duration {
+        let up = self.sessions.get(id).filter(|session| session.state() == SessionState::Up);
+        up.and_then(Session::detection_time).map_or(Duration::ZERO, |time| AHEAD.min(time / 8))
     }
 
     /// Gives the heartbeat an order, to be obeyed once this turn's adverts and announcements have left: to wake it takes longer
@@ -144,13 +150,13 @@ impl<D: Datapath> Driver<D> {
 
     /// Runs every session's deadline that has passed, and waits for one that is about to.
     pub(super) fn expire_sessions(&mut self) {
-        let soon = clock::now() + AHEAD;
-        while let Some(id) = self.watch.sessions.due(soon) {
-            let Some(news) = self.watch.news(id) else { break };
-            self.feed_session(id, news);
-        }
-        if let Some(deadline) = self.watch.sessions.next_deadline().filter(|deadline| *deadline <= soon) {
-            clock::wait_until(deadline);
+        if let Some((id, deadline)) = self.watch.sessions.first()
+            && deadline <= clock::now() + self.watch.ahead(id)
+        {
+            match self.watch.news(id) {
+                Some(news) => self.feed_session(id, news),
+                None => clock::wait_until(deadline),
+            }
         }
         let now = clock::now();
         while let Some(id) = self.watch.sessions.due(now) {

@@ -61,9 +61,14 @@ impl Sessions {
         self.change(id, out, |session, actions| session.reconfigure(now, config, actions));
     }
 
+    /// Returns the session that is due next, and when.
+    pub fn first(&self) -> Option<(SessionId, Time)> {
+        self.deadlines.first().map(|(at, id)| (*id, *at))
+    }
+
     /// Returns when the next session is due.
     pub fn next_deadline(&self) -> Option<Time> {
-        self.deadlines.first().map(|(at, _)| *at)
+        self.first().map(|(_, at)| at)
     }
 
     /// Returns the session that has been due longest, if one is.
