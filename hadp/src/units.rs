@@ -47,11 +47,6 @@ impl Time {
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
-
-    /// Returns the time that lies `span` before, [`Time::ZERO`] where there is none.
-    pub fn before(self, span: Duration) -> Self {
-        Self(self.0.saturating_sub(u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)))
-    }
 }
 
 impl Add<Duration> for Time {

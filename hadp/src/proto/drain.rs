@@ -55,6 +55,12 @@ impl Router {
         }
     }
 
+    /// Has the addresses put on; where they are on already, this changes nothing.
+    pub(super) fn hold(&mut self, out: &mut Vec<Action>) {
+        self.holding = true;
+        out.push(Action::AcquireVips);
+    }
+
     /// Takes the addresses off if they are on.
     pub(super) fn let_go(&mut self, out: &mut Vec<Action>) {
         if std::mem::take(&mut self.holding) {

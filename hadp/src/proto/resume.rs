@@ -17,9 +17,7 @@ impl Router {
         self.set_out(now, source);
         self.forget_drain(out);
         self.announcer = Announcer::resumed(now, &self.config);
-        // Where they are still on their interface, this changes nothing.
-        out.push(Action::AcquireVips);
-        self.holding = true;
+        self.hold(out);
         self.told = Name("Active");
         self.since = now;
         self.enter(now, State::Active { next_advert: now, lease }, Reason::Resumed, out);

@@ -21,8 +21,7 @@ impl Router {
         if is_first {
             out.push(Action::SetLease { until: lease });
         } else {
-            out.push(Action::AcquireVips);
-            self.holding = true;
+            self.hold(out);
         }
         self.active_interval = self.config.interval;
         let next_advert = self.advertise(now, out);
@@ -47,8 +46,7 @@ impl Router {
         let Some(reason) = self.takeover.take() else { return };
         self.unsendable = false;
         if !is_handover(reason) {
-            out.push(Action::AcquireVips);
-            self.holding = true;
+            self.hold(out);
         }
         self.announcer.begin(now, &self.config, out);
         self.enter(now, self.state, reason, out);

@@ -4,8 +4,7 @@
 //!   a turn:  hear, expire, obey ──► feed: a state machine decides, and its lease is stored at once
 //!                                     │ adverts                  │ the rest
 //!            advertise ◄──────────────┘ (one batch)              │
-//!            carry out ◄─────────────────────────────────────────┘  announcements, addresses, notices
-//!            place                      (the placer is woken: a client is served when it has both)
+//!            carry out ◄─────────────────────────────────────────┘  announcements, addresses (the placer is woken), notices
 //!            speak                      (one batch of announcements)
 //!            ring, tell                 (other threads are woken: heartbeat, supervisor)
 //! ```
@@ -44,7 +43,6 @@ use crate::{
     companion::Lifeline,
     datapath::{Datapath, EventRecord, Events, Renewal},
     model::Realtime,
-    net::address_set::AddressSet,
     proto::{Action, BySlot, Event, Heard, Node, Router, Slot, State},
     units::Time,
 };
@@ -112,7 +110,6 @@ pub(crate) fn spawn<D: Datapath + Send + 'static>(parts: Parts<D>) -> io::Result
             actions: Vec::with_capacity(64),
             heard: Vec::with_capacity(16),
             batch: Vec::with_capacity(64),
-            placing: Vec::with_capacity(64),
             advertised: Vec::with_capacity(64),
             notices,
             told: Vec::with_capacity(64),
@@ -142,8 +139,6 @@ pub(super) struct Driver<D> {
     /// Kept for its memory.
     pub(super) heard: Vec<Heard>,
     pub(super) batch: Vec<Due>,
-    /// What the placer has yet to be ordered: whose addresses to put on, and the number to report the progress under.
-    pub(super) placing: Vec<(Slot, Arc<AddressSet>, u64)>,
     pub(super) advertised: Vec<Advertised>,
     notices: UnboundedSender<Notice>,
     /// What the supervisor has yet to be told.
@@ -171,7 +166,6 @@ impl<D: Datapath> Driver<D> {
             let Some(obeyed) = self.obey_waiting(&mut commands) else { return Ok(()) };
             self.advertise();
             self.carry_out();
-            self.place();
             while let Ok(placed) = placed.try_recv() {
                 self.note_placed(placed);
             }
@@ -370,7 +364,6 @@ impl<D: Datapath> Driver<D> {
                 if precedes {
                     // It is to own them from the advert on, which is still to leave; what was ordered before comes before.
                     self.carry_out();
-                    self.place();
                 }
             }
         }

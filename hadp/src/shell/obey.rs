@@ -49,7 +49,6 @@ impl<D: Datapath> Driver<D> {
                 self.node.insert(slot, Router::new(config, now));
                 self.routers.insert(slot, Attached::new(since));
                 self.orders.reserve(self.routers.extent());
-                self.placing.reserve(self.routers.extent().saturating_sub(self.placing.len()));
                 self.reconsider(slot, now);
             }
             Command::Resume { slot, source, lease, outlet, addresses } => {

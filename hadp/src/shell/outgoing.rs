@@ -61,7 +61,6 @@ impl<D: Datapath> Driver<D> {
                     self.tell(Notice::AcquiredVips(slot));
                 }
                 Action::ReleaseVips => {
-                    self.place();
                     self.placer.release(slot);
                     self.tell(Notice::ReleasedVips(slot));
                 }
@@ -93,14 +92,7 @@ impl<D: Datapath> Driver<D> {
                 let wait = if owns { PLACING } else { DRAIN / 2 };
                 self.voice.wait_for_addresses(slot, number, addresses.len(), clock::now() + wait);
             }
-            self.placing.push((slot, Arc::clone(addresses), number));
-        }
-    }
-
-    /// Has the placer do what was ordered in this turn: it goes before the election where both have one CPU.
-    pub(super) fn place(&mut self) {
-        for (slot, addresses, number) in self.placing.drain(..) {
-            self.placer.acquire(slot, addresses, number);
+            self.placer.acquire(slot, Arc::clone(addresses), number);
         }
     }
 

@@ -23,8 +23,8 @@ use crate::{
     units::Time,
 };
 
-/// How long before a session's deadline the thread wakes up at most: about what it takes to. A neighbour that is alive has been heard
-/// by then, and the deadline moves; for one that is silent the thread stays awake until it is over.
+/// How long before a session's deadline the thread wakes up at most: about what it takes to. A neighbour that is alive has
+/// been heard by then, and the deadline moves; for one that is silent the thread stays awake until it is over.
 const AHEAD: Duration = Duration::from_micros(50);
 
 /// What the election thread needs for its sessions.
@@ -70,7 +70,7 @@ impl Watch {
 
     /// Returns when something is due, or is so soon that the thread has to be awake.
     pub(super) fn next_deadline(&self) -> Option<Time> {
-        let session = self.sessions.first().map(|(id, deadline)| deadline.before(self.ahead(id)));
+        let session = self.sessions.first().map(|(id, deadline)| deadline - self.ahead(id));
         [session, self.farewell.next_deadline()].into_iter().flatten().min()
     }
 

@@ -13,9 +13,8 @@ use super::{
     sample::RULE,
     series, shares,
     table::markdown,
-    witness::Witness,
 };
-use crate::lab::Software;
+use crate::{lab::Software, witness::Witness};
 
 /// What to measure, and how often.
 #[derive(Args, Clone, Debug)]

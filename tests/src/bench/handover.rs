@@ -9,11 +9,11 @@ use super::{
     awake::Awake,
     table::{Spread, show},
     tally::Tally,
-    witness::Witness,
 };
 use crate::{
     handover::{Course, Handover, Reason},
     lab::Software,
+    witness::Witness,
 };
 
 /// How long around the sending of a lost probe the machine is looked at.

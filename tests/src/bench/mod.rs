@@ -26,5 +26,3 @@ pub mod xdp;
 
 pub use brief::brief;
 pub use plan::Part;
-
-use crate::witness;

@@ -14,11 +14,11 @@ use super::{
     run::wait_armed,
     sample::Record,
     setting::{Setting, VIP},
-    witness::{Witness, nanos},
 };
 use crate::{
     client::{Answer, ArpProber, Capture, Mac, Prober},
     lab::{Lan, Pair, Software, hadp_status},
+    witness::{Witness, nanos},
 };
 
 /// How often the client asks by ARP, through everything.

@@ -12,8 +12,8 @@ use super::{
     setting::Setting,
     table::{Spread, show},
     tally::Tally,
-    witness::Witness,
 };
+use crate::witness::Witness;
 
 /// How often to measure.
 #[derive(Args, Clone, Debug)]

@@ -14,15 +14,15 @@ use super::{
     load::Load,
     sample::{Record, Sample},
     setting::{Setting, VIP},
-    witness::{Witness, nanos},
 };
 use crate::{
     client::{ArpProber, Capture, Claims, Mac, Prober},
     lab::{Lan, Node, Pair, Software, hadp_status, wait_until},
+    witness::{Witness, nanos},
 };
 
 /// How often the client asks by ARP who has the address, through the whole failover.
-const ASKING: Duration = Duration::from_millis(1);
+pub(super) const ASKING: Duration = Duration::from_millis(1);
 /// The same where the old owner's line is cut, which cannot answer: every request takes time from both nodes.
 const SELDOM: Duration = Duration::from_millis(10);
 /// How long the sessions may take to be up and followed.

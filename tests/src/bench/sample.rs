@@ -4,8 +4,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail, ensure};
 
-use super::{fault::Fault, owned::both, witness::Witness};
-use crate::client::{Answer, Mac, Report};
+use super::{fault::Fault, owned::both};
+use crate::{
+    client::{Answer, Mac, Report},
+    witness::Witness,
+};
 
 /// A run is quiet if no processor stood still for longer than this near its fault and near its takeover.
 const QUIET: Duration = Duration::from_micros(200);

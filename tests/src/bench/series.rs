@@ -9,9 +9,8 @@ use super::{
     setting::Setting,
     table::{Row, show},
     tally::Tally,
-    witness::Witness,
 };
-use crate::lab::Software;
+use crate::{lab::Software, witness::Witness};
 
 /// Measures every line, the programs in turn, so that whatever else the machine does disturbs both alike.
 pub(super) fn measure(plans: &[Plan], witness: &Witness) -> Vec<Row> {

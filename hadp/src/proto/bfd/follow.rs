@@ -200,8 +200,8 @@ impl Follower {
 /// An Active one goes: the neighbour has taken over, or is about to, and would be told so only by an advert. What the
 /// neighbour loses are BFD packets alone as far as is known here, so this node hears its successor's adverts, and where it
 /// outranks it, preempts it by its own rules. If their adverts have crossed already, and this one has answered, the
-/// successor yields: then one of them is to stay. Nor does what the neighbour said at `heard` concern a router that has become
-/// Active since, as after this node stood still.
+/// successor yields: then one of them is to stay, unless the datapath has ended its guard by then. Nor does what the neighbour
+/// said at `heard` concern a router that has become Active since, as after this node stood still.
 fn step_down(now: Time, heard: Option<Time>, router: &proto::Router) -> Option<Event> {
     let active = matches!(router.state(), State::Active { .. }) && heard > Some(router.since());
     (active && !router.has_answered_lower_priority(now)).then_some(Event::Revoked)

@@ -16,8 +16,8 @@
 //!
 //! # Order
 //!
-//! Two threads send (a third one in haste), each in turns under one lock, from the first time read to the last value stored; so whichever does, this
-//! holds:
+//! Two threads send, and a third one in haste, each in turns under one lock, from the first time read to the last value
+//! stored; so whichever does, this holds (what the third one sends without the lock promises nothing):
 //!
 //! - `at` is read before a packet is sent, and the promise runs from it, so being stopped on the way to the kernel makes
 //!   the promise shorter, never longer.

@@ -73,7 +73,7 @@ impl Sessions {
 
     /// Returns the session that has been due longest, if one is.
     pub fn due(&self, now: Time) -> Option<SessionId> {
-        self.deadlines.first().filter(|(at, _)| *at <= now).map(|(_, id)| *id)
+        self.first().filter(|(_, at)| *at <= now).map(|(id, _)| id)
     }
 
     fn change(

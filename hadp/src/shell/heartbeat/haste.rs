@@ -55,8 +55,8 @@ impl Heartbeat {
     ///
     /// Where the heartbeat has a turn, this thread sends a copy: the turn may be that of a thread on this CPU, which the caller
     /// keeps it from, or on one that stands still. Packets of before may follow, and the queued one does; a neighbour that
-    /// is told of the end of a session takes no notice of the former (RFC 5880 §6.8.6). False where the packet is authenticated, and the turn does not end:
-    /// then it leaves when the heartbeat goes on.
+    /// is told of the end of a session takes no notice of the former (RFC 5880 §6.8.6). False where the packet is
+    /// authenticated, and the turn does not end: then it leaves when the heartbeat goes on.
     ///
     /// The caller still has to [`ring`](Self::ring), since the next packet may be due at another time.
     pub(crate) fn hasten(&self, session: SessionId, control: &Control) -> bool {

@@ -22,10 +22,10 @@ use crate::{
         brief::brief,
         setting::{Setting, VIP},
         table::show,
-        witness::Witness,
     },
     client::{ArpProber, Mac},
     lab::{Daemon, Lan, Node, Software, hadp_status},
+    witness::Witness,
 };
 
 /// How long to go on.
