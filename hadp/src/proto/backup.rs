@@ -31,6 +31,7 @@ impl Router {
         self.retrying = false;
         self.following = None;
         self.deferring = false;
+        self.patience = Time::ZERO;
     }
 
     /// Becomes Backup without knowing of an Active router.
@@ -75,12 +76,18 @@ impl Router {
     }
 
     /// Takes a router for the Active one: learns its interval, which v2 does not, and waits for its silence.
+    ///
+    /// For as long as this router drains, silence does not count: the successor is putting its addresses on, and a
+    /// keepalived on a busy machine does not advertise meanwhile, for 40 ms where 10 would be its interval. What clients
+    /// still send here is served until then. Skew_Time comes after that: others may drain that heard the same successor.
     pub(super) fn follow(&mut self, heard: &Heard) {
         self.active_interval = match self.config.version {
             Version::V2(_) => self.config.interval,
             Version::V3(_) => heard.interval,
         };
-        self.outlook = Reason::ActiveDown;
+        // Told late, it does not undo that a later one is to be preempted, whose router answers until it hears of that.
+        let preempting = self.hearing.last().is_some_and(|last| last.at > heard.at && self.preempts(last));
+        self.outlook = if preempting { Reason::Preempted } else { Reason::ActiveDown };
         self.following = Some(heard.from);
         self.retrying = false;
         self.preempt_at = match self.config.preempt {
@@ -89,7 +96,8 @@ impl Router {
             }
             Preempt::After(_) | Preempt::Always | Preempt::Never => None,
         };
-        let active_down = heard.at + self.config.active_down_interval(self.active_interval);
+        let silent = heard.at + self.config.active_down_interval(self.active_interval);
+        let active_down = silent.max(self.patience + self.config.skew(self.active_interval));
         self.state = State::Backup { active_down };
     }
 

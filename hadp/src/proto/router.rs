@@ -44,6 +44,8 @@ pub struct Router {
     pub(super) holding: bool,
     /// In any state but Active: when they come off because a successor has taken over.
     pub(super) drain: Option<Time>,
+    /// In Backup: until when the successor that it drained for may be silent.
+    pub(super) patience: Time,
     /// In Active: where to go, and why, once the advert that makes the lease last has left.
     pub(super) leaving: Option<(Next, Reason)>,
     /// Whether a takeover has failed because no advert left, and this was told.
@@ -75,6 +77,7 @@ impl Router {
             deferring: false,
             holding: false,
             drain: None,
+            patience: Time::ZERO,
             unsendable: false,
             answer_at: EnumMap::default(),
             announcer: Announcer::default(),

@@ -208,8 +208,10 @@ impl World {
         let upset = || {
             // A daemon that was killed is back a while later, and waits from then on.
             let near = |at: Time| at >= since - patience && at <= second.start;
-            let faults = self.plan.faults.iter().filter(|fault| [one, other].contains(&fault.host));
-            faults.into_iter().any(|fault| near(fault.at) || near(fault.until))
+            let mut faults = self.plan.faults.iter().filter(|fault| [one, other].contains(&fault.host));
+            // Or a third one's last adverts reached one of them alone: their timers began at different ones.
+            let mut lost = network.taken.iter().filter(|taken| [one, other].contains(&taken.to));
+            faults.any(|fault| near(fault.at) || near(fault.until)) || lost.any(|taken| near(taken.at))
         };
         let excused = match second.reason {
             Some(Reason::Preempted | Reason::Resigned | Reason::Owner) => true,

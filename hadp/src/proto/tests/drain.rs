@@ -117,6 +117,36 @@ fn a_router_that_is_active_again_keeps_the_addresses() {
     assert_eq!(failing.drain, None);
 }
 
+/// A successor that puts many addresses on is silent for a while, and clients are served here meanwhile.
+#[test]
+fn silence_does_not_count_before_the_drain_has_ended() {
+    // Columns: the last advert, in ms after the first, if any => when silence counts. Skew_Time is 6.09 ms.
+    for (last, silent) in [(None, 106), (Some(20), 106), (Some(80), 116)] {
+        let mut router = yielded(Config { interval: centis(1), ..config() });
+        if let Some(last) = last.map(|last| OVER + ms(last)) {
+            tell(&mut router, last, Event::Advert(Heard { interval: centis(1), ..heard(last, 9, 255) }));
+        }
+        assert_eq!(tell(&mut router, OVER + DRAIN, Event::Timeout), [Action::ReleaseVips]);
+        let State::Backup { active_down } = router.state() else { panic!("{router:?}") };
+        assert_eq!(active_down.since(OVER).as_millis(), silent, "{last:?}");
+        let actions = step(&mut router, active_down, Event::Timeout);
+        assert_eq!(actions.last(), Some(&notify("Backup", "Active", Reason::ActiveDown)), "{last:?}");
+    }
+}
+
+/// An advert that is told late, of a router heard before, does not make a living router a dead one.
+#[test]
+fn a_preemption_remains_one() {
+    let mut router = Router::new(config(), T0);
+    tell(&mut router, T0, STARTUP);
+    let (higher, lower) = (heard(T0 + ms(10), 1, 200), heard(T0 + ms(20), 3, 50));
+    tell(&mut router, T0 + ms(20), Event::Advert(lower));
+    tell(&mut router, T0 + ms(30), Event::Advert(higher));
+    assert_eq!(router.outlook, Reason::Preempted);
+    tell(&mut router, T0 + ms(40), Event::Advert(heard(T0 + ms(40), 1, 200)));
+    assert_eq!(router.outlook, Reason::ActiveDown);
+}
+
 #[test]
 fn an_interrupted_takeover_takes_off_what_the_last_one_left() {
     for event in [Event::Fault(Cause::LinkDown), Event::Revoked, Event::Shutdown] {
