@@ -66,6 +66,12 @@ pub struct Handover {
     pub centis: u16,
 }
 
+impl Display for Handover {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} to {}, {:?}", self.reason, self.successor, self.interval())
+    }
+}
+
 impl Handover {
     /// Returns the adverts' interval.
     pub fn interval(&self) -> Duration {

@@ -8,8 +8,9 @@ use clap::Args;
 use super::{
     awake::Awake,
     course,
-    plan::{Part, plans, title},
+    plan::{Part, Plan, plans, title},
     plot,
+    rows::Rows,
     sample::RULE,
     series, shares,
     table::markdown,
@@ -31,9 +32,8 @@ pub struct Options {
     /// Measures one part alone
     #[arg(long)]
     part: Option<Part>,
-    /// Measures only the lines that contain this text, as in the table: `BFD 250 us x 3, silent death`
-    #[arg(long)]
-    pub(super) row: Option<String>,
+    #[command(flatten)]
+    rows: Rows,
     /// Writes failover.md and failover.svg to this directory too
     #[arg(long)]
     out: Option<PathBuf>,
@@ -42,7 +42,7 @@ pub struct Options {
 impl Default for Options {
     /// As many runs as fit into a quarter of an hour.
     fn default() -> Self {
-        Self { runs: 7, slow_runs: 3, only: None, part: None, row: None, out: None }
+        Self { runs: 7, slow_runs: 3, only: None, part: None, rows: Rows::default(), out: None }
     }
 }
 
@@ -74,15 +74,21 @@ pub fn run(options: &Options) -> Result<String> {
     let witness = Witness::start()?;
     let mut rows = Vec::new();
     let mut text = String::new();
+    let plans = [Part::Bfd, Part::Timers, Part::Scale, Part::Load]
+        .into_iter()
+        .filter(|part| wanted(*part))
+        .flat_map(|part| plans(part, options).into_iter().map(move |plan| (part, plan)));
+    let plans = options.rows.choose(plans.collect(), |(_, plan)| format!("{}, {}", plan.name, plan.fault))?;
     for part in [Part::Bfd, Part::Timers, Part::Scale, Part::Load] {
-        if wanted(part) {
-            let part_rows = series::measure(&plans(part, options), &witness);
+        let plans: Vec<&Plan> = plans.iter().filter(|(of, _)| *of == part).map(|(_, plan)| plan).collect();
+        if !plans.is_empty() {
+            let part_rows = series::measure(&plans, &witness);
             text.push_str(&format!("\n### {}\n\n{}", title(part), markdown(&part_rows)));
             text.push_str(&shares::markdown(&part_rows));
             rows.extend(part_rows);
         }
     }
-    if wanted(Part::Course) && options.only != Some(Software::Keepalived) {
+    if wanted(Part::Course) && options.rows.are_all() && options.only != Some(Software::Keepalived) {
         text.push_str(&format!("\n### {}\n\n{}", title(Part::Course), course::run(options.runs, &witness)));
     }
     let text = format!("{CONDITIONS}\n\n{RULE}\n{text}");

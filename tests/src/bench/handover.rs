@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::{
     awake::Awake,
+    rows::Rows,
     table::{Spread, show},
     tally::Tally,
 };
@@ -25,14 +26,13 @@ pub struct Options {
     /// Runs of each handover
     #[arg(long, default_value_t = Self::default().runs)]
     runs: usize,
-    /// Only rows whose reason, successor and interval contain this, such as `to hadp, 10 ms`
-    #[arg(long)]
-    row: Option<String>,
+    #[command(flatten)]
+    rows: Rows,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { runs: 20, row: None }
+        Self { runs: 20, rows: Rows::default() }
     }
 }
 
@@ -51,36 +51,35 @@ pub fn run(options: &Options) -> Result<String> {
          first advert, median (max) |\n|---|---|---|---|---|---|---|\n",
     );
     let mut notes = String::new();
-    for centis in [1, 100] {
-        for reason in Reason::ALL {
-            for successor in [Software::Hadp, Software::Keepalived] {
-                let handover = Handover { reason, successor, centis };
-                let name = format!("{reason} to {successor}, {}", show(handover.interval()));
-                if options.row.as_ref().is_some_and(|row| !name.contains(row)) {
-                    continue;
-                }
-                let tally = repeat(&handover, &name, options.runs);
-                let courses = &tally.measured;
-                let clean = courses.iter().filter(|course| course.lost.is_empty()).count();
-                let most = courses.iter().map(|course| course.lost.len()).max().unwrap_or_default();
-                let after = Spread::of(courses.iter().filter_map(Course::announced_after));
-                let (median, longest) = after.map(|after| (after.median, after.most)).unwrap_or_default();
-                let _ = writeln!(
-                    text,
-                    "| {} | {reason} | {successor} | {clean} of {} | {} | {most} | {} ({}) |",
-                    show(handover.interval()),
-                    tally.runs,
-                    tally.count(),
-                    show(median),
-                    show(longest),
-                );
-                for course in courses.iter().filter(|course| !course.lost.is_empty()) {
-                    let _ = writeln!(notes, "- {name}: {course}; {}", machine(course, &witness));
-                }
-                if let Some(excuses) = tally.excuses() {
-                    let _ = writeln!(notes, "- {name}: {excuses}");
-                }
-            }
+    let all = [1, 100].into_iter().flat_map(|centis| {
+        let successors = [Software::Hadp, Software::Keepalived];
+        Reason::ALL
+            .into_iter()
+            .flat_map(move |reason| successors.map(|successor| Handover { reason, successor, centis }))
+    });
+    for handover in options.rows.choose(all.collect(), Handover::to_string)? {
+        let Handover { reason, successor, .. } = handover;
+        let name = handover.to_string();
+        let tally = repeat(&handover, &name, options.runs);
+        let courses = &tally.measured;
+        let clean = courses.iter().filter(|course| course.lost.is_empty()).count();
+        let most = courses.iter().map(|course| course.lost.len()).max().unwrap_or_default();
+        let after = Spread::of(courses.iter().filter_map(Course::announced_after));
+        let (median, longest) = after.map(|after| (after.median, after.most)).unwrap_or_default();
+        let _ = writeln!(
+            text,
+            "| {} | {reason} | {successor} | {clean} of {} | {} | {most} | {} ({}) |",
+            show(handover.interval()),
+            tally.runs,
+            tally.count(),
+            show(median),
+            show(longest),
+        );
+        for course in courses.iter().filter(|course| !course.lost.is_empty()) {
+            let _ = writeln!(notes, "- {name}: {course}; {}", machine(course, &witness));
+        }
+        if let Some(excuses) = tally.excuses() {
+            let _ = writeln!(notes, "- {name}: {excuses}");
         }
     }
     Ok(if notes.is_empty() { text } else { format!("{text}\n{notes}") })

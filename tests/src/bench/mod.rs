@@ -12,6 +12,7 @@ mod owned;
 pub mod ownership;
 mod plan;
 mod plot;
+mod rows;
 mod run;
 mod sample;
 mod series;

@@ -9,6 +9,7 @@ use super::{
     awake::Awake,
     fault::Fault,
     owned::{Owned, measure},
+    rows::Rows,
     setting::Setting,
     table::{Spread, show},
     tally::Tally,
@@ -21,9 +22,8 @@ pub struct Options {
     /// Runs of each fault
     #[arg(long, default_value_t = 20)]
     runs: usize,
-    /// Only rows whose setting, fault and `on_daemon_death` contain this
-    #[arg(long)]
-    row: Option<String>,
+    #[command(flatten)]
+    rows: Rows,
 }
 
 /// What befalls the owner, and `on_daemon_death`.
@@ -65,45 +65,46 @@ pub fn run(options: &Options) -> Result<String> {
          answers | margin, median (least) |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n",
     );
     let (mut notes, mut example) = (String::new(), None);
-    for base in [Setting::FASTEST, Setting::BFD_250] {
-        for (fault, on_daemon_death) in FAULTS {
-            let setting = Setting { on_daemon_death, ..base };
-            let name = format!("{}, {fault}, {on_daemon_death}", setting.name);
-            if options.row.as_ref().is_some_and(|row| !name.contains(row)) {
-                continue;
-            }
-            let mut tally = Tally::default();
-            for run in 0..options.runs {
-                let phase = (run as f64 + 0.5) / options.runs as f64;
-                let what = format!("{name}, run {}/{}", run + 1, options.runs);
-                let once = Tally::run(&what, || measure(&setting, fault, phase, &witness));
-                once.measured.iter().for_each(|owned| eprintln!("{what}: {}", timeline(owned, ", ")));
-                tally.add(once);
-            }
-            let _ = writeln!(text, "| {} | {fault} | {on_daemon_death} | {} |", setting.name, line(&tally));
-            let all = &tally.measured;
-            for owned in all {
-                let mark = match (owned.two_owners(), owned.margin(), &owned.back_and_forth) {
-                    (true, ..) => "TWO OWNERS",
-                    (false, Some(..=0), _) => "not told apart: the maps were not read in between",
-                    (false, _, Some(_)) => "to and fro",
-                    (false, _, None) => continue,
-                };
-                let both = owned.both.as_deref().unwrap_or("never");
-                let moves = owned.back_and_forth.as_deref().unwrap_or("-");
-                let (course, stall) = (timeline(owned, ", "), show(owned.stall));
-                let _ = writeln!(
-                    notes,
-                    "- {name}: {mark}; {course}; both leases in force: {both}; answers moved: {moves}; longest stall {stall}"
-                );
-            }
-            if let Some(excuses) = tally.excuses() {
-                let _ = writeln!(notes, "- {name}: {excuses}");
-            }
-            let whole = all.iter().find(|owned| owned.margin().is_some() && owned.first_new.is_some());
-            if let Some(owned) = whole.filter(|_| fault == Fault::Stop) {
-                example = Some(format!("{name}:\n\n```text\n{}\n```\n", timeline(owned, "\n")));
-            }
+    let all = [Setting::FASTEST, Setting::BFD_250]
+        .into_iter()
+        .flat_map(|base| FAULTS.map(|(fault, on_daemon_death)| (Setting { on_daemon_death, ..base }, fault)));
+    let name = |(setting, fault): &(Setting, Fault)| {
+        format!("{}, {fault}, {}", setting.name, setting.on_daemon_death)
+    };
+    for chosen in options.rows.choose(all.collect(), name)? {
+        let (name, (setting, fault)) = (name(&chosen), chosen);
+        let mut tally = Tally::default();
+        for run in 0..options.runs {
+            let phase = (run as f64 + 0.5) / options.runs as f64;
+            let what = format!("{name}, run {}/{}", run + 1, options.runs);
+            let once = Tally::run(&what, || measure(&setting, fault, phase, &witness));
+            once.measured.iter().for_each(|owned| eprintln!("{what}: {}", timeline(owned, ", ")));
+            tally.add(once);
+        }
+        let _ =
+            writeln!(text, "| {} | {fault} | {} | {} |", setting.name, setting.on_daemon_death, line(&tally));
+        let all = &tally.measured;
+        for owned in all {
+            let mark = match (owned.two_owners(), owned.margin(), &owned.back_and_forth) {
+                (true, ..) => "TWO OWNERS",
+                (false, Some(..=0), _) => "not told apart: the maps were not read in between",
+                (false, _, Some(_)) => "to and fro",
+                (false, _, None) => continue,
+            };
+            let both = owned.both.as_deref().unwrap_or("never");
+            let moves = owned.back_and_forth.as_deref().unwrap_or("-");
+            let (course, stall) = (timeline(owned, ", "), show(owned.stall));
+            let _ = writeln!(
+                notes,
+                "- {name}: {mark}; {course}; both leases in force: {both}; answers moved: {moves}; longest stall {stall}"
+            );
+        }
+        if let Some(excuses) = tally.excuses() {
+            let _ = writeln!(notes, "- {name}: {excuses}");
+        }
+        let whole = all.iter().find(|owned| owned.margin().is_some() && owned.first_new.is_some());
+        if let Some(owned) = whole.filter(|_| fault == Fault::Stop) {
+            example = Some(format!("{name}:\n\n```text\n{}\n```\n", timeline(owned, "\n")));
         }
     }
     Ok(format!("{text}\n{notes}\n{}", example.unwrap_or_default()))

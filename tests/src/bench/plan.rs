@@ -103,9 +103,6 @@ pub(super) fn plans(part: Part, options: &Options) -> Vec<Plan> {
         Part::Course => Vec::new(),
     }
     .into_iter()
-    .filter(|plan| {
-        options.row.as_ref().is_none_or(|row| format!("{}, {}", plan.name, plan.fault).contains(row))
-    })
     .map(|plan| Plan {
         hadp: plan.hadp.filter(|_| options.only != Some(Software::Keepalived)),
         keepalived: plan.keepalived.filter(|_| options.only != Some(Software::Hadp)),

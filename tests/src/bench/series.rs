@@ -13,11 +13,12 @@ use super::{
 use crate::{lab::Software, witness::Witness};
 
 /// Measures every line, the programs in turn, so that whatever else the machine does disturbs both alike.
-pub(super) fn measure(plans: &[Plan], witness: &Witness) -> Vec<Row> {
+pub(super) fn measure(plans: &[&Plan], witness: &Witness) -> Vec<Row> {
     let mut tallies: BTreeMap<(usize, bool), Tally<Sample>> = BTreeMap::new();
     let most = plans.iter().map(|plan| plan.runs).max().unwrap_or_default();
     for run in 0..most {
-        let due: Vec<(usize, &Plan)> = plans.iter().enumerate().filter(|(_, plan)| run < plan.runs).collect();
+        let due: Vec<(usize, &Plan)> =
+            plans.iter().copied().enumerate().filter(|(_, plan)| run < plan.runs).collect();
         let is_slow = |plan: &Plan| plan.hadp.or(plan.keepalived).is_some_and(|setting| setting.parallel);
         for (index, plan) in due.iter().filter(|(_, plan)| !is_slow(plan)) {
             for (software, setting) in programs(plan) {
@@ -45,7 +46,7 @@ pub(super) fn measure(plans: &[Plan], witness: &Witness) -> Vec<Row> {
         });
     }
     let mut tally = |index, hadp| tallies.remove(&(index, hadp));
-    let row = |(index, plan): (usize, &Plan)| Row {
+    let row = |(index, plan): (usize, &&Plan)| Row {
         setting: plan.name,
         fault: plan.fault.to_string(),
         loaded: plan.loaded,

@@ -1,5 +1,6 @@
 //! Tests of the protocol: tables of transitions, and routers against each other on a virtual clock.
 
+mod adverts;
 mod announce;
 mod bfd_down;
 mod drain;

@@ -9,7 +9,10 @@ use crate::{
     proto::{Heard, Router},
     replay::{
         Record,
-        tests::{config, event, play, slot},
+        tests::{
+            play,
+            strategies::{config, event, slot},
+        },
     },
     shell::clock,
     units::{Centis, Priority},
