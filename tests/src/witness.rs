@@ -79,14 +79,18 @@ impl Witness {
 
     /// Returns how long the longest stall of any processor was that overlaps this time.
     pub(crate) fn longest(&self, from: Instant, to: Instant) -> Duration {
-        let stalls = self.within(from, to);
-        stalls.iter().map(Stall::length).max().unwrap_or_default()
+        self.longest_at(nanos(from), nanos(to))
+    }
+
+    /// The same for times that daemons tell, in nanoseconds of CLOCK_MONOTONIC.
+    pub(crate) fn longest_at(&self, from: u64, to: u64) -> Duration {
+        self.within(from, to).iter().map(Stall::length).max().unwrap_or_default()
     }
 
     /// Returns for how long at most all processors stood still at once in this time.
     pub(crate) fn longest_of_all(&self, from: Instant, to: Instant) -> Duration {
         let (begin, end) = (nanos(from), nanos(to));
-        let clipped = self.within(from, to).into_iter().map(|stall| Stall {
+        let clipped = self.within(begin, end).into_iter().map(|stall| Stall {
             due: stall.due.max(begin),
             woken: stall.woken.min(end),
             ..stall
@@ -94,8 +98,7 @@ impl Witness {
         all_at_once(&clipped.collect::<Vec<_>>(), self.threads.len())
     }
 
-    fn within(&self, from: Instant, to: Instant) -> Vec<Stall> {
-        let (from, to) = (nanos(from), nanos(to));
+    fn within(&self, from: u64, to: u64) -> Vec<Stall> {
         let stalls = self.stalls.lock().unwrap_or_else(PoisonError::into_inner);
         stalls.iter().filter(|stall| stall.due <= to && stall.woken >= from).copied().collect()
     }

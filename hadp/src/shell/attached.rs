@@ -99,14 +99,14 @@ impl Attached {
         self.acquisition
     }
 
-    /// Notes how far an acquisition has come, by `at`.
-    pub(super) fn note_placed(&mut self, placed: Placed, at: Time) {
+    /// Notes how far an acquisition has come.
+    pub(super) fn note_placed(&mut self, placed: Placed) {
         let total = self.addresses.as_ref().map_or(0, |addresses| addresses.len());
         if let Some(takeover) = &mut self.takeover
             && placed.number == self.acquisition
             && placed.count >= total
         {
-            takeover.placed.get_or_insert(at);
+            takeover.placed.get_or_insert(placed.at);
         }
     }
 

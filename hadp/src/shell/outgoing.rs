@@ -99,7 +99,7 @@ impl<D: Datapath> Driver<D> {
     pub(super) fn note_placed(&mut self, placed: Placed) {
         self.voice.placed(placed);
         if let Some(attached) = self.routers.get_mut(placed.slot) {
-            attached.note_placed(placed, clock::now());
+            attached.note_placed(placed);
         }
     }
 

@@ -22,6 +22,7 @@ use tokio::sync::{mpsc::UnboundedSender, oneshot};
 
 use self::jobs::{Job, Jobs};
 use super::{
+    clock,
     messages::Notice,
     realtime::{Role, Turns},
 };
@@ -32,6 +33,7 @@ use crate::{
         address_set::{AddressSet, AddressSocket, CHUNK, Change, Outcome},
     },
     proto::Slot,
+    units::Time,
 };
 
 /// What the placer is asked to do.
@@ -55,6 +57,8 @@ pub(crate) struct Placed {
     pub(crate) number: u64,
     /// How many addresses are in place, from the front.
     pub(crate) count: usize,
+    /// Since when.
+    pub(crate) at: Time,
 }
 
 /// The way to the placer. When its last copy is dropped the thread ends and leaves the addresses as they are.
@@ -189,7 +193,7 @@ impl Worker {
         if let Some(number) = job.number {
             let count = job.addresses.len().min(job.next * CHUNK);
             // When the election has ended nobody wants to know.
-            let _ = self.progress.send(Placed { slot, number, count });
+            let _ = self.progress.send(Placed { slot, number, count, at: clock::now() });
         }
         self.report(&job, outcome);
         if job.next * CHUNK < job.addresses.len() {

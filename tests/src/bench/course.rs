@@ -73,7 +73,7 @@ pub(super) fn run(runs: usize, witness: &Witness) -> String {
         }
         text.push('\n');
     }
-    match thousand::run(runs) {
+    match thousand::run(runs, witness) {
         Ok(table) => text.push_str(&table),
         Err(error) => {
             text.push_str(&format!("{} routers on one session: {}\n", crate::thousand::ALL, brief(&error)))

@@ -3,6 +3,7 @@
 use std::{
     fmt::{self, Display},
     path::PathBuf,
+    thread,
     time::Instant,
 };
 
@@ -13,8 +14,10 @@ use crate::lab::{Node, Pair, Software, hadp_binary};
 /// What happens to the Active node.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) enum Fault {
-    /// Its port on the switch stops forwarding; it notices nothing.
+    /// It dies, as for want of power: its port on the switch stops forwarding, and its processes stand still.
     Silent,
+    /// Its port on the switch stops forwarding; it notices nothing, and goes on.
+    CutOff,
     /// Its daemon is killed (SIGKILL) with all its processes; its kernel goes on.
     Kill,
     /// Its daemon proper is killed; what watches it does what it is told to.
@@ -32,8 +35,9 @@ pub(super) enum Fault {
 }
 
 impl Fault {
-    pub(super) const ALL: [Self; 8] = [
+    pub(super) const ALL: [Self; 9] = [
         Self::Silent,
+        Self::CutOff,
         Self::Kill,
         Self::KillDaemon,
         Self::Stop,
@@ -45,39 +49,72 @@ impl Fault {
 
     /// Tells whether the client must lose something: the owner's line is dead at once.
     pub(super) fn cuts(self) -> bool {
-        matches!(self, Self::Silent | Self::LinkDown)
+        matches!(self, Self::Silent | Self::CutOff | Self::LinkDown)
     }
 
     /// Tells whether a program has what this needs.
     pub(super) fn applies(self, software: Software) -> bool {
         match self {
             Self::KillDaemon | Self::Failover => software == Software::Hadp,
-            Self::Silent | Self::Kill | Self::Stop | Self::LinkDown | Self::Term | Self::Preempt => true,
+            Self::Silent
+            | Self::CutOff
+            | Self::Kill
+            | Self::Stop
+            | Self::LinkDown
+            | Self::Term
+            | Self::Preempt => true,
         }
     }
 
-    /// Lets it happen to `n1`, and returns when it had not happened yet and when it had for certain: a signal takes no time, a
-    /// command takes milliseconds.
+    /// Lets it happen to `n1` at a time, and returns when it had not happened yet and when it had for certain: a signal takes no
+    /// time, a command takes milliseconds.
     ///
     /// # Errors
     ///
     /// When it does not happen.
-    pub(super) fn befall(self, pair: &mut Pair, n1: &Node, files: &[PathBuf; 2]) -> Result<[Instant; 2]> {
-        let ordered = Instant::now();
+    pub(super) fn befall(
+        self,
+        at: Instant,
+        pair: &mut Pair,
+        n1: &Node,
+        files: &[PathBuf; 2],
+    ) -> Result<[Instant; 2]> {
+        let wait = || thread::sleep(at.saturating_duration_since(Instant::now()));
         match self {
-            Self::Kill => return Ok([pair.first.crash()?; 2]),
-            Self::KillDaemon => return Ok([pair.first.crash_daemon()?; 2]),
-            Self::Stop => return Ok([pair.first.freeze_all()?; 2]),
-            Self::Silent => n1.cut()?,
-            Self::LinkDown => n1.link_down()?,
-            Self::Term => pair.first.terminate()?,
-            Self::Failover => drop(n1.run([&hadp_binary()?.to_string_lossy(), "failover", "VI_0"])?),
-            Self::Preempt => {
-                let [first, _] = files;
-                pair.first = pair.first.software().start(n1, first)?;
+            Self::Silent => pair.first.die(|| n1.cut_at(at)),
+            Self::CutOff => n1.cut_at(at),
+            Self::LinkDown => n1.link_down_at(at),
+            Self::Kill => {
+                wait();
+                Ok([pair.first.crash()?; 2])
+            }
+            Self::KillDaemon => {
+                wait();
+                Ok([pair.first.crash_daemon()?; 2])
+            }
+            Self::Stop => {
+                wait();
+                Ok([pair.first.freeze_all()?; 2])
+            }
+            Self::Term | Self::Failover | Self::Preempt => {
+                wait();
+                let ordered = Instant::now();
+                self.order(pair, n1, files)?;
+                Ok([ordered, Instant::now()])
             }
         }
-        Ok([ordered, Instant::now()])
+    }
+
+    /// Has a command carried out.
+    fn order(self, pair: &mut Pair, n1: &Node, [first, _]: &[PathBuf; 2]) -> Result<()> {
+        if self == Self::Term {
+            pair.first.terminate()?;
+        } else if self == Self::Failover {
+            n1.run([&hadp_binary()?.to_string_lossy(), "failover", "VI_0"])?;
+        } else {
+            pair.first = pair.first.software().start(n1, first)?;
+        }
+        Ok(())
     }
 }
 
@@ -85,6 +122,7 @@ impl Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Silent => "silent death",
+            Self::CutOff => "cut off",
             Self::Kill => "kill -9, all of it",
             Self::KillDaemon => "kill -9, the daemon",
             Self::Stop => "SIGSTOP",

@@ -96,9 +96,9 @@ pub(super) fn measure(setting: &Setting, fault: Fault, phase: f64, witness: &Wit
     }
     let watch = LeaseWatch::start([n1, n2])?;
     capture.wait_next(Duration::from_millis(500))?;
-    thread::sleep(setting.interval.mul_f64(phase));
+    let at = Instant::now() + setting.interval.mul_f64(phase);
 
-    let [ordered, happened] = fault.befall(&mut pair, n1, &files)?;
+    let [ordered, happened] = fault.befall(at, &mut pair, n1, &files)?;
     // Before anything else can make the successor take over again.
     thread::sleep(TAKEN_OVER);
     let status = hadp_status(n2)?;

@@ -54,7 +54,7 @@ pub(super) fn plans(part: Part, options: &Options) -> Vec<Plan> {
         Part::Bfd => [Setting::BFD_250, Setting::BFD_100]
             .into_iter()
             .flat_map(|setting| {
-                [Fault::Silent, Fault::LinkDown, Fault::Stop, Fault::Kill]
+                [Fault::Silent, Fault::CutOff, Fault::LinkDown, Fault::Stop, Fault::Kill]
                     .map(|fault| Plan { keepalived: Some(Setting::FASTEST), ..line(setting, fault, runs) })
             })
             .collect(),

@@ -88,9 +88,9 @@ pub(super) fn measure_asking(course: Course<'_>, asking: Duration) -> Result<Sam
         wait_armed([n1, n2])?;
     }
     let advert = capture.wait_next(2 * setting.interval + MARGIN)?;
-    thread::sleep((advert.at + setting.interval.mul_f64(phase)).saturating_duration_since(Instant::now()));
 
-    let [ordered, happened] = fault.befall(&mut pair, n1, &files)?;
+    let at = advert.at + setting.interval.mul_f64(phase);
+    let [ordered, happened] = fault.befall(at, &mut pair, n1, &files)?;
     let wait = if fault == Fault::Preempt { 8 } else { 4 };
     thread::sleep(wait * setting.interval + MARGIN);
     let asked = Instant::now();

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// A run is quiet if no processor stood still for longer than this near its fault and near its takeover.
-const QUIET: Duration = Duration::from_micros(200);
+pub(super) const QUIET: Duration = Duration::from_micros(200);
 /// What is near: so long before the fault, when the last heartbeat left; after it; and before the successor's first answer,
 /// when it decided. The same for both programs, whatever lies between.
 const BEFORE_FAULT: Duration = Duration::from_millis(1);

@@ -4,10 +4,14 @@ use std::{fmt::Write as _, time::Duration};
 
 use anyhow::Result;
 
-use super::table::{self, show};
+use super::{
+    sample::QUIET,
+    table::{self, show},
+};
 use crate::{
     lab::Lan,
     thousand::{self, Spread},
+    witness::Witness,
 };
 
 /// The BFD interval in microseconds.
@@ -21,7 +25,7 @@ type Step = (&'static str, fn(&Spread) -> Duration);
 /// # Errors
 ///
 /// When the nodes do not come to agree, or do not fail over.
-pub(super) fn run(runs: usize) -> Result<String> {
+pub(super) fn run(runs: usize, witness: &Witness) -> Result<String> {
     let mut spreads = Vec::new();
     for run in 1..=runs {
         let lan = Lan::new(2)?;
@@ -29,14 +33,18 @@ pub(super) fn run(runs: usize) -> Result<String> {
         let (_, n2) = lan.pair()?;
         first.freeze_all()?;
         let spread = Spread::wait(n2)?;
-        eprintln!("1,000 routers on one session, run {run}/{runs}: {spread:?}");
-        spreads.push(spread);
+        let [_, last] = spread.stored;
+        let stall = witness.longest_at(spread.decided_ns, spread.decided_ns + last.as_nanos() as u64);
+        eprintln!("1,000 routers on one session, run {run}/{runs}: {spread:?}, stall {}", show(stall));
+        spreads.push((spread, stall));
         first.crash()?;
         second.stop()?;
     }
+    let is_quiet = |(_, stall): &&(Spread, Duration)| *stall <= QUIET;
     let mut text = format!(
-        "{} routers that follow one session ({EVERY_US} us x 3), {runs} runs:\n\n| from | median | max |\n|---|---|---|\n",
-        thousand::ALL
+        "{} routers that follow one session ({EVERY_US} us x 3), {runs} runs, {} of them quiet until the last store:\n\n| from | median | max | quiet: median | max |\n|---|---|---|---|---|\n",
+        thousand::ALL,
+        spreads.iter().filter(is_quiet).count(),
     );
     let steps: [Step; 4] = [
         ("the first ownership store to the last", Spread::storing),
@@ -45,10 +53,14 @@ pub(super) fn run(runs: usize) -> Result<String> {
         ("the first decision to the last advert", |Spread { advertised: [_, last], .. }| *last),
     ];
     for (what, step) in steps {
-        let spans = table::Spread::of(spreads.iter().map(step));
-        let at =
-            |which: fn(table::Spread) -> Duration| spans.map_or("-".to_owned(), |spans| show(which(spans)));
-        let _ = writeln!(text, "| {what} | {} | {} |", at(|spans| spans.median), at(|spans| spans.most));
+        let all = median_and_most(spreads.iter().map(|(spread, _)| step(spread)));
+        let quiet = median_and_most(spreads.iter().filter(is_quiet).map(|(spread, _)| step(spread)));
+        let _ = writeln!(text, "| {what} | {all} | {quiet} |");
     }
     Ok(text)
+}
+
+fn median_and_most(spans: impl Iterator<Item = Duration>) -> String {
+    let spans = table::Spread::of(spans);
+    spans.map_or("- | -".to_owned(), |spans| format!("{} | {}", show(spans.median), show(spans.most)))
 }

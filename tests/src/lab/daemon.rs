@@ -190,6 +190,21 @@ impl Daemon {
         self.freeze()
     }
 
+    /// Has its machine die, as for want of power: `cut` ends its line, and its processes stand still from then on. Machines of
+    /// the lab share processors; what a dead one still did, the others would have to wait for.
+    ///
+    /// # Errors
+    ///
+    /// When the line is not cut, or as [`Self::crash_daemon`].
+    pub fn die<T>(&self, cut: impl FnOnce() -> Result<T>) -> Result<T> {
+        // Found before: that takes milliseconds.
+        let pid = self.process.child_pid().context("there is no daemon proper")?;
+        let cut = cut()?;
+        kill(pid, Signal::SIGSTOP).context("stopping the daemon proper")?;
+        self.process.signal(Signal::SIGSTOP)?;
+        Ok(cut)
+    }
+
     /// Lets the daemon and its companion go on.
     ///
     /// # Errors

@@ -6,6 +6,7 @@ use std::{
     path::{Path, PathBuf},
     process::Command,
     sync::Arc,
+    time::Instant,
 };
 
 use anyhow::{Context, Result, bail};
@@ -146,7 +147,16 @@ impl Node {
     ///
     /// When the switch refuses.
     pub fn cut(&self) -> Result<()> {
-        self.switch.in_net(|| rtnl::set_forwarding(&self.port, false))
+        self.switch.in_net(|| rtnl::forwarding(&self.port, false)?.make())
+    }
+
+    /// Does so at this time. Returns when it had not happened yet, and when it had for certain.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::cut`].
+    pub fn cut_at(&self, at: Instant) -> Result<[Instant; 2]> {
+        self.switch.in_net(|| rtnl::forwarding(&self.port, false)?.make_at(at))
     }
 
     /// Mends what [`Self::cut`] cut.
@@ -155,7 +165,7 @@ impl Node {
     ///
     /// When the switch refuses.
     pub fn mend(&self) -> Result<()> {
-        self.switch.in_net(|| rtnl::set_forwarding(&self.port, true))
+        self.switch.in_net(|| rtnl::forwarding(&self.port, true)?.make())
     }
 
     /// Leads what it sends to this UDP port astray, into another node's line: it leaves, and what others send to that port
@@ -181,7 +191,16 @@ impl Node {
     ///
     /// When the kernel refuses.
     pub fn link_down(&self) -> Result<()> {
-        self.holder.in_net(|| rtnl::set_up("eth0", false))
+        self.holder.in_net(|| rtnl::up("eth0", false)?.make())
+    }
+
+    /// Does so at this time. Returns when it had not happened yet, and when it had for certain.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::link_down`].
+    pub fn link_down_at(&self, at: Instant) -> Result<[Instant; 2]> {
+        self.holder.in_net(|| rtnl::up("eth0", false)?.make_at(at))
     }
 
     /// Brings `eth0` up.
@@ -190,7 +209,7 @@ impl Node {
     ///
     /// When the kernel refuses.
     pub fn link_up(&self) -> Result<()> {
-        self.holder.in_net(|| rtnl::set_up("eth0", true))
+        self.holder.in_net(|| rtnl::up("eth0", true)?.make())
     }
 
     /// Takes the carrier from `eth0` by taking down the switch's end of the line, or gives it back.
@@ -199,7 +218,7 @@ impl Node {
     ///
     /// When the switch refuses.
     pub fn carrier(&self, up: bool) -> Result<()> {
-        self.switch.in_net(|| rtnl::set_up(&self.port, up))
+        self.switch.in_net(|| rtnl::up(&self.port, up)?.make())
     }
 }
 
