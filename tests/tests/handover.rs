@@ -27,8 +27,9 @@ fn loses_nothing(reason: Reason, successor: Software, centis: u16) -> Result<()>
     let handover = Handover { reason, successor, centis };
     (0..RUNS).try_for_each(|run| {
         let phase = (f64::from(run) + 0.5) / f64::from(RUNS);
-        unspoilt(SPOILT, |_| {
+        unspoilt(SPOILT, |span| {
             let course = handover.run(phase)?;
+            span.counts(course.start, Instant::now());
             ensure!(course.lost.is_empty() && course.probes > 200, "{course}");
             Ok(())
         })

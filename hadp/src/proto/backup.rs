@@ -2,7 +2,7 @@
 
 use std::{net::IpAddr, time::Duration};
 
-use super::{Action, Cause, Heard, Reason, Router, State};
+use super::{Action, Cause, DRAIN, Heard, Reason, Router, State};
 use crate::{
     model::{Preempt, Version},
     units::{Priority, Time},
@@ -31,6 +31,7 @@ impl Router {
         self.retrying = false;
         self.following = None;
         self.deferring = false;
+        self.owner = None;
         self.patience = Time::ZERO;
     }
 
@@ -77,16 +78,19 @@ impl Router {
 
     /// Takes a router for the Active one: learns its interval, which v2 does not, and waits for its silence.
     ///
-    /// For as long as this router drains, silence does not count: the successor is putting its addresses on, and a
-    /// keepalived on a busy machine does not advertise meanwhile, for 40 ms where 10 would be its interval. What clients
-    /// still send here is served until then. Skew_Time comes after that: others may drain that heard the same successor.
+    /// One that has taken over from another has [`DRAIN`] until its silence can be over: it is putting its addresses on, and a
+    /// keepalived on a busy machine does not advertise meanwhile, for 40 ms where 10 would be its interval. What clients still
+    /// send to the router before is served until then. All who heard its first advert wait alike, and Skew_Time apart.
     pub(super) fn follow(&mut self, heard: &Heard) {
         self.active_interval = match self.config.version {
             Version::V2(_) => self.config.interval,
             Version::V3(_) => heard.interval,
         };
         // Told late, it does not undo that a later one is to be preempted, whose router answers until it hears of that.
-        let preempting = self.hearing.last().is_some_and(|last| last.at > heard.at && self.preempts(last));
+        let preempting = self
+            .hearing
+            .last()
+            .is_some_and(|last| last.at > heard.at && last.priority > 0 && self.preempts(last));
         self.outlook = if preempting { Reason::Preempted } else { Reason::ActiveDown };
         self.following = Some(heard.from);
         self.retrying = false;
@@ -96,8 +100,12 @@ impl Router {
             }
             Preempt::After(_) | Preempt::Always | Preempt::Never => None,
         };
-        let silent = heard.at + self.config.active_down_interval(self.active_interval);
-        let active_down = silent.max(self.patience + self.config.skew(self.active_interval));
+        if self.owner.replace(heard.from).is_some_and(|before| before != heard.from) {
+            self.patience = heard.at + DRAIN;
+        }
+        let skew = self.config.skew(self.active_interval);
+        let silent = heard.at + (self.config.active_down_interval(self.active_interval) - skew);
+        let active_down = silent.max(self.patience) + skew;
         self.state = State::Backup { active_down };
     }
 

@@ -23,7 +23,6 @@ impl Router {
         out.push(Action::Drain { until });
         out.push(Action::SetLease { until: Time::ZERO });
         self.drain = Some(until);
-        self.patience = until;
     }
 
     /// Ends ownership with nothing left of it; the datapath may have begun to drain on its own.

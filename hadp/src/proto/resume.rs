@@ -15,6 +15,7 @@ impl Router {
             return self.start(now, source, out);
         }
         self.set_out(now, source);
+        self.owner = Some(source);
         self.forget_drain(out);
         self.announcer = Announcer::resumed(now, &self.config);
         self.hold(out);

@@ -44,7 +44,11 @@ pub struct Router {
     pub(super) holding: bool,
     /// In any state but Active: when they come off because a successor has taken over.
     pub(super) drain: Option<Time>,
-    /// In Backup: until when the successor that it drained for may be silent.
+    /// Who was last known to be Active, this router included.
+    #[cfg_attr(feature = "daemon", serde(default))]
+    pub(super) owner: Option<IpAddr>,
+    /// In Backup: until when whoever has taken over from that one may be silent.
+    #[cfg_attr(feature = "daemon", serde(default))]
     pub(super) patience: Time,
     /// In Active: where to go, and why, once the advert that makes the lease last has left.
     pub(super) leaving: Option<(Next, Reason)>,
@@ -77,6 +81,7 @@ impl Router {
             deferring: false,
             holding: false,
             drain: None,
+            owner: None,
             patience: Time::ZERO,
             unsendable: false,
             answer_at: EnumMap::default(),

@@ -33,6 +33,7 @@ impl Router {
         self.state = State::Active { next_advert, lease };
         self.takeover = Some(reason);
         self.following = None;
+        self.owner = self.source;
         self.deferring = false;
     }
 

@@ -49,7 +49,8 @@ impl Default for Options {
 /// How everything is measured.
 const CONDITIONS: &str = "\
 `outage` is what a client sees that sends a probe every 100 us (1 ms where adverts come every second), `lost` the number of \
-probes without an answer, `both` how long two machines answered ARP in turn, asked every ms (every 10 ms where the line is cut). A run counts if the node that fails was \
+probes without an answer, `both` how long two machines answered ARP in turn, asked every ms (every 10 ms where the line is cut). Silent death: the node's \
+port on the switch stops forwarding, and its processes stand still; cut off: the port alone. A run counts if the node that fails was \
 the only one that answered until then; otherwise it is done again, and listed below the table. No run that was measured is \
 left out. While anything is measured, `/dev/cpu_dma_latency` is held at 0, for both programs alike: idle processors poll \
 instead of halting. keepalived runs with `vrrp_rt_priority 12`, as hadp runs under SCHED_FIFO by itself, and with a CPU limit \

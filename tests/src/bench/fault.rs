@@ -96,26 +96,32 @@ impl Fault {
                 wait();
                 Ok([pair.first.freeze_all()?; 2])
             }
-            Self::Term | Self::Failover | Self::Preempt => {
+            Self::Term => {
                 wait();
-                let ordered = Instant::now();
-                self.order(pair, n1, files)?;
-                Ok([ordered, Instant::now()])
+                timed(|| pair.first.terminate())
+            }
+            Self::Failover => {
+                let program = hadp_binary()?;
+                wait();
+                timed(|| n1.run([&program.to_string_lossy(), "failover", "VI_0"]))
+            }
+            Self::Preempt => {
+                let [first, _] = files;
+                wait();
+                timed(|| {
+                    pair.first = pair.first.software().start(n1, first)?;
+                    Ok(())
+                })
             }
         }
     }
+}
 
-    /// Has a command carried out.
-    fn order(self, pair: &mut Pair, n1: &Node, [first, _]: &[PathBuf; 2]) -> Result<()> {
-        if self == Self::Term {
-            pair.first.terminate()?;
-        } else if self == Self::Failover {
-            n1.run([&hadp_binary()?.to_string_lossy(), "failover", "VI_0"])?;
-        } else {
-            pair.first = pair.first.software().start(n1, first)?;
-        }
-        Ok(())
-    }
+/// Has something done, and returns the time before and after.
+fn timed<T>(order: impl FnOnce() -> Result<T>) -> Result<[Instant; 2]> {
+    let before = Instant::now();
+    order()?;
+    Ok([before, Instant::now()])
 }
 
 impl Display for Fault {

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use serde_json::Value;
 
 use super::{
@@ -25,6 +25,10 @@ use crate::{
 pub(super) const ASKING: Duration = Duration::from_millis(1);
 /// The same where the old owner's line is cut, which cannot answer: every request takes time from both nodes.
 const SELDOM: Duration = Duration::from_millis(10);
+/// What it takes to prepare a fault.
+const PREPARED: Duration = Duration::from_millis(20);
+/// How late a line may be cut.
+const LATE: Duration = Duration::from_micros(500);
 /// How long the sessions may take to be up and followed.
 const ARMED: Duration = Duration::from_secs(12);
 /// What is added to an expected time so that the outage is over for certain, and the daemon has done all it does.
@@ -89,8 +93,14 @@ pub(super) fn measure_asking(course: Course<'_>, asking: Duration) -> Result<Sam
     }
     let advert = capture.wait_next(2 * setting.interval + MARGIN)?;
 
-    let at = advert.at + setting.interval.mul_f64(phase);
+    // As many intervals later as it takes to prepare the fault.
+    let mut at = advert.at + setting.interval.mul_f64(phase);
+    while at < Instant::now() + PREPARED {
+        at += setting.interval;
+    }
     let [ordered, happened] = fault.befall(at, &mut pair, n1, &files)?;
+    let late = ordered.saturating_duration_since(at);
+    ensure!(!fault.cuts() || late < LATE, "the line was cut {late:?} late");
     let wait = if fault == Fault::Preempt { 8 } else { 4 };
     thread::sleep(wait * setting.interval + MARGIN);
     let asked = Instant::now();

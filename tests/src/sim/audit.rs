@@ -208,10 +208,8 @@ impl World {
         let upset = || {
             // A daemon that was killed is back a while later, and waits from then on.
             let near = |at: Time| at >= since - patience && at <= second.start;
-            let mut faults = self.plan.faults.iter().filter(|fault| [one, other].contains(&fault.host));
-            // Or a third one's last adverts reached one of them alone: their timers began at different ones.
-            let mut lost = network.taken.iter().filter(|taken| [one, other].contains(&taken.to));
-            faults.any(|fault| near(fault.at) || near(fault.until)) || lost.any(|taken| near(taken.at))
+            let faults = self.plan.faults.iter().filter(|fault| [one, other].contains(&fault.host));
+            faults.into_iter().any(|fault| near(fault.at) || near(fault.until))
         };
         let excused = match second.reason {
             Some(Reason::Preempted | Reason::Resigned | Reason::Owner) => true,
@@ -223,11 +221,33 @@ impl World {
             }
             // Each has found the silence by packets of its own, at a moment of its own.
             Some(Reason::BfdDown) => second.start.since(first.start) <= margin,
-            Some(_) | None => second.start.since(first.start) <= margin && (!self.plan.distinct || upset()),
+            Some(_) | None => {
+                let apart = self.plan.distinct && !upset() && !self.reached_one(slot, (one, other), since);
+                second.start.since(first.start) <= margin && !apart
+            }
         };
         // Where a priority has just changed, or a router stepped down of two that were Active, the takeover's advert may be answered by one that ends it.
         let bound = if upset() || self.plan.bfd.is_some() { margin * 2 } else { margin };
         (excused && overlap <= bound).then_some(Excuse::UnderWay)
+    }
+
+    /// Tells whether the last adverts of a third node, Active until then, reached one of the two alone: their timers began at
+    /// different ones, which are not always an interval apart.
+    fn reached_one(&self, slot: usize, (one, other): (usize, usize), since: Time) -> bool {
+        let owned = |host: usize| {
+            let spans = self.spans.get(slot).and_then(|spans| spans.get(host));
+            spans.into_iter().flatten().any(|span| span.end >= since)
+        };
+        let lost = |from: usize, to: usize, at: Time| {
+            self.network.taken.iter().any(|taken| (taken.from, taken.to, taken.at) == (from, to, at))
+        };
+        self.network.taken.iter().filter(|taken| taken.at >= since).any(|taken| {
+            let other = if taken.to == one { other } else { one };
+            [one, other].contains(&taken.to)
+                && ![one, other].contains(&taken.from)
+                && owned(taken.from)
+                && !lost(taken.from, other, taken.at)
+        })
     }
 
     /// A handover that nothing disturbs leaves no moment without an owner.

@@ -51,7 +51,7 @@ impl Plan {
         };
         let interval = match version {
             Version::V2(_) => Centis::SECOND,
-            Version::V3(_) => Centis::new(rng.pick(&[1, 1, 5, 100], 1)).unwrap_or(Centis::SECOND),
+            Version::V3(_) => Centis::new(rng.pick(&[1, 1, 2, 3, 5, 100], 1)).unwrap_or(Centis::SECOND),
         };
         let preempt = match rng.below(4) {
             0 => Preempt::Never,

@@ -134,6 +134,33 @@ fn silence_does_not_count_before_the_drain_has_ended() {
     }
 }
 
+/// A third router waits as long as the one that handed over, from the same advert on: Skew_Time apart, no two take over at
+/// once. It has heard who was Active before; for the first router that it hears of, Active_Down_Interval alone counts.
+#[test]
+fn all_backups_have_patience_with_a_router_that_has_taken_over() {
+    let fast = |own| Config { interval: centis(1), priority: priority(own), ..config() };
+    let advert =
+        |at, host, priority| Event::Advert(Heard { interval: centis(1), ..heard(at, host, priority) });
+    let silent = |router: &Router| {
+        let State::Backup { active_down } = router.state() else { panic!("{router:?}") };
+        active_down.since(OVER)
+    };
+    let mut third = Router::new(fast(50), T0);
+    tell(&mut third, OVER - ms(10), STARTUP);
+    tell(&mut third, OVER - ms(5), advert(OVER - ms(5), 1, 100));
+    assert_eq!(silent(&third), ms(25) + third.config().skew(centis(1)));
+    tell(&mut third, OVER, advert(OVER, 9, 255));
+    assert_eq!(silent(&third), DRAIN + third.config().skew(centis(1)));
+    let former = yielded(fast(100));
+    assert_eq!(
+        silent(&third) - silent(&former),
+        third.config().skew(centis(1)) - former.config().skew(centis(1))
+    );
+    // It goes by what the successor says itself.
+    tell(&mut third, OVER + ms(1), advert(OVER + ms(1), 9, 0));
+    assert_eq!(silent(&third), ms(1) + third.config().skew(centis(1)));
+}
+
 /// An advert that is told late, of a router heard before, does not make a living router a dead one.
 #[test]
 fn a_preemption_remains_one() {
@@ -145,6 +172,11 @@ fn a_preemption_remains_one() {
     assert_eq!(router.outlook, Reason::Preempted);
     tell(&mut router, T0 + ms(40), Event::Advert(heard(T0 + ms(40), 1, 200)));
     assert_eq!(router.outlook, Reason::ActiveDown);
+    // Nor is who resigned a living one.
+    let mut router = active(config(), T0);
+    tell(&mut router, T0 + ms(20), Event::Advert(heard(T0 + ms(20), 3, 0)));
+    tell(&mut router, T0 + ms(30), Event::Advert(heard(T0 + ms(10), 1, 200)));
+    assert_eq!((router.state().name(), router.outlook), ("Backup", Reason::ActiveDown));
 }
 
 #[test]
