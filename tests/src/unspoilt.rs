@@ -14,6 +14,9 @@ use crate::witness::Witness;
 /// How often a test is tried.
 const TRIES: usize = 10;
 
+/// How long a processor may stand still where adverts come every 10 ms: two owe each other one by then.
+pub const AT_TEN_MILLISECONDS: Duration = Duration::from_millis(10);
+
 /// The time in which a processor that stands still spoils a test: all of it, unless the test knows better.
 #[derive(Debug, Default)]
 pub struct Span(Cell<Option<(Instant, Instant)>>);

@@ -13,27 +13,24 @@ use hadp_tests::{
     conf::{Instance, VIP},
     handover::{Handover, Reason},
     lab::{Lan, Node, Software, hadp_binary},
-    unspoilt::unspoilt,
+    unspoilt::{AT_TEN_MILLISECONDS, unspoilt},
 };
 
 /// How often each is done, at as many moments between two adverts.
 const RUNS: u32 = 3;
 
-/// How long a processor may stand still: as long as adverts every 10 ms allow. `cargo xtask bench handover` does each run
-/// once, and counts.
-const SPOILT: Duration = Duration::from_millis(10);
-
+/// Has it done; `cargo xtask bench handover` does each run once, and counts.
 fn loses_nothing(reason: Reason, successor: Software, centis: u16) -> Result<()> {
     let handover = Handover { reason, successor, centis };
     (0..RUNS).try_for_each(|run| {
         let phase = (f64::from(run) + 0.5) / f64::from(RUNS);
-        unspoilt(SPOILT, |span| {
+        unspoilt(AT_TEN_MILLISECONDS, |span| {
             let course = handover.run(phase)?;
             span.counts(course.start, Instant::now());
             ensure!(course.lost.is_empty() && course.probes > 200, "{course}");
             Ok(())
         })
-        .with_context(|| format!("{reason} to {successor}, run {run}"))
+        .with_context(|| format!("{handover}, run {run}"))
     })
 }
 

@@ -18,15 +18,13 @@ use hadp_tests::{
     checks::{mac, owners_since, state, wait_state},
     client::{ArpProber, Capture, Prober},
     lab::{Daemon, Lan, Node, Pair, Software, hadp_status, wait_until},
-    unspoilt::unspoilt,
+    unspoilt::{AT_TEN_MILLISECONDS, unspoilt},
 };
 use nix::sys::signal::{Signal, kill};
 
 const VIP: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 100);
 const SECOND: Duration = Duration::from_secs(1);
 const MILLISECOND: Duration = Duration::from_millis(1);
-/// How long a processor may stand still where adverts come every 10 ms: two owe each other one by then.
-const SPOILT: Duration = Duration::from_millis(10);
 
 /// One virtual router; a first one that comes back does not preempt.
 fn conf(priority: u8, interval: &str, on_daemon_death: &str) -> String {
@@ -125,12 +123,12 @@ fn a_daemon_that_dies_is_replaced_unnoticed_at_one_second() -> Result<()> {
 
 #[test]
 fn a_daemon_that_dies_is_replaced_unnoticed_at_ten_milliseconds() -> Result<()> {
-    unspoilt(SPOILT, |_| kill_and_restart("0.01", MILLISECOND / 10))
+    unspoilt(AT_TEN_MILLISECONDS, |_| kill_and_restart("0.01", MILLISECOND / 10))
 }
 
 #[test]
 fn a_daemon_that_dies_is_handed_over_where_that_is_wanted() -> Result<()> {
-    unspoilt(SPOILT, |_| kill_and_hand_over())
+    unspoilt(AT_TEN_MILLISECONDS, |_| kill_and_hand_over())
 }
 
 fn kill_and_hand_over() -> Result<()> {

@@ -103,9 +103,8 @@ impl Router {
         if self.owner.replace(heard.from).is_some_and(|before| before != heard.from) {
             self.patience = heard.at + DRAIN;
         }
-        let skew = self.config.skew(self.active_interval);
-        let silent = heard.at + (self.config.active_down_interval(self.active_interval) - skew);
-        let active_down = silent.max(self.patience) + skew;
+        let silent = heard.at + self.config.silence(self.active_interval);
+        let active_down = silent.max(self.patience) + self.config.skew(self.active_interval);
         self.state = State::Backup { active_down };
     }
 

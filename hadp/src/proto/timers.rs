@@ -31,7 +31,12 @@ impl Config {
     ///
     /// `down_timer_adverts` (3 by default) of these intervals, and Skew_Time (RFC 9568 §6.1).
     pub fn active_down_interval(&self, active: Centis) -> Duration {
-        active.duration() * self.silences() + self.skew(active)
+        self.silence(active) + self.skew(active)
+    }
+
+    /// Returns Active_Down_Interval without Skew_Time.
+    pub(super) fn silence(&self, active: Centis) -> Duration {
+        active.duration() * self.silences()
     }
 
     /// Returns how long after an advert this router may act as Active: the Active_Down_Interval of its peers without

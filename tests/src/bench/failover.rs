@@ -80,14 +80,13 @@ pub fn run(options: &Options) -> Result<String> {
         .filter(|part| wanted(*part))
         .flat_map(|part| plans(part, options).into_iter().map(move |plan| (part, plan)));
     let plans = options.rows.choose(plans.collect(), |(_, plan)| format!("{}, {}", plan.name, plan.fault))?;
-    for part in [Part::Bfd, Part::Timers, Part::Scale, Part::Load] {
-        let plans: Vec<&Plan> = plans.iter().filter(|(of, _)| *of == part).map(|(_, plan)| plan).collect();
-        if !plans.is_empty() {
-            let part_rows = series::measure(&plans, &witness);
-            text.push_str(&format!("\n### {}\n\n{}", title(part), markdown(&part_rows)));
-            text.push_str(&shares::markdown(&part_rows));
-            rows.extend(part_rows);
-        }
+    for group in plans.chunk_by(|(one, _), (other, _)| one == other) {
+        let Some((part, _)) = group.first() else { continue };
+        let plans: Vec<&Plan> = group.iter().map(|(_, plan)| plan).collect();
+        let part_rows = series::measure(&plans, &witness);
+        text.push_str(&format!("\n### {}\n\n{}", title(*part), markdown(&part_rows)));
+        text.push_str(&shares::markdown(&part_rows));
+        rows.extend(part_rows);
     }
     if wanted(Part::Course) && options.rows.are_all() && options.only != Some(Software::Keepalived) {
         text.push_str(&format!("\n### {}\n\n{}", title(Part::Course), course::run(options.runs, &witness)));

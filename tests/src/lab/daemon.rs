@@ -10,7 +10,10 @@ use std::{
 };
 
 use anyhow::{Context, Result, anyhow, bail};
-use nix::sys::signal::{Signal, kill};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 use serde_json::Value;
 
 use super::{Log, Node, Process};
@@ -198,7 +201,7 @@ impl Daemon {
     /// When the line is not cut, or as [`Self::crash_daemon`].
     pub fn die<T>(&self, cut: impl FnOnce() -> Result<T>) -> Result<T> {
         // Found before: that takes milliseconds.
-        let pid = self.process.child_pid().context("there is no daemon proper")?;
+        let pid = self.daemon_pid()?;
         let cut = cut()?;
         kill(pid, Signal::SIGSTOP).context("stopping the daemon proper")?;
         self.process.signal(Signal::SIGSTOP)?;
@@ -215,9 +218,13 @@ impl Daemon {
         self.process.signal(Signal::SIGCONT)
     }
 
+    fn daemon_pid(&self) -> Result<Pid> {
+        self.process.child_pid().context("there is no daemon proper")
+    }
+
     /// Sends a signal to the daemon proper, and returns when: finding it takes milliseconds.
     fn signal_daemon(&self, signal: Signal) -> Result<Instant> {
-        let pid = self.process.child_pid().context("there is no daemon proper")?;
+        let pid = self.daemon_pid()?;
         let struck = Instant::now();
         kill(pid, signal).with_context(|| format!("sending {signal} to the daemon proper"))?;
         Ok(struck)

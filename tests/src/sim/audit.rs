@@ -242,11 +242,12 @@ impl World {
             self.network.taken.iter().any(|taken| (taken.from, taken.to, taken.at) == (from, to, at))
         };
         self.network.taken.iter().filter(|taken| taken.at >= since).any(|taken| {
-            let other = if taken.to == one { other } else { one };
-            [one, other].contains(&taken.to)
-                && ![one, other].contains(&taken.from)
-                && owned(taken.from)
-                && !lost(taken.from, other, taken.at)
+            let reached = match taken.to {
+                to if to == one => other,
+                to if to == other => one,
+                _ => return false,
+            };
+            taken.from != reached && owned(taken.from) && !lost(taken.from, reached, taken.at)
         })
     }
 

@@ -47,8 +47,10 @@ fn after_a_crash_no_two_leases_overlap() {
 /// them answer no longer than an advert takes from one to the other.
 #[test]
 fn two_running_routers_answer_no_longer_than_an_advert_takes() {
+    // Twice as many: a takeover is given time before its silence counts, and fewer renewals come too late.
+    let runs = 2 * RUNS;
     let (mut handovers, mut refusals) = (0, 0);
-    for seed in 0..RUNS {
+    for seed in 0..runs {
         let mut world = World::new(seed, Plan { loss: 0, faults: ALL, distinct: false });
         world.run();
         for (first, second, overlap) in world.overlaps() {
@@ -62,8 +64,8 @@ fn two_running_routers_answer_no_longer_than_an_advert_takes() {
         world.assert_converged();
         refusals += world.refusals();
     }
-    assert!(handovers > RUNS, "the runs have hardly a handover: {handovers}");
-    assert!(refusals > RUNS / 60, "hardly a renewal comes too late: {refusals}");
+    assert!(handovers > runs, "the runs have hardly a handover: {handovers}");
+    assert!(refusals > RUNS / 50, "hardly a renewal comes too late: {refusals}");
 }
 
 /// Up to half of the adverts are lost until the last fault: afterwards one router is Active, and stays so.
