@@ -6,7 +6,6 @@ use anyhow::{Context, Result};
 use clap::Args;
 
 use super::{
-    awake::Awake,
     course,
     plan::{Part, Plan, plans, title},
     plot,
@@ -52,8 +51,7 @@ const CONDITIONS: &str = "\
 probes without an answer, `both` how long two machines answered ARP in turn, asked every ms (every 10 ms where the line is cut). Silent death: the node's \
 port on the switch stops forwarding, and its processes stand still; cut off: the port alone. A run counts if the node that fails was \
 the only one that answered until then; otherwise it is done again, and listed below the table. No run that was measured is \
-left out. While anything is measured, `/dev/cpu_dma_latency` is held at 0, for both programs alike: idle processors poll \
-instead of halting. keepalived runs with `vrrp_rt_priority 12`, as hadp runs under SCHED_FIFO by itself, and with a CPU limit \
+left out. keepalived runs with `vrrp_rt_priority 12`, as hadp runs under SCHED_FIFO by itself, and with a CPU limit \
 (`vrrp_rlimit_rttime`) that stolen time does not exceed. A witness on each processor, woken every ms, notes when the \
 machine stands still.";
 
@@ -71,7 +69,6 @@ fn software(name: &str) -> Result<Software, String> {
 /// When the machine cannot be watched (this needs root), or a file not be written. A run that fails is counted.
 pub fn run(options: &Options) -> Result<String> {
     let wanted = |part| options.part.is_none_or(|only| only == part);
-    let _awake = Awake::hold()?;
     let witness = Witness::start()?;
     let mut rows = Vec::new();
     let mut text = String::new();

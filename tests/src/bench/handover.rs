@@ -6,7 +6,6 @@ use anyhow::Result;
 use clap::Args;
 
 use super::{
-    awake::Awake,
     rows::Rows,
     table::{Spread, show},
     tally::Tally,
@@ -42,7 +41,6 @@ impl Default for Options {
 ///
 /// When the machine cannot be watched (this needs root).
 pub fn run(options: &Options) -> Result<String> {
-    let _awake = Awake::hold()?;
     let witness = Witness::start()?;
     let mut text = String::from(
         "A run is clean if the client, which sends a probe every 100 us, loses none. A loss in a time in which every processor \

@@ -1,6 +1,5 @@
 //! Measurements.
 
-mod awake;
 mod brief;
 mod course;
 pub mod failover;

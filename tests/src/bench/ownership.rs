@@ -6,7 +6,6 @@ use anyhow::Result;
 use clap::Args;
 
 use super::{
-    awake::Awake,
     fault::Fault,
     owned::{Owned, measure},
     rows::Rows,
@@ -51,7 +50,6 @@ const STEPS: [Step; 5] = [
 ///
 /// When the machine cannot be watched (this needs root).
 pub fn run(options: &Options) -> Result<String> {
-    let _awake = Awake::hold()?;
     let witness = Witness::start()?;
     let mut text = String::from(
         "A client asks by ARP every ms who has the address, until 1 s after the fault (3 s with SIGSTOP, whose processes go on \

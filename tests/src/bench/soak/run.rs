@@ -18,7 +18,6 @@ use super::{
 };
 use crate::{
     bench::{
-        awake::Awake,
         brief::brief,
         setting::{Setting, VIP},
         table::show,
@@ -93,7 +92,6 @@ impl Log {
 ///
 /// When the nodes cannot be started, or the machine not be watched.
 pub fn run(options: &Options) -> Result<Outcome> {
-    let _awake = Awake::hold()?;
     let witness = Witness::start()?;
     let lan = Lan::new(3)?;
     let bfd_us = options.bfd.then_some(250);
