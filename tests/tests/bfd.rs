@@ -51,8 +51,9 @@ fn idle_cpus_stay_quick_to_wake_up_while_a_fast_session_is_up() -> Result<()> {
     let (n1, n2) = lan.pair()?;
     let fast = |neighbor: &str| Session::new(neighbor).every("500us").to_string();
     // What is done without being told to depends on whether this machine is virtual.
-    let limited =
-        |limit: &str, neighbor| format!("global_defs {{\n    cpu_dma_latency {limit}\n}}\n{}", fast(neighbor));
+    let limited = |limit: &str, neighbor| {
+        format!("global_defs {{\n    cpu_dma_latency {limit}\n}}\n{}", fast(neighbor))
+    };
     let mut first = Software::Hadp.start_with(n1, &limited("0", "10.77.0.2"))?;
     let second = Software::Hadp.start_with(n2, &limited("none", "10.77.0.1"))?;
     for node in [n1, n2] {

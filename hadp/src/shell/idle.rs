@@ -249,7 +249,7 @@ mod tests {
     fn without_the_device_all_goes_on() {
         let sessions = [instance(us(250), 3)];
         let device = PathBuf::from("/nonexistent/latency");
-        let mut idle = Idle::with(device, IdleLatency::Auto, true, (1..).map(id).zip(&sessions));
+        let mut idle = Idle::with(device, IdleLatency::Micros(0), true, (1..).map(id).zip(&sessions));
         idle.changed(id(1), SessionState::Up);
         assert!(idle.held.is_none() && idle.told);
     }

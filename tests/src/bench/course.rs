@@ -21,7 +21,7 @@ const OFTEN: Duration = Duration::from_micros(100);
 /// How often the client probes otherwise.
 const PROBING: Duration = Duration::from_millis(1);
 
-const STEPS: [Step; 8] = [
+const STEPS: [Step; 9] = [
     ("the fault to the decision (detection)", |sample| sample.decided),
     ("the decision to the ownership store", |sample| sample.stored),
     ("the decision to the first ARP answer", |sample| sample.answered),
@@ -30,6 +30,9 @@ const STEPS: [Step; 8] = [
     ("the decision to the last address's first GARP, on the wire", |sample| sample.announced),
     ("the decision to the first GARP heard by the client", |sample| sample.first_garp),
     ("the decision to the last address's first GARP heard by the client", |sample| sample.last_garp),
+    ("between two of the successor's adverts, every 10 ms, while it announces: the longest time", |sample| {
+        sample.advert_gap
+    }),
 ];
 
 /// Measures `runs` failovers with one address and as many with 1,000, and returns a table each.

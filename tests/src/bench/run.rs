@@ -33,6 +33,8 @@ const LATE: Duration = Duration::from_micros(500);
 const ARMED: Duration = Duration::from_secs(12);
 /// What is added to an expected time so that the outage is over for certain, and the daemon has done all it does.
 const MARGIN: Duration = Duration::from_millis(500);
+/// For how long after its first advert a successor puts addresses on and announces them, round by round.
+const ANNOUNCING: Duration = Duration::from_millis(100);
 
 /// How a failover is brought about.
 #[derive(Clone, Copy, Debug)]
@@ -121,8 +123,23 @@ pub(super) fn measure_asking(course: Course<'_>, asking: Duration) -> Result<Sam
     let mut sample = Sample { answering, ..record.sample(witness) };
     if software == Software::Hadp {
         course_of(&mut sample, successor, &record, &claims, setting.addresses())?;
+        sample.advert_gap = longest_gap(&capture, ordered, Mac(successor.mac()));
     }
     Ok(sample)
+}
+
+/// Returns the longest time between two of the successor's adverts while it announces.
+fn longest_gap(capture: &Capture, ordered: Instant, successor: Mac) -> Option<Duration> {
+    let heard = capture.adverts();
+    let times = heard.iter().filter(|advert| advert.from_mac == successor && advert.at > ordered);
+    let times: Vec<Instant> = times.map(|advert| advert.at).collect();
+    let first = *times.first()?;
+    let near = |at: &&Instant| **at <= first + ANNOUNCING;
+    times
+        .windows(2)
+        .filter(|pair| pair.iter().all(|at| near(&at)))
+        .filter_map(|pair| Some(*pair.last()? - *pair.first()?))
+        .max()
 }
 
 /// Waits until the sessions of both nodes are up, and followed.

@@ -52,6 +52,8 @@ pub(super) struct Sample {
     pub(super) announced: Option<Duration>,
     pub(super) first_garp: Option<Duration>,
     pub(super) last_garp: Option<Duration>,
+    /// The longest time between two of the successor's adverts, while it announces.
+    pub(super) advert_gap: Option<Duration>,
 }
 
 /// A step of a failover, by what it is called and where it is in a sample.
