@@ -32,6 +32,8 @@ pub struct BfdInstance {
     pub multihop: bool,
     /// `auth_sha1`, hadp's own keyword.
     pub auth: Option<BfdAuth>,
+    /// `flap_damping`, hadp's own keyword: whether a session that falls again and again is not followed for a while.
+    pub flap_damping: bool,
 }
 
 /// SHA1 authentication of a session (RFC 5880 §6.7.4).

@@ -174,6 +174,7 @@ mod tests {
             min_ttl: 255,
             multihop: false,
             auth: None,
+            flap_damping: true,
         }
     }
 

@@ -20,6 +20,8 @@ pub(super) struct Setting {
     pub(super) priorities: [u8; 2],
     /// The BFD interval in microseconds; `None` without BFD. Three of them make the detection time.
     pub(super) bfd_us: Option<u32>,
+    /// Whether sessions that flap are followed all the same.
+    pub(super) undamped: bool,
     /// `on_daemon_death`.
     pub(super) on_daemon_death: &'static str,
     /// How many virtual routers there are, and how many addresses each has.
@@ -40,6 +42,7 @@ impl Setting {
         version: 3,
         priorities: [150, 100],
         bfd_us: None,
+        undamped: false,
         on_daemon_death: "failover",
         instances: 1,
         vips: 1,
@@ -65,7 +68,8 @@ impl Setting {
 
     /// BFD beside adverts every 10 ms.
     pub(super) const BFD_250: Self = Self { name: "BFD 250 us x 3", bfd_us: Some(250), ..Self::FASTEST };
-    pub(super) const BFD_100: Self = Self { name: "BFD 100 us x 3", bfd_us: Some(100), ..Self::FASTEST };
+    pub(super) const BFD_100: Self =
+        Self { name: "BFD 100 us x 3, undamped", bfd_us: Some(100), undamped: true, ..Self::FASTEST };
 
     /// Returns the keepalived.conf of node `own` (0 or 1).
     pub(super) fn conf(&self, own: usize, software: Software) -> String {
@@ -83,10 +87,11 @@ impl Setting {
         let bfd = self.bfd_us.filter(|_| hadp);
         if let Some(us) = bfd {
             let neighbor = 2 - own;
+            let damping = if self.undamped { "off" } else { "on" };
             let _ = writeln!(
                 text,
                 "bfd_instance peer {{\n    neighbor_ip 10.77.0.{neighbor}\n    source_ip 10.77.0.{}\n    \
-                 min_rx {us}us\n    min_tx {us}us\n    multiplier 3\n}}",
+                 min_rx {us}us\n    min_tx {us}us\n    multiplier 3\n    flap_damping {damping}\n}}",
                 own + 1
             );
         }

@@ -123,6 +123,7 @@ fn instance(bfd: Bfd, other: usize) -> BfdInstance {
         min_ttl: 255,
         multihop: false,
         auth: None,
+        flap_damping: true,
     }
 }
 

@@ -40,6 +40,7 @@ pub(super) struct Draft<'a> {
     max_hops: Option<Given<u8>>,
     multihop: bool,
     auth: Option<BfdAuth>,
+    flap_damping: bool,
     /// `weight`: the default of the entries that track it.
     pub(super) weight: Weight,
     /// `vrrp`.
@@ -65,6 +66,7 @@ impl<'a> Draft<'a> {
             max_hops: None,
             multihop: false,
             auth: None,
+            flap_damping: true,
             weight: Weight::default(),
             vrrp: false,
             checker: false,
@@ -83,6 +85,7 @@ impl<'a> Draft<'a> {
         match node.name() {
             "passive" => self.passive = true,
             "multihop" => self.multihop = switch(node, problems).unwrap_or(self.multihop),
+            "flap_damping" => self.flap_damping = switch(node, problems).unwrap_or(self.flap_damping),
             "vrrp" => self.vrrp = true,
             "checker" => self.checker = true,
             _ => {}
@@ -170,6 +173,7 @@ impl<'a> Draft<'a> {
             min_ttl,
             multihop: self.multihop,
             auth: self.auth,
+            flap_damping: self.flap_damping,
         })
     }
 

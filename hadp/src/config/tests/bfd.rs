@@ -44,6 +44,7 @@ fn defaults_are_keepalived_s() {
         min_ttl: 255,
         multihop: false,
         auth: None,
+        flap_damping: true,
     };
     assert_eq!(bfd(""), expected);
     assert_eq!(bfd("vrrp\nchecker\nmultihop off"), expected, "who hears of it is not the session's");
@@ -54,7 +55,7 @@ fn every_keyword() {
     let seen = clean(
         "bfd_instance B {\nneighbour_ip fe80::2\nsource_ip fe80::1\ninterface eth1\nmin_rx 0.25\nmin_tx 100us\n\
          idle_tx 2000.5\nmultiplier 3\npassive\nhoplimit 64\nmax_hops 4\n\
-         auth_sha1 7 \"a secret\" meticulous\nweight 5\n}\n",
+         auth_sha1 7 \"a secret\" meticulous\nweight 5\nflap_damping off\n}\n",
     )
     .bfd
     .remove(0);
@@ -67,6 +68,7 @@ fn every_keyword() {
     );
     assert_eq!((seen.min_rx, seen.min_tx, seen.idle_tx), (micros(250), micros(100), micros(2_000_500)));
     assert_eq!((seen.multiplier, seen.passive, seen.ttl, seen.min_ttl), (3, true, 64, 60));
+    assert!(!seen.flap_damping);
 }
 
 #[test]

@@ -24,5 +24,6 @@ pub(super) static INSTANCE: Vocab = Vocab {
         // hadp's own.
         kw("interface", 1, 1).done(),
         kw("auth_sha1", 2, 3).done(),
+        kw("flap_damping", 0, 1).done(),
     ],
 };

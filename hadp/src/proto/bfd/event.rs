@@ -37,6 +37,8 @@ pub struct Config {
     pub passive: bool,
     /// Packets are authenticated.
     pub authenticated: bool,
+    /// A session that falls again and again is not counted on for a while; alike at both ends.
+    pub flap_damping: bool,
 }
 
 impl From<&BfdInstance> for Config {
@@ -48,6 +50,7 @@ impl From<&BfdInstance> for Config {
             multiplier: instance.multiplier,
             passive: instance.passive,
             authenticated: instance.auth.is_some(),
+            flap_damping: instance.flap_damping,
         }
     }
 }

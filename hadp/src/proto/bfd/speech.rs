@@ -142,6 +142,10 @@ impl Session {
         let restarted = self.hearing.is_new_neighbor();
         let signaled = diag == Diag::NeighborSignaledDown && (withdrawn || restarted);
         let on_purpose = to == SessionState::AdminDown || signaled;
-        if on_purpose { self.damping.taken_down(now) } else { self.damping.fell(now) }
+        if on_purpose || !self.config.flap_damping {
+            self.damping.taken_down(now);
+        } else {
+            self.damping.fell(now);
+        }
     }
 }

@@ -42,6 +42,7 @@ fn instance(name: &str, neighbor: IpAddr) -> BfdInstance {
         min_ttl: 255,
         multihop: false,
         auth: None,
+        flap_damping: true,
     }
 }
 

@@ -181,6 +181,18 @@ fn a_flapping_session_is_used_again_only_when_stable() {
 }
 
 #[test]
+fn without_flap_damping_every_fall_counts() {
+    let mut session = settled(Config { flap_damping: false, ..config() });
+    for _ in 0..6 {
+        let now = session.next_deadline().unwrap();
+        tell(&mut session, now, Event::Timeout);
+        assert!(session.neighbor_is_gone());
+        hear(&mut session, now + ms(10), packet(Init));
+        assert!(session.is_usable(now + ms(10)));
+    }
+}
+
+#[test]
 fn being_taken_down_on_purpose_by_either_end_is_no_flap() {
     for own in [true, false] {
         let mut session = settled(config());

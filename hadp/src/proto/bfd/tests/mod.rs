@@ -42,6 +42,7 @@ fn config() -> Config {
         multiplier: 3,
         passive: false,
         authenticated: false,
+        flap_damping: true,
     }
 }
 
