@@ -184,7 +184,8 @@ impl Supervisor {
             let Some(neighbor) = self.reach.neighbors.get_mut(id) else { continue };
             neighbor.begun = true;
             let (config, discriminator) = (bfd::Config::from(&neighbor.instance), neighbor.discriminator);
-            self.command(Command::Session { id, config, discriminator });
+            let name = neighbor.instance.name.as_str().into();
+            self.command(Command::Session { id, name, config, discriminator });
         }
     }
 
