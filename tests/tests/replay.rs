@@ -5,8 +5,9 @@ use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, process::Output, ti
 use anyhow::{Context as _, Result, ensure};
 use hadp_tests::{
     checks::{wait_owner, wait_state},
-    conf::{Instance, VIP},
+    conf::{Instance, VIP, router_and_session},
     lab::{Daemon, Lan, Node, hadp_binary, hadp_status, wait_until},
+    sessions::{PATIENCE, settle},
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -112,6 +113,81 @@ fn a_failover_and_a_handover_are_decided_alike() -> Result<()> {
 
     ensure_differs(n2, &log2)?;
     ensure_errors(n2, &log2)
+}
+
+/// The log of a node whose neighbour dies without a word shows how the session found out, right before the takeover.
+#[test]
+fn a_death_that_bfd_finds_is_decided_alike() -> Result<()> {
+    let lan = Lan::new(2)?;
+    let (n1, n2) = lan.pair()?;
+    let (log1, log2) = (n1.dir().join("n1.log"), n2.dir().join("n2.log"));
+    let mut first = Daemon::hadp_recording(n1, &router_and_session(2, 150, "fast_failover"), &log1)?;
+    wait_owner(&lan, n1, VIP, PATIENCE)?;
+    let mut second = Daemon::hadp_recording(n2, &router_and_session(1, 100, "fast_failover"), &log2)?;
+    settle(&lan)?;
+    for log in [&log1, &log2] {
+        wait_until("the session is quiet", PATIENCE, || {
+            Ok(fs::read_to_string(log)?.contains("\"readings\""))
+        })?;
+    }
+    n1.cut()?;
+    wait_state(n2, "Active", "")?;
+    first.stop()?;
+    second.stop()?;
+
+    let joins = "(PEER) BFD joins: sending every 20ms, hearing every 20ms, multiplier 3\n";
+    let pace = [
+        "(PEER) BFD hears ",
+        "-> Up\n",
+        "(PEER) BFD asks for another pace (Poll)\n",
+        "(PEER) BFD sends every 20ms\n",
+    ];
+    let [hears, up, asks, sends] = pace;
+    let fall = "(PEER) BFD Up -> Down: Control Detection Time Expired, silent for ";
+    let dead = "VI_1  is told by BFD that 10.77.0.1 is dead, to wait 0ns\n";
+    let takeover = "VI_1  Backup -> Active: ";
+    ensure_told(
+        n2,
+        &log2,
+        &[
+            joins,
+            hears,
+            up,
+            asks,
+            sends,
+            "(PEER) BFD (looked for ",
+            fall,
+            dead,
+            "VI_1  takes a lease",
+            takeover,
+            "(PEER) BFD Down -> AdminDown: Administratively Down\n",
+        ],
+    )?;
+    ensure_told(n1, &log1, &[joins, hears, up, asks, sends, fall])?;
+
+    // Nothing comes between the fall and the word of it but what had gone on until then.
+    let text = said(&replay(n2, &log2, &[])?);
+    let (_, after) = text.split_once(fall).context("no fall")?;
+    let (between, _) = after.split_once(dead).context("no word of it")?;
+    let is_news = |line: &&str| line.contains("VI_1") && !line.contains("more adverts heard");
+    ensure!(between.lines().skip(1).filter(is_news).count() == 0, "{text}");
+
+    let json = said(&replay(n2, &log2, &["--json"])?);
+    let lines: Vec<serde_json::Value> = json.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
+    let is_fall = |line: &serde_json::Value| {
+        line.pointer("/session") == Some(&"PEER".into())
+            && line.pointer("/what/bfd/expired/silence").is_some()
+    };
+    ensure!(lines.iter().any(is_fall), "{lines:#?}");
+
+    // Another cause of the fall is another decision.
+    let log = fs::read_to_string(&log2)?;
+    let expired = "\"diag\":\"DetectionTimeExpired\"";
+    let other = n2.write("other.log", &log.replacen(expired, "\"diag\":\"PathDown\"", 1))?;
+    let output = replay(n2, &other, &[])?;
+    ensure!(output.status.code() == Some(2), "{}", said(&output));
+    ensure!(said(&output).contains(" (PEER) BFD: in Up { deadline: "), "{}", said(&output));
+    Ok(())
 }
 
 /// Requires that a log whose takeover was another one is found to differ there.

@@ -53,6 +53,7 @@ pub const MULTIPOINT: u8 = 0x01;
 
 /// Sta: the state of a session (RFC 5880 §4.1).
 #[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 #[repr(u8)]
 pub enum SessionState {
     /// Held down by the operator, or because what it stands for was handed over.
@@ -90,6 +91,8 @@ impl SessionState {
 
 /// A control packet without its authentication section.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
 pub struct Control {
     /// Diag, 0..=31: why the sender's session last went down.
     pub diag: u8,

@@ -51,7 +51,7 @@ impl Router {
             return;
         }
         if heard.priority == 0 {
-            if self.hearing.apply(&heard) {
+            if !self.is_led_by_another(&heard) && self.hearing.apply(&heard) {
                 if self.following == Some(heard.from) {
                     self.following = None;
                     self.deferring = false;
@@ -109,6 +109,9 @@ impl Router {
     }
 
     /// Handles the death of a router as BFD reports it. What it said before it died does not bring it back.
+    ///
+    /// An advert that it sends afterwards, or a successor's, calls off what is waited for here. A session that comes up again does
+    /// not: the neighbour has been told by then that it was given up, and owns nothing any more.
     pub(super) fn active_down_in_backup(
         &mut self,
         now: Time,
@@ -146,6 +149,18 @@ impl Router {
         if old != Cause::Stopped {
             self.enter(now, State::Initialize { cause: Cause::Stopped }, Reason::Shutdown, out);
         }
+    }
+
+    /// Tells whether who resigns here is not the Active router: another one is followed, and was heard within its interval.
+    ///
+    /// RFC 9568 §6.4.2 has any priority 0 set Skew_Time. One that was taken over from says it too, as when BFD told it that it
+    /// had been given up, and whoever did is alive: the next one would take over from it. One that is overdue may be the one
+    /// that was taken over from, whose successor was not heard: then the letter of the RFC counts.
+    fn is_led_by_another(&self, heard: &Heard) -> bool {
+        let leader =
+            self.following.filter(|leader| *leader != heard.from && self.outlook == Reason::ActiveDown);
+        let last = leader.and_then(|leader| self.hearing.heard_at(leader));
+        last.is_some_and(|last| heard.at < last + self.active_interval.duration())
     }
 
     /// Tells whether this advert is to be discarded so that the timer runs out and this router takes over. The address

@@ -57,6 +57,11 @@ impl Hearing {
         self.last.as_ref()
     }
 
+    /// Returns when this sender was last heard, if that is known.
+    pub(super) fn heard_at(&self, from: IpAddr) -> Option<Time> {
+        self.senders.iter().flatten().find(|(known, _)| *known == from).map(|(_, at)| *at)
+    }
+
     /// Remembers until when this sender has been heard, in place of the sender heard longest ago when there is no room;
     /// false if it has been heard as late, or later, before.
     fn remember(&mut self, from: IpAddr, at: Time) -> bool {

@@ -10,6 +10,8 @@
 //! The protocol knows no clock and no socket, so the log of an incident is all there is to know about it, and a changed
 //! version can be tried on it.
 
+mod bfd;
+mod divergence;
 mod player;
 mod reader;
 mod record;
@@ -18,8 +20,10 @@ pub(crate) mod tests;
 mod timeline;
 mod what;
 
-pub use player::{Divergence, Played, Player, Totals};
+pub use bfd::{Quiet, Remark, Saying, SessionRecord};
+pub use divergence::{Difference, Divergence};
+pub use player::{Played, Player, Totals};
 pub use reader::{ReadError, Reader};
-pub use record::{FORMAT, Header, Record};
+pub use record::{FORMAT, Header, OLDEST_FORMAT, Record};
 pub use timeline::Entry;
 pub use what::{Steady, What};

@@ -1,15 +1,14 @@
 //! Tells the state machines what a log says they were told, and compares what they order.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
 use super::{
-    Entry, Record,
-    timeline::{Timeline, since},
+    Record,
+    bfd::Sessions,
+    divergence::{Difference, Divergence},
+    timeline::{Entry, Timeline},
 };
 use crate::{
     proto::{Action, Event, Node, Router, Slot},
@@ -24,6 +23,7 @@ pub struct Player {
     /// The only router that counts, if there is one.
     only: Option<String>,
     timeline: Timeline,
+    sessions: Sessions,
     totals: Totals,
     out: Vec<(Slot, Action)>,
 }
@@ -52,23 +52,6 @@ pub struct Totals {
     pub uncompared: u64,
 }
 
-/// What the state machine ordered where the log has something else.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Divergence {
-    /// When.
-    pub at: Time,
-    /// Which router.
-    pub router: String,
-    /// Its state before, with its deadlines.
-    pub state: String,
-    /// What it was told.
-    pub event: Event,
-    /// What the log says it ordered.
-    pub expected: Vec<Action>,
-    /// What it ordered now.
-    pub got: Vec<Action>,
-}
-
 impl Player {
     /// Begins a replay of a log that was begun at `start`, of one router or of all.
     pub fn new(start: Time, only: Option<String>) -> Self {
@@ -77,6 +60,7 @@ impl Player {
             names: BTreeMap::new(),
             only,
             timeline: Timeline::new(start),
+            sessions: Sessions::new(start),
             totals: Totals::default(),
             out: Vec::new(),
         }
@@ -105,6 +89,7 @@ impl Player {
                 self.totals.gaps += 1;
                 self.totals.missing = self.totals.missing.saturating_add(missing);
                 self.node = Node::default();
+                played.entries = self.sessions.gap();
                 self.timeline.gap(missing, &mut played.entries);
             }
             Record::Baseline { slot, name, router } => {
@@ -114,13 +99,23 @@ impl Player {
                 self.names.insert(slot, name);
                 self.node.insert(slot, *router);
             }
+            // Which sessions a router follows, a log does not say.
+            Record::Bfd(_) if self.only.is_some() => {}
+            Record::Bfd(record) => {
+                played = self.sessions.play(record, &mut self.totals)?;
+                if played.divergence.is_some() {
+                    played.entries = self.end();
+                }
+            }
         }
         Ok(played)
     }
 
     /// Returns what is left to tell at the end.
     pub fn end(&mut self) -> Vec<Entry> {
-        self.timeline.end()
+        let mut rest = self.timeline.end();
+        rest.extend(self.sessions.end());
+        rest
     }
 
     /// Returns how much was gone through.
@@ -131,6 +126,12 @@ impl Player {
     /// Returns the names of the routers so far.
     pub fn names(&self) -> BTreeSet<&str> {
         self.names.values().map(String::as_str).collect()
+    }
+
+    /// Returns the sessions as they are now.
+    #[cfg(test)]
+    pub(crate) fn sessions(&self) -> &crate::proto::bfd::Sessions {
+        self.sessions.get()
     }
 
     fn counts(&self, name: &str) -> bool {
@@ -158,51 +159,16 @@ impl Player {
         if self.out.iter().map(|(_, action)| action).eq(&expected) {
             self.timeline.told(at, slot, name, &event, &expected, &mut played.entries);
         } else {
-            played.entries = self.timeline.end();
-            played.divergence = Some(Divergence {
+            let what = Difference {
                 at,
-                router: name.to_owned(),
                 state: format!("{state:?}"),
                 event,
                 expected,
                 got: self.out.drain(..).map(|(_, action)| action).collect(),
-            });
+            };
+            played.divergence = Some(Divergence::Router { router: name.to_owned(), what });
+            played.entries = self.end();
         }
         Ok(played)
-    }
-}
-
-impl Divergence {
-    /// Describes it for a person, with the times since `start`.
-    pub fn describe(&self, start: Time) -> String {
-        format!(
-            "{} {}: in {}, told {:?}\nexpected:\n{}got:\n{}",
-            since(start, self.at),
-            self.router,
-            self.state,
-            self.event,
-            Listed(&self.expected, &self.got),
-            Listed(&self.got, &self.expected),
-        )
-    }
-}
-
-/// One list of actions, the first that differs from the other list marked.
-struct Listed<'a>(&'a [Action], &'a [Action]);
-
-impl fmt::Display for Listed<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(these, others) = self;
-        let first = these.iter().zip(*others).take_while(|(this, other)| this == other).count();
-        if these.is_empty() {
-            writeln!(f, "  > nothing")?;
-        }
-        for (index, action) in these.iter().enumerate() {
-            writeln!(f, "  {} {action:?}", if index == first { '>' } else { ' ' })?;
-        }
-        if first == these.len() && !these.is_empty() {
-            writeln!(f, "  > nothing more")?;
-        }
-        Ok(())
     }
 }

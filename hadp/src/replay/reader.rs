@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{FORMAT, Header, Record};
+use super::{FORMAT, Header, OLDEST_FORMAT, Record};
 
 /// The longest line: far beyond what one event can order.
 const MAX_LINE: u64 = 1 << 20;
@@ -70,9 +70,10 @@ impl<R: BufRead> Reader<R> {
             return Err(reader.malformed("not the header of an event log"));
         };
         match header.format {
-            FORMAT => Ok((header, reader)),
+            OLDEST_FORMAT..=FORMAT => Ok((header, reader)),
             other => {
-                Err(reader.malformed(format!("an event log of format {other}; this hadp reads {FORMAT}")))
+                let read = format!("{OLDEST_FORMAT} to {FORMAT}");
+                Err(reader.malformed(format!("an event log of format {other}; this hadp reads {read}")))
             }
         }
     }

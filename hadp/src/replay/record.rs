@@ -2,19 +2,22 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::SessionRecord;
 use crate::{
     proto::{Action, Config, Event, Router, Slot},
     units::Time,
 };
 
 /// The version of the format.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
+
+/// The oldest version that is read; it has no BFD sessions, and else is the same.
+pub const OLDEST_FORMAT: u32 = 1;
 
 /// One line of an event log, as JSON.
 ///
-/// Times are nanoseconds of CLOCK_MONOTONIC, spans are nanoseconds, advertisement intervals centiseconds. What happens
-/// to BFD sessions will be two kinds more of the same shape as [`Router`](Self::Router) and [`Event`](Self::Event); what it
-/// means to a router is among the events of that router already.
+/// Times are nanoseconds of CLOCK_MONOTONIC, spans are nanoseconds, advertisement intervals centiseconds. What a
+/// BFD session means to a router is among the events of that router.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "snake_case")]
 pub enum Record {
@@ -56,6 +59,8 @@ pub enum Record {
         /// All of it.
         router: Box<Router>,
     },
+    /// Something happened to a BFD session.
+    Bfd(SessionRecord),
 }
 
 /// Where and when an event log was begun.

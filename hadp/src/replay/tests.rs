@@ -2,6 +2,8 @@
 
 pub(crate) mod strategies;
 
+pub(crate) use super::bfd::tests as sessions;
+
 use std::{fmt::Debug, io::Cursor, net::IpAddr, ops::Range, path::Path, time::Duration};
 
 use proptest::{collection::vec, option, prelude::*};
@@ -16,9 +18,9 @@ use crate::{
     units::{Centis, Priority, Time},
 };
 
-const START: Time = Time::from_nanos(5_000_000_000);
+pub(crate) const START: Time = Time::from_nanos(5_000_000_000);
 
-fn round_trip<T: Debug + DeserializeOwned + PartialEq + Serialize>(value: &T) {
+pub(crate) fn round_trip<T: Debug + DeserializeOwned + PartialEq + Serialize>(value: &T) {
     let text = serde_json::to_string(value).unwrap();
     assert_eq!(serde_json::from_str::<T>(&text).unwrap(), *value, "{text}");
 }
@@ -44,7 +46,7 @@ proptest! {
 }
 
 /// Returns the log of these records.
-fn log(records: &[Record]) -> String {
+pub(crate) fn log(records: &[Record]) -> String {
     let header = Header {
         format: FORMAT,
         hadp: "1.2.3".to_owned(),
@@ -60,7 +62,7 @@ fn log(records: &[Record]) -> String {
     lines.collect()
 }
 
-fn read(text: &str) -> Result<(Vec<Record>, bool), String> {
+pub(crate) fn read(text: &str) -> Result<(Vec<Record>, bool), String> {
     let (_, mut reader) =
         Reader::new(Path::new("log"), Cursor::new(text)).map_err(|error| error.to_string())?;
     let mut records = Vec::new();
@@ -86,7 +88,7 @@ pub(crate) fn play(text: &str, only: Option<&str>) -> (Vec<String>, Totals, Opti
     (lines, player.totals(), None)
 }
 
-fn ms(millis: u64) -> Time {
+pub(crate) fn ms(millis: u64) -> Time {
     START + Duration::from_millis(millis)
 }
 
@@ -187,7 +189,8 @@ fn the_first_difference_is_found_and_shown() {
     let (lines, _, divergence) = play(&log(&records), None);
     let (line, divergence) = divergence.unwrap();
     assert_eq!(line, 7, "the header is line 1");
-    assert!(divergence.got.contains(&Action::AcquireVips));
+    let Divergence::Router { what, .. } = &divergence else { panic!("{divergence:?}") };
+    assert!(what.got.contains(&Action::AcquireVips));
     let text = divergence.describe(START);
     assert!(text.starts_with("+0.060000 VI_1: in Active {"), "{text}");
     assert!(text.contains("\n  > AcquireVips\n"), "{text}");
@@ -203,8 +206,8 @@ fn what_is_no_log_is_refused_with_its_place() {
         (String::new(), "log:0: not the header of an event log"),
         ("{}\n".to_owned(), "log:1: "),
         (
-            good.replacen("\"format\":1", "\"format\":2", 1),
-            "log:1: an event log of format 2; this hadp reads 1",
+            good.replacen("\"format\":2", "\"format\":3", 1),
+            "log:1: an event log of format 3; this hadp reads 1 to 2",
         ),
         (with(good.lines().next().unwrap()), "log:13: a second header"),
         (with(""), "log:13: EOF while parsing a value (column 0)"),

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt, net::IpAddr, time::Duration};
 
 use serde::Serialize;
 
-use super::{Steady, What};
+use super::{Remark, Steady, What};
 use crate::{
     proto::{Action, Config, Event, Heard, Slot},
     units::{Time, nanos},
@@ -18,8 +18,11 @@ pub struct Entry {
     /// How long after the log was begun.
     #[serde(with = "nanos")]
     pub after: Duration,
-    /// Which router; `None` for what concerns all.
+    /// Which router; `None` for what concerns a BFD session, or all.
     pub router: Option<String>,
+    /// Which BFD session, if it concerns one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session: Option<String>,
     /// What happened.
     pub what: What,
 }
@@ -85,7 +88,7 @@ impl Timeline {
         out.extend(self.end());
         self.routers.clear();
         let after = self.last.since(self.start);
-        out.push(Entry { at: self.last, after, router: None, what: What::Gap { missing } });
+        out.push(Entry { at: self.last, after, router: None, session: None, what: What::Gap { missing } });
     }
 
     /// Returns what went on as before until the end.
@@ -101,7 +104,7 @@ impl Timeline {
 
 impl Told {
     fn entry(&self, start: Time, at: Time, what: What) -> Entry {
-        Entry { at, after: at.since(start), router: Some(self.name.clone()), what }
+        Entry { at, after: at.since(start), router: Some(self.name.clone()), session: None, what }
     }
 
     fn news_of_event(&mut self, event: &Event) -> Option<What> {
@@ -166,6 +169,14 @@ impl Told {
     }
 }
 
+impl Entry {
+    /// Builds one of a BFD session.
+    pub(super) fn of_session(start: Time, at: Time, name: &str, remark: Remark) -> Self {
+        let (after, session) = (at.since(start), Some(name.to_owned()));
+        Self { at, after, router: None, session, what: What::Bfd(remark) }
+    }
+}
+
 /// Writes when something happened, in seconds after the start.
 pub(super) fn since(start: Time, at: Time) -> String {
     let span = at.since(start);
@@ -174,7 +185,10 @@ pub(super) fn since(start: Time, at: Time) -> String {
 
 impl fmt::Display for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = self.router.as_deref().unwrap_or("*");
-        write!(f, "{:>16}  {name}  {}", since(Time::ZERO, Time::ZERO + self.after), self.what)
+        let (after, what) = (since(Time::ZERO, Time::ZERO + self.after), &self.what);
+        match (&self.session, &self.router) {
+            (Some(session), _) => write!(f, "{after:>16}  ({session}) BFD {what}"),
+            (None, router) => write!(f, "{after:>16}  {}  {what}", router.as_deref().unwrap_or("*")),
+        }
     }
 }

@@ -4,6 +4,7 @@ use std::{fmt, net::IpAddr, time::Duration};
 
 use serde::Serialize;
 
+use super::Remark;
 use crate::{
     proto::{Cause, Transition},
     units::{Centis, Priority, Time, nanos},
@@ -57,6 +58,8 @@ pub enum What {
     Gap {
         missing: u64,
     },
+    /// Of a BFD session.
+    Bfd(Remark),
 }
 
 /// What went on as before since the last entry of a router.
@@ -124,6 +127,7 @@ impl fmt::Display for What {
                 "(lease renewed {renewals} times, {longest:.1?} apart at most; {adverts} more adverts heard)"
             ),
             Self::Gap { missing } => write!(f, "{missing} records are missing here"),
+            Self::Bfd(remark) => remark.fmt(f),
         }
     }
 }

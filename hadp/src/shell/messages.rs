@@ -34,7 +34,7 @@ pub(crate) enum Command {
     /// A router's priority has changed, and its frames with it.
     Priority { slot: Slot, priority: Priority, outlet: Box<Outlet> },
     /// A BFD session may run.
-    Session { id: SessionId, config: bfd::Config, discriminator: u32 },
+    Session { id: SessionId, name: Arc<str>, config: bfd::Config, discriminator: u32 },
     /// The interface of a session is down.
     PathDown(SessionId),
     /// A tracked interface came up or went down.

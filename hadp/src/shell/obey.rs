@@ -94,7 +94,9 @@ impl<D: Datapath> Driver<D> {
                 }
                 self.feed(slot, Event::Priority(priority));
             }
-            Command::Session { id, config, discriminator } => self.start_session(id, config, discriminator),
+            Command::Session { id, name, config, discriminator } => {
+                self.start_session(id, &name, config, discriminator);
+            }
             Command::PathDown(id) => self.feed_session(id, bfd::Event::PathDown),
             Command::Link { name, up } => self.link_changed(name, up),
             Command::GuardLapsed(guard) => self.guard_lapsed(guard),

@@ -32,6 +32,8 @@ pub(super) struct Reach {
     pub(super) followers: Followers,
     /// Keeps idle CPUs quick to wake up for them.
     pub(super) idle: Idle,
+    /// Whether the datapath has them as they are placed.
+    tables: Tables,
     /// Whether the ports of BFD are this daemon's.
     listening: bool,
     /// Whether it was told that they are not.
@@ -52,11 +54,35 @@ impl Reach {
             neighbors,
             followers,
             idle,
+            tables: Tables::default(),
             listening: false,
             port_refused: false,
             tracked_links: BTreeMap::new(),
             faulted: BTreeSet::new(),
         }
+    }
+}
+
+/// What the datapath has been given of the sessions, or is still owed.
+#[derive(Debug, Default)]
+struct Tables {
+    is_owed: bool,
+}
+
+impl Tables {
+    /// Gives the datapath what has `changed`, or what it did not take the last time.
+    ///
+    /// # Errors
+    ///
+    /// What `apply` fails with, once: as long as it fails again, nothing is news.
+    fn bring<E>(&mut self, changed: bool, apply: impl FnOnce() -> Result<(), E>) -> Result<(), E> {
+        if !changed && !self.is_owed {
+            return Ok(());
+        }
+        let applied = apply();
+        let is_news = changed || !self.is_owed;
+        self.is_owed = applied.is_err();
+        if is_news { applied } else { Ok(()) }
     }
 }
 
@@ -108,15 +134,17 @@ impl Supervisor {
                 Err(error) => changed |= self.close_path(id, &error),
             }
         }
-        if changed && let Err(error) = self.datapath.apply_bfd(&self.reach.neighbors.plan()) {
+        let Self { reach: Reach { tables, neighbors, .. }, datapath, .. } = self;
+        if let Err(error) = tables.bring(changed, || datapath.apply_bfd(&neighbors.plan())) {
             error!(error = report::chain(&error), "the datapath keeps its previous BFD sessions");
         }
         self.begin_sessions();
     }
 
-    /// Tells whether some session has no path yet; nothing tells of routes and IPv6 addresses that come.
+    /// Tells whether some session has no path yet, or is not in the datapath; nothing tells of routes and IPv6 addresses that
+    /// come.
     pub(super) fn has_waiting_sessions(&self) -> bool {
-        self.reach.neighbors.iter().any(|(_, neighbor)| neighbor.site.is_none())
+        self.reach.tables.is_owed || self.reach.neighbors.iter().any(|(_, neighbor)| neighbor.site.is_none())
     }
 
     /// Takes the ports that neighbours send to, unless that is done or not needed.
@@ -184,7 +212,8 @@ impl Supervisor {
             let Some(neighbor) = self.reach.neighbors.get_mut(id) else { continue };
             neighbor.begun = true;
             let (config, discriminator) = (bfd::Config::from(&neighbor.instance), neighbor.discriminator);
-            self.command(Command::Session { id, config, discriminator });
+            let name = neighbor.instance.name.as_str().into();
+            self.command(Command::Session { id, name, config, discriminator });
         }
     }
 
@@ -233,5 +262,29 @@ impl Heard {
             min_rx: instance.min_rx,
             auth: instance.auth.clone()?,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_datapath_did_not_take_is_given_to_it_again() {
+        let mut tables = Tables::default();
+        let mut tries = 0;
+        let mut bring = |changed, outcome: Result<(), &'static str>| {
+            let brought = tables.bring(changed, || {
+                tries += 1;
+                outcome
+            });
+            (brought, tries, tables.is_owed)
+        };
+        assert_eq!(bring(false, Err("never")), (Ok(()), 0, false));
+        assert_eq!(bring(true, Err("full")), (Err("full"), 1, true));
+        assert_eq!(bring(false, Err("full")), (Ok(()), 2, true), "said once");
+        assert_eq!(bring(true, Err("still")), (Err("still"), 3, true), "it is another table");
+        assert_eq!(bring(false, Ok(())), (Ok(()), 4, false));
+        assert_eq!(bring(false, Err("never")), (Ok(()), 4, false));
     }
 }

@@ -3,7 +3,7 @@
 //! ```text
 //!   election thread ── Recorder ──► queue of fixed size ──► writer ──► FILE
 //!                        │  full: counts what is lost         │  cannot write: says so once, and ends
-//!                        └► Gap, and a Baseline of each router that is told something after it
+//!                        └► Gap, and a Baseline of each router and session that is told something after it
 //! ```
 //!
 //! The writer looks at the queue at a pace of its own, so that nobody has to wake it up: an entry costs a copy and no
@@ -11,6 +11,7 @@
 
 mod entry;
 mod file;
+mod sessions;
 #[cfg(test)]
 mod tests;
 mod writer;
@@ -29,14 +30,14 @@ use std::{
 use crossbeam_queue::ArrayQueue;
 use tracing::{info, warn};
 
-use self::{entry::Entry, writer::Writer};
+use self::{entry::Entry, sessions::KnownSession, writer::Writer};
 use super::{
     report,
     start::{StartError, failed},
 };
 use crate::{
     companion,
-    proto::{Action, Config, Event, Node, Slot},
+    proto::{Action, Config, Event, Node, Slot, bfd::SessionId},
     units::Time,
 };
 
@@ -125,6 +126,7 @@ pub(crate) struct Recorder {
     /// How many gaps there are.
     gaps: u32,
     routers: BTreeMap<Slot, Known>,
+    sessions: BTreeMap<SessionId, KnownSession>,
 }
 
 /// A router of the log.
@@ -143,7 +145,13 @@ impl Recorder {
             has_failed: AtomicBool::new(false),
             missing: AtomicU64::new(0),
         };
-        Self { shared: Arc::new(shared), missing: 0, gaps: 0, routers: BTreeMap::new() }
+        Self {
+            shared: Arc::new(shared),
+            missing: 0,
+            gaps: 0,
+            routers: BTreeMap::new(),
+            sessions: BTreeMap::new(),
+        }
     }
 
     /// Records that a router was put in a slot.
@@ -209,6 +217,7 @@ impl Recorder {
 
 impl Drop for Recorder {
     fn drop(&mut self) {
+        self.end_all_readings();
         self.shared.missing.store(self.missing, Ordering::Relaxed);
         self.shared.has_ended.store(true, Ordering::Release);
     }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    sync::Arc,
     time::Duration,
 };
 
@@ -177,6 +178,9 @@ impl<D: Datapath> Driver<D> {
         let now = clock::now();
         let mut actions = std::mem::take(&mut self.watch.actions);
         self.watch.sessions.handle(now, id, event, &mut actions);
+        if let Some(recorder) = &mut self.recorder {
+            recorder.session_told(now, id, event, &actions, &self.watch.sessions);
+        }
         for (id, action) in &actions {
             match action {
                 bfd::Action::Transmit(what) => self.watch.order(Order::Transmit(*id, *what)),
@@ -280,8 +284,17 @@ impl<D: Datapath> Driver<D> {
     }
 
     /// Lets a session run.
-    pub(super) fn start_session(&mut self, id: SessionId, config: bfd::Config, discriminator: u32) {
+    pub(super) fn start_session(
+        &mut self,
+        id: SessionId,
+        name: &Arc<str>,
+        config: bfd::Config,
+        discriminator: u32,
+    ) {
         let now = clock::now();
+        if let Some(recorder) = &mut self.recorder {
+            recorder.session_joined(now, id, name, (&config, discriminator));
+        }
         self.watch.sessions.insert(id, Session::new(config, discriminator, now));
         self.watch.set_ends(id, now);
         self.feed_session(id, bfd::Event::Start);

@@ -6,6 +6,7 @@ use hadp_common::wire::bfd::{Control, SessionState};
 
 /// An order to the shell, to be carried out in the order given.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "daemon", derive(serde::Deserialize, serde::Serialize))]
 pub enum Action {
     /// From now on send this; it replaces what was sent before. `None` stops sending.
     Transmit(Option<Transmission>),
@@ -44,18 +45,22 @@ impl Action {
 
 /// What the sending thread sends for a session until told otherwise.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "daemon", derive(serde::Deserialize, serde::Serialize))]
 pub struct Transmission {
     /// The packet.
     pub control: Control,
     /// The interval before jitter (RFC 5880 §6.8.7): the thread takes 0-25 % off each, 10-25 % with multiplier 1.
+    #[cfg_attr(feature = "daemon", serde(with = "crate::units::nanos"))]
     pub every: Duration,
     /// How long after a packet from here the neighbour waits before it takes this node for dead; `None` while it cannot be
     /// waiting. Guards are renewed to *sent + this - margin* while it is there.
+    #[cfg_attr(feature = "daemon", serde(with = "crate::units::nanos::option"))]
     pub detected_after: Option<Duration>,
 }
 
 /// Diag: why a session went down (RFC 5880 §4.1).
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[cfg_attr(feature = "daemon", derive(serde::Deserialize, serde::Serialize))]
 #[repr(u8)]
 pub enum Diag {
     /// No Diagnostic.

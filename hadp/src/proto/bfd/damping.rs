@@ -18,11 +18,13 @@ const LAST_HOLD: Duration = Duration::from_secs(60);
 /// The session itself goes Up as RFC 5880 says. What follows it counts it as down until it has been Up for the hold
 /// time without a break.
 #[derive(Clone, Debug, Default)]
+#[cfg_attr(feature = "daemon", derive(serde::Deserialize, serde::Serialize))]
 pub(super) struct Damping {
     /// The last falls, the newest last.
     falls: [Option<Time>; FALLS],
     up_since: Option<Time>,
     damped: bool,
+    #[cfg_attr(feature = "daemon", serde(with = "crate::units::nanos"))]
     hold: Duration,
 }
 

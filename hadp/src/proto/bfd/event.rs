@@ -4,10 +4,18 @@ use std::time::Duration;
 
 use hadp_common::{bfd::MAX_BFD_SESSIONS, wire::bfd::Control};
 
-use crate::{model::BfdInstance, units::Time};
+use crate::{
+    model::BfdInstance,
+    units::{OutOfRange, Time},
+};
 
 /// The place of a session in `BFD_KEYS` and `BFD_SESSIONS`, and the low octet of its local discriminator: 1..=255.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[cfg_attr(
+    feature = "daemon",
+    derive(serde::Deserialize, serde::Serialize),
+    serde(try_from = "u32", into = "u32")
+)]
 pub struct SessionId(u32);
 
 impl SessionId {
@@ -22,14 +30,33 @@ impl SessionId {
     }
 }
 
+impl TryFrom<u32> for SessionId {
+    type Error = OutOfRange;
+
+    fn try_from(index: u32) -> Result<Self, OutOfRange> {
+        Self::new(index).ok_or(OutOfRange::new("a session", index))
+    }
+}
+
+impl From<SessionId> for u32 {
+    fn from(id: SessionId) -> Self {
+        id.index()
+    }
+}
+
 /// The part of a [`BfdInstance`](crate::model::BfdInstance) that its state machine needs.
 #[derive(Clone, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "daemon", derive(serde::Deserialize, serde::Serialize))]
+#[cfg_attr(feature = "daemon", serde(deny_unknown_fields))]
 pub struct Config {
     /// Desired Min TX Interval.
+    #[cfg_attr(feature = "daemon", serde(with = "crate::units::nanos"))]
     pub min_tx: Duration,
     /// Required Min RX Interval.
+    #[cfg_attr(feature = "daemon", serde(with = "crate::units::nanos"))]
     pub min_rx: Duration,
     /// The transmit interval while not Up.
+    #[cfg_attr(feature = "daemon", serde(with = "crate::units::nanos"))]
     pub idle_tx: Duration,
     /// Detect Mult, not 0.
     pub multiplier: u8,
@@ -57,6 +84,7 @@ impl From<&BfdInstance> for Config {
 
 /// Something that happened to a session.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "daemon", derive(serde::Deserialize, serde::Serialize))]
 pub enum Event {
     /// The session may run.
     Start,
@@ -79,6 +107,7 @@ pub enum Event {
 
 /// A valid packet.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "daemon", derive(serde::Deserialize, serde::Serialize))]
 pub struct Received {
     /// When it arrived.
     pub at: Time,

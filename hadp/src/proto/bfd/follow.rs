@@ -10,7 +10,7 @@ use hadp_common::addr::Family;
 
 use super::{Action, Guards, SessionId, SessionState, Sessions, Standing, standing};
 use crate::{
-    model::{BfdInstance, Router, Track, Tracked},
+    model::{BfdInstance, Delivery, Router, Track, Tracked},
     proto::{self, Cause, Event, Node, Slot, State},
     units::{Priority, Time},
 };
@@ -164,7 +164,7 @@ impl Followers {
         let only = set.len() == 1 && (named || sessions.len() == 1);
         for (id, instance) in sessions.iter().filter(|(id, _)| set.contains(id)) {
             let neighbor = if only { None } else { Some(instance.neighbor) };
-            let follower = Follower { slot, neighbor, rivals: set.len() > 1 };
+            let follower = Follower { slot, neighbor, rivals: has_rivals(router, &set) };
             self.fast.entry(*id).or_default().push(follower);
         }
     }
@@ -192,6 +192,15 @@ impl Follower {
         let steps = u32::from(u8::MAX - router.config().priority.get());
         let wait = if self.rivals { STAGGER * steps } else { Duration::ZERO };
         self.neighbor.is_none_or(|neighbor| neighbor == from).then_some(Event::ActiveDown { from, wait })
+    }
+}
+
+/// Tells whether other nodes may follow the same Active router. Unicast peers are all there are; other Backups of a
+/// multicast group say nothing, so that only sessions with more than one node tell of them.
+fn has_rivals(router: &Router, sessions: &BTreeSet<SessionId>) -> bool {
+    match &router.delivery {
+        Delivery::Unicast { peers, .. } => peers.len() > 1,
+        Delivery::Multicast { .. } => sessions.len() > 1,
     }
 }
 

@@ -10,6 +10,7 @@ use crate::units::Time;
 /// Packets reach a session twice and out of order: as events when they change something, and read from `BFD_SESSIONS`
 /// when a deadline is due. Their time of arrival tells what is news.
 #[derive(Clone, Debug, Default)]
+#[cfg_attr(feature = "daemon", derive(serde::Deserialize, serde::Serialize))]
 pub(super) struct Hearing {
     /// The arrival of the last packet told as such.
     told: Option<Time>,

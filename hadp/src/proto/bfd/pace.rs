@@ -9,6 +9,7 @@ const IDLE_FLOOR: Duration = Duration::from_secs(1);
 
 /// The timing fields of this end's packets.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "daemon", derive(serde::Deserialize, serde::Serialize))]
 pub(super) struct Timing {
     /// Desired Min TX Interval, in microseconds, not 0.
     pub(super) tx_us: u32,
@@ -46,6 +47,7 @@ impl Timing {
 
 /// What this end announces, and what the neighbour is known to go by.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "daemon", derive(serde::Deserialize, serde::Serialize))]
 pub(super) struct Pace {
     announced: Timing,
     poll: Poll,
@@ -53,6 +55,7 @@ pub(super) struct Pace {
 
 /// A Poll Sequence.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "daemon", derive(serde::Deserialize, serde::Serialize))]
 enum Poll {
     /// None: the neighbour goes by what is announced.
     Idle,

@@ -36,6 +36,7 @@ use crate::units::Time;
 /// A neighbour in demand mode is respected: while both are Up it is sent nothing but polls (§6.6). This end never uses
 /// it.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "daemon", derive(serde::Deserialize, serde::Serialize))]
 pub struct Session {
     pub(super) config: Config,
     pub(super) discriminator: u32,
@@ -61,6 +62,7 @@ pub struct Session {
 
 /// How often a session came up and went down.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[cfg_attr(feature = "daemon", derive(serde::Deserialize, serde::Serialize))]
 pub struct Counts {
     /// Times it went Up.
     pub ups: u64,
@@ -70,7 +72,9 @@ pub struct Counts {
 
 /// The old interval is kept for some packets after a fall, so that the neighbour hears of it.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "daemon", derive(serde::Deserialize, serde::Serialize))]
 pub(super) struct Urgent {
+    #[cfg_attr(feature = "daemon", serde(with = "crate::units::nanos"))]
     pub(super) every: Duration,
     pub(super) until: Time,
 }
@@ -152,6 +156,17 @@ impl Session {
     /// A packet that differs from the last one told is one whose own event is still under way, or was lost.
     pub fn reading(&self, received: Received) -> Option<Event> {
         self.hearing.reading(received)
+    }
+
+    /// Tells whether an event that ordered nothing and left the session like this did no more than to move its deadline, so
+    /// that of any number of them in a row the latest [`Event::Alive`] leaves it as all of them do.
+    ///
+    /// While it is Up, and stays so, nothing depends on `now`: the deadline is the last arrival and the detection time.
+    pub fn is_kept_up_by(&self, event: &Event) -> bool {
+        match event {
+            Event::Alive { .. } | Event::Timeout => self.state == SessionState::Up,
+            Event::Start | Event::Packet(_) | Event::AdminDown | Event::AdminUp | Event::PathDown => false,
+        }
     }
 
     /// Returns the configuration.

@@ -183,3 +183,36 @@ fn rfc9568_41_an_answer_that_had_to_wait_is_sent() {
         .collect();
     assert_eq!(sent, [T0 + ms(600), T0 + ms(1_600)]);
 }
+
+/// Columns: whom the router follows, when it was last heard, who resigns at 500 ms => ms until the timer runs out.
+#[test]
+fn who_was_taken_over_from_resigns_in_vain() {
+    #[rustfmt::skip]
+    let table = [
+        (vec![(0, 1, 200)],               3, 3_109), // .1 is followed, and is not overdue
+        (vec![(0, 1, 200), (1, 3, 150)],  1, 3_110), // .3 is followed
+        (vec![(0, 1, 200)],               1,   609), // it is the Active router
+        (vec![],                          3,   609), // nobody is followed
+        (vec![(0, 1, 50)],                3,   609), // it is about to be preempted
+        (vec![(0, 1, 200), (300, 1, 0)],  3,   609), // it has resigned itself
+    ];
+    for (adverts, who, expected) in table {
+        let mut router = started(config());
+        for (at, host, other) in adverts.clone() {
+            hear(&mut router, T0 + ms(at), host, other);
+        }
+        hear(&mut router, T0 + ms(500), who, 0);
+        assert_eq!(deadline_ms(&router, T0 + ms(500)), Some(expected), "{adverts:?} {who}");
+    }
+    // One that is overdue may be dead, and who resigns its successor.
+    let mut router = started(config());
+    hear(&mut router, T0, 1, 200);
+    hear(&mut router, T0 + ms(1_000), 3, 0);
+    assert_eq!(deadline_ms(&router, T0 + ms(1_000)), Some(609));
+    // What is not applied does not keep from being applied what came before it, read late.
+    let mut router = started(config());
+    hear(&mut router, T0, 1, 200);
+    hear(&mut router, T0 + ms(500), 3, 0);
+    tell(&mut router, T0 + ms(500), Event::Advert(heard(T0 + ms(400), 1, 200)));
+    assert_eq!(deadline_ms(&router, T0 + ms(400)), Some(3_609));
+}

@@ -2,9 +2,13 @@
 
 use std::sync::Arc;
 
+use super::sessions::Readings;
 use crate::{
-    proto::{Action, Config, Event, Router, Slot},
-    replay::Record,
+    proto::{
+        Action, Config, Event, Router, Slot,
+        bfd::{self, Session, SessionId},
+    },
+    replay::{Record, SessionRecord},
     units::Time,
 };
 
@@ -21,12 +25,30 @@ pub(super) enum Entry {
     Gap { missing: u64 },
     /// See [`Record::Baseline`].
     Baseline { slot: Slot, name: Arc<str>, router: Box<Router> },
+    /// Of a BFD session.
+    Bfd(SessionEntry),
+}
+
+/// A [`SessionRecord`], or a part of one.
+#[derive(Clone, Debug)]
+pub(super) enum SessionEntry {
+    /// See [`SessionRecord::Session`].
+    Session { at: Time, id: SessionId, name: Arc<str>, discriminator: u32, config: Box<bfd::Config> },
+    /// An action of the session's event that follows.
+    Action(bfd::Action),
+    /// See [`SessionRecord::Event`]; it comes behind its actions.
+    Event { at: Time, id: SessionId, event: bfd::Event },
+    /// See [`SessionRecord::Readings`].
+    Readings { id: SessionId, readings: Readings },
+    /// See [`SessionRecord::Baseline`].
+    Baseline { id: SessionId, name: Arc<str>, session: Box<Session> },
 }
 
 /// Makes records of entries.
 #[derive(Debug, Default)]
 pub(super) struct Assembly {
     actions: Vec<Action>,
+    session_actions: Vec<bfd::Action>,
 }
 
 impl Assembly {
@@ -46,6 +68,29 @@ impl Assembly {
             Entry::Gap { missing } => Record::Gap { missing },
             Entry::Baseline { slot, name, router } => {
                 Record::Baseline { slot, name: name.to_string(), router }
+            }
+            Entry::Bfd(entry) => Record::Bfd(self.add_session(entry)?),
+        })
+    }
+
+    fn add_session(&mut self, entry: SessionEntry) -> Option<SessionRecord> {
+        Some(match entry {
+            SessionEntry::Action(action) => {
+                self.session_actions.push(action);
+                return None;
+            }
+            SessionEntry::Session { at, id, name, discriminator, config } => {
+                SessionRecord::Session { at, id, name: name.to_string(), discriminator, config: *config }
+            }
+            SessionEntry::Event { at, id, event } => {
+                let actions = std::mem::take(&mut self.session_actions);
+                SessionRecord::Event { at, id, event, actions }
+            }
+            SessionEntry::Readings { id, readings: Readings { at, heard, count, silence, .. } } => {
+                SessionRecord::Readings { at, id, heard, count, silence }
+            }
+            SessionEntry::Baseline { id, name, session } => {
+                SessionRecord::Baseline { id, name: name.to_string(), session }
             }
         })
     }

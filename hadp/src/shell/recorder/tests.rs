@@ -1,5 +1,7 @@
 //! Tests of recording, with the player as the judge.
 
+mod sessions;
+
 use std::{fs, io, os::unix::fs::PermissionsExt as _, time::Duration};
 
 use proptest::{collection::vec, prelude::*, strategy::ValueTree as _, test_runner::TestRunner};

@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     model::{
         self, Announce, Auth, BfdInstance, Delivery, Effect, Family, FastFailover, InitialState,
-        LowerPriority, Preempt, Track, Tracked, Version,
+        LowerPriority, Preempt, Track, Tracked, UnicastPeer, Version,
     },
     proto::{
         self, AddressList, Cause, Heard, Node, Router, Slot,
@@ -290,6 +290,24 @@ fn sessions_of_other_families_and_links_are_no_rivals() {
     ] {
         let followers = Followers::new([(slot(0), &fast)], &[(id(1), &near), (id(3), &rival)]);
         assert_eq!(fall(&followers, &node, 1, Event::Timeout), [(0, active_down(ip(2), 1_550))]);
+    }
+}
+
+/// Columns: how many peers, and sessions => how long a Backup of priority 100 waits, in microseconds.
+#[test]
+fn unicast_peers_tell_whether_other_backups_may_be_there() {
+    let peer = |host| UnicastPeer { addr: ip(host), min_ttl: 0, max_ttl: 255 };
+    for (peers, sessions, wait) in [(1, 1, 0), (1, 2, 0), (2, 1, 1_550), (2, 2, 1_550)] {
+        let names = &["a", "b"][..sessions];
+        let peers = [peer(2), peer(3)][..peers].to_vec();
+        let delivery = Delivery::Unicast { peers: peers.clone(), check_source: false };
+        let unicast = model::Router { delivery, ..router(100, Some(names), Vec::new()) };
+        let (a, b) = (instance("a", ip(2)), instance("b", ip(3)));
+        let followers = Followers::new([(slot(0), &unicast)], &[(id(1), &a), (id(2), &b)]);
+        let mut node = Node::default();
+        backup(&mut node, 0, &unicast, Some(2));
+        let expected = [(0, active_down(ip(2), wait))];
+        assert_eq!(fall(&followers, &node, 1, Event::Timeout), expected, "{peers:?} {names:?}");
     }
 }
 

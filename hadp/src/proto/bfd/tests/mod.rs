@@ -5,6 +5,7 @@ mod fsm;
 mod hearing;
 mod pair;
 mod polls;
+mod quiet;
 mod robust;
 mod timers;
 mod world;
