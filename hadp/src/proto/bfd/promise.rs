@@ -156,6 +156,18 @@ impl Promises {
         if lapsed { Verdict::Lapsed } else { Verdict::Keep }
     }
 
+    /// Returns when the next guard lapses if nothing is sent: then it is to be [looked at](Self::look). Where packets keep
+    /// their pace, the next one comes before.
+    pub fn next_lapse(&self) -> Option<Time> {
+        self.guards.iter().filter(|guard| !guard.lapsed).filter_map(|guard| guard.stored).min()
+    }
+
+    /// Returns a guard that has lapsed by now and was not told, if there is one.
+    pub fn lapsed_by(&self, now: Time) -> Option<u32> {
+        let due = |guard: &Guard| !guard.lapsed && guard.stored.is_some_and(|until| until <= now);
+        (0..).zip(&self.guards).find(|(_, guard)| due(guard)).map(|(number, _)| number)
+    }
+
     /// Forgets what a session promised: it has stopped sending.
     pub fn silence(&mut self, guard: u32, session: SessionId, now: Time) -> Verdict {
         self.promise(guard, session, None, now)

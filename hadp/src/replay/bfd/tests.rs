@@ -70,14 +70,15 @@ pub(crate) fn event(now: impl Strategy<Value = Time> + Clone + 'static) -> impl 
 
 pub(crate) fn config() -> impl Strategy<Value = Config> {
     let interval = || prop::sample::select(vec![250, 1_000, 20_000]).prop_map(Duration::from_micros);
-    (interval(), interval(), span(Duration::from_secs(2)), 1..6_u8, any::<bool>()).prop_map(
-        |(min_tx, min_rx, idle_tx, multiplier, passive)| Config {
+    (interval(), interval(), span(Duration::from_secs(2)), 1..6_u8, any::<(bool, bool)>()).prop_map(
+        |(min_tx, min_rx, idle_tx, multiplier, (passive, flap_damping))| Config {
             min_tx,
             min_rx,
             idle_tx,
             multiplier,
             passive,
             authenticated: false,
+            flap_damping,
         },
     )
 }
@@ -123,6 +124,7 @@ fn plain() -> Config {
         multiplier: 3,
         passive: false,
         authenticated: false,
+        flap_damping: true,
     }
 }
 

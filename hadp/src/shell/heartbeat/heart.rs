@@ -96,8 +96,10 @@ impl<G: GuardTable, H: Record> Heart<G, H> {
         if heard || (hand == Hand::Reserve && !self.ears.is_empty()) {
             self.hear();
         }
+        self.look_at_guards();
         // Behind already, as where packets take longer to send than their interval: the rest comes first.
         let next = self.beats.values().filter_map(Beat::next).min().map(|next| next.max(self.rested));
+        let next = next.into_iter().chain(self.promises.next_lapse()).min();
         let overdue = self.beats.values().filter_map(Beat::overdue).min();
         self.relief.expect(overdue.map(|overdue| overdue.max(self.rested + REST)));
         Turn { next, is_last }
@@ -151,6 +153,16 @@ impl<G: GuardTable, H: Record> Heart<G, H> {
         }
         if sent {
             self.rest(began);
+        }
+    }
+
+    /// Tells of every guard that has lapsed. A session that fell sends once a second, and what it promised before is over
+    /// long before its next packet: a router that takes over meanwhile would serve nobody until then.
+    fn look_at_guards(&mut self) {
+        let now = clock::now();
+        while let Some(guard) = self.promises.lapsed_by(now) {
+            let verdict = self.promises.look(guard, now);
+            carry_out(&self.table, &self.news, &mut self.promises, guard, verdict);
         }
     }
 

@@ -229,6 +229,26 @@ fn a_guard_that_nobody_renews_is_told_as_ended_too() {
     assert_eq!(table.0.lock().unwrap().get(&GUARD).copied(), Some(Time::from_nanos(GUARD_OPEN)));
 }
 
+/// What a session promised at a fast pace is over before its next packet at a slow one, and so is the guard's ban on serving.
+#[test]
+fn a_guard_that_lapses_between_two_packets_is_told_then() {
+    let rig = Rig::new(None, Kernel, Kernel);
+    rig.transmit(ms(2), ms(100));
+    rig.receive(3);
+    rig.heartbeat.order(Order::Rearm(GUARD));
+    let what = Transmission { control: CONTROL, every: ms(3_600_000), detected_after: Some(ms(100)) };
+    rig.heartbeat.order(Order::Transmit(id(), Some(what)));
+    assert_eq!(rig.news.recv_timeout(ms(5_000)).unwrap(), format!("Lapsed({GUARD})"));
+    assert!(rig.guard() <= Some(clock::now()), "it is not told before");
+    rig.heartbeat.order(Order::Rearm(GUARD));
+    let begun = clock::now();
+    while rig.guard() != Some(Time::from_nanos(GUARD_OPEN)) {
+        assert!(clock::now().since(begun) < ms(5_000), "{:?}", rig.guard());
+        thread::yield_now();
+    }
+    assert_eq!(rig.end(), Vec::<String>::new(), "it is told once");
+}
+
 /// A guard that the datapath has ended is told as lapsed, and not in force before the election has stepped down.
 #[test]
 fn a_guard_that_the_datapath_has_ended_stays_so_until_it_is_re_armed() {

@@ -193,6 +193,7 @@ fn fast() -> bfd::Config {
         multiplier: 3,
         passive: false,
         authenticated: false,
+        flap_damping: true,
     }
 }
 
