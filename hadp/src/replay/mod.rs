@@ -13,6 +13,7 @@
 mod player;
 mod reader;
 mod record;
+mod reload;
 #[cfg(test)]
 pub(crate) mod tests;
 mod timeline;
@@ -21,5 +22,6 @@ mod what;
 pub use player::{Divergence, Played, Player, Totals};
 pub use reader::{ReadError, Reader};
 pub use record::{FORMAT, Header, Record};
+pub use reload::Told;
 pub use timeline::Entry;
 pub use what::{Steady, What};

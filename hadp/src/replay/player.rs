@@ -8,7 +8,8 @@ use std::{
 use serde::Serialize;
 
 use super::{
-    Entry, Record,
+    Entry, Record, Told,
+    reload::Reconfigured,
     timeline::{Timeline, since},
 };
 use crate::{
@@ -19,13 +20,13 @@ use crate::{
 /// The state machines of a log.
 #[derive(Debug)]
 pub struct Player {
-    node: Node,
-    names: BTreeMap<Slot, String>,
+    pub(super) node: Node,
+    pub(super) names: BTreeMap<Slot, String>,
     /// The only router that counts, if there is one.
     only: Option<String>,
-    timeline: Timeline,
-    totals: Totals,
-    out: Vec<(Slot, Action)>,
+    pub(super) timeline: Timeline,
+    pub(super) totals: Totals,
+    pub(super) out: Vec<(Slot, Action)>,
 }
 
 /// What came of a record.
@@ -62,7 +63,7 @@ pub struct Divergence {
     /// Its state before, with its deadlines.
     pub state: String,
     /// What it was told.
-    pub event: Event,
+    pub event: Told,
     /// What the log says it ordered.
     pub expected: Vec<Action>,
     /// What it ordered now.
@@ -101,6 +102,10 @@ impl Player {
             Record::Event { at, slot, event, actions } => {
                 return self.tell(at, slot, event, actions);
             }
+            Record::Reconfigured { at, slot, name, config, addresses, actions } => {
+                return self.reconfigure(Reconfigured { at, slot, name, config, addresses, actions });
+            }
+            Record::Left { at, slot } => return Ok(self.leave(at, slot)),
             Record::Gap { missing } => {
                 self.totals.gaps += 1;
                 self.totals.missing = self.totals.missing.saturating_add(missing);
@@ -133,7 +138,7 @@ impl Player {
         self.names.values().map(String::as_str).collect()
     }
 
-    fn counts(&self, name: &str) -> bool {
+    pub(super) fn counts(&self, name: &str) -> bool {
         self.only.as_deref().is_none_or(|only| only == name)
     }
 
@@ -163,7 +168,7 @@ impl Player {
                 at,
                 router: name.to_owned(),
                 state: format!("{state:?}"),
-                event,
+                event: Told::Event(event),
                 expected,
                 got: self.out.drain(..).map(|(_, action)| action).collect(),
             });

@@ -56,11 +56,20 @@ impl Followers {
         routers: impl IntoIterator<Item = (Slot, &'a Router)>,
         sessions: &[(SessionId, &BfdInstance)],
     ) -> Self {
+        Self::with(routers, sessions, &Guards::default())
+    }
+
+    /// Finds that out anew; guards keep the numbers that they have in `before`.
+    pub fn with<'a>(
+        routers: impl IntoIterator<Item = (Slot, &'a Router)>,
+        sessions: &[(SessionId, &BfdInstance)],
+        before: &Guards,
+    ) -> Self {
         let names = sessions.iter().map(|(id, instance)| (instance.name.clone(), *id)).collect();
         let mut followers = Self { names, ..Self::default() };
         let routers: Vec<(Slot, &Router)> = routers.into_iter().collect();
         let sets = routers.iter().map(|(slot, router)| (*slot, relevant(router, sessions)));
-        followers.guards = Guards::assign(sets);
+        followers.guards = Guards::assign(sets, before);
         for (slot, router) in routers {
             followers.follow(slot, router, sessions);
             followers.track(slot, router);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    proto::{Action, Config, Event, Router, Slot},
+    proto::{Action, Config, Event, Reconfiguration, Router, Slot},
     replay::Record,
     units::Time,
 };
@@ -17,6 +17,10 @@ pub(super) enum Entry {
     Action(Action),
     /// See [`Record::Event`]; it comes behind its actions, and so is whole.
     Event { at: Time, slot: Slot, event: Event },
+    /// See [`Record::Reconfigured`]; it comes behind its actions.
+    Reconfigured { at: Time, slot: Slot, name: Arc<str>, change: Box<Reconfiguration> },
+    /// See [`Record::Left`].
+    Left { at: Time, slot: Slot },
     /// See [`Record::Gap`].
     Gap { missing: u64 },
     /// See [`Record::Baseline`].
@@ -43,6 +47,12 @@ impl Assembly {
             Entry::Event { at, slot, event } => {
                 Record::Event { at, slot, event, actions: std::mem::take(&mut self.actions) }
             }
+            Entry::Reconfigured { at, slot, name, change } => {
+                let Reconfiguration { config, addresses } = *change;
+                let actions = std::mem::take(&mut self.actions);
+                Record::Reconfigured { at, slot, name: name.to_string(), config, addresses, actions }
+            }
+            Entry::Left { at, slot } => Record::Left { at, slot },
             Entry::Gap { missing } => Record::Gap { missing },
             Entry::Baseline { slot, name, router } => {
                 Record::Baseline { slot, name: name.to_string(), router }
