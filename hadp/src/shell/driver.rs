@@ -13,6 +13,7 @@
 //! waits for more than a batch of anything else.
 
 use std::{
+    collections::BTreeSet,
     io,
     net::IpAddr,
     sync::Arc,
@@ -115,6 +116,7 @@ pub(crate) fn spawn<D: Datapath + Send + 'static>(parts: Parts<D>) -> io::Result
             told: Vec::with_capacity(64),
             placer,
             stopping: Stopping::No,
+            leaving: BTreeSet::new(),
             watch: Watch::new(senses),
             lateness,
             recorder,
@@ -133,9 +135,11 @@ pub(super) struct Driver<D> {
     pub(super) voice: Voice,
     pub(super) orders: Orders,
     pub(super) stopping: Stopping,
+    /// Routers that have left the configuration and are being handed over.
+    pub(super) leaving: BTreeSet<Slot>,
     pub(super) watch: Watch,
     lateness: Arc<Lateness>,
-    actions: Vec<(Slot, Action)>,
+    pub(super) actions: Vec<(Slot, Action)>,
     /// Kept for its memory.
     pub(super) heard: Vec<Heard>,
     pub(super) batch: Vec<Due>,
@@ -166,6 +170,7 @@ impl<D: Datapath> Driver<D> {
             let Some(obeyed) = self.obey_waiting(&mut commands) else { return Ok(()) };
             self.advertise();
             self.carry_out();
+            self.let_leave();
             while let Ok(placed) = placed.try_recv() {
                 self.note_placed(placed);
             }
@@ -287,15 +292,20 @@ impl<D: Datapath> Driver<D> {
     ///
     /// Its last advert leaves first if it has not: what became of that the state machine is told before anything else.
     pub(super) fn feed(&mut self, slot: Slot, event: Event) {
-        if let Some(due) = self.orders.take(slot) {
-            self.batch.push(due);
-            self.send_batch();
-        }
+        self.settle(slot);
         // Before it goes on as Active on the strength of a promise that was broken.
         if event != Event::Revoked && self.is_active(slot) && self.watch.has_lapsed(slot, clock::now()) {
             self.handle(slot, Event::Revoked, clock::now());
         }
         self.handle(slot, event, clock::now());
+    }
+
+    /// Sends the advert of a router that waits, if one does, and tells the state machine what became of it.
+    pub(super) fn settle(&mut self, slot: Slot) {
+        if let Some(due) = self.orders.take(slot) {
+            self.batch.push(due);
+            self.send_batch();
+        }
     }
 
     /// Applies an event.
@@ -305,6 +315,11 @@ impl<D: Datapath> Driver<D> {
         if let Some(recorder) = &mut self.recorder {
             recorder.told(now, slot, event, &actions, &self.node);
         }
+        self.conduct(slot, actions, now);
+    }
+
+    /// Stores what a state machine has decided about its lease, and queues the rest.
+    pub(super) fn conduct(&mut self, slot: Slot, mut actions: Vec<(Slot, Action)>, now: Time) {
         let mut lost = false;
         for (slot, action) in actions.drain(..) {
             lost |= self.order(slot, action, now) == Renewal::Revoked;
@@ -318,7 +333,7 @@ impl<D: Datapath> Driver<D> {
 
     /// Tells a state machine that its lease is gone: first what the datapath heard, since who yields to a router it
     /// knows of hands over without losing a packet.
-    fn revoked(&mut self, slot: Slot) {
+    pub(super) fn revoked(&mut self, slot: Slot) {
         let heard = self.take_heard(slot);
         for advert in &heard {
             self.handle(slot, Event::Advert(*advert), clock::now());

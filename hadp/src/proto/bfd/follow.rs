@@ -116,6 +116,16 @@ impl Followers {
         self.tracking.get(&id).map_or(&[], Vec::as_slice)
     }
 
+    /// Tells whether a router tracks something.
+    pub fn tracks(&self, slot: Slot) -> bool {
+        self.tracked.get(&slot).is_some_and(|tracking| !tracking.tracks.is_empty())
+    }
+
+    /// Returns the routers that track something.
+    pub fn tracking_routers(&self) -> impl Iterator<Item = Slot> {
+        self.tracked.iter().filter(|(_, tracking)| !tracking.tracks.is_empty()).map(|(slot, _)| *slot)
+    }
+
     /// Returns what everything a router tracks makes of it, interfaces included; `None` if it tracks nothing.
     pub fn standing(
         &self,

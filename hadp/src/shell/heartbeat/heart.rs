@@ -216,6 +216,14 @@ impl<G: GuardTable, H: Record> Heart<G, H> {
             Order::Ended(_) => {}
             Order::Listen(receivers) => self.receivers = receivers.into(),
             Order::Authenticate(session, heard) => self.authenticate(session, *heard),
+            Order::Forget(session) => {
+                self.change_guards(session, Vec::new(), now);
+                self.beats.remove(&session);
+                self.ears.retain(|ear| ear.id != session);
+                self.inbox.shown.forget(session);
+            }
+            // The asker may have given up.
+            Order::Obeyed(reply) => drop(reply.send(())),
             Order::Stop => {}
         }
     }
