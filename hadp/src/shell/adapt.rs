@@ -27,6 +27,10 @@ impl<D: Datapath> Driver<D> {
     pub(super) fn reconfigure(&mut self, order: Reconfigure) {
         let Reconfigure { slot, name, change, frames, moves } = order;
         self.settle(slot);
+        // Before it goes on as Active on the strength of a promise that was broken.
+        if self.is_active(slot) && self.watch.has_lapsed(slot, clock::now()) {
+            self.handle(slot, Event::Revoked, clock::now());
+        }
         self.carry_out(); // it is of the addresses before
         let others = matches!(change.addresses, Addresses::Changed { .. });
         let owes = others && self.voice.hush(slot);
