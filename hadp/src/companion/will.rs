@@ -78,7 +78,8 @@ impl Will {
     pub fn write(&self, slot: Slot, router: &Router, before: Option<&Config>, port: Port, outlet: &Outlet) {
         let Some(shared) = &self.0 else { return };
         let config = Config::from(router);
-        let least = |span: fn(&Config) -> Duration| before.map_or(span(&config), |old| span(old).min(span(&config)));
+        let least =
+            |span: fn(&Config) -> Duration| before.map_or(span(&config), |old| span(old).min(span(&config)));
         let speech = |message| Speech::new(message, port.source, router.ttl);
         let record = Record {
             interval: least(Config::advert_every),

@@ -74,7 +74,8 @@ mod tests {
     fn a_summary_names_what_changed() {
         let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
         assert_eq!(Reloaded::default().summary(), "nothing has changed");
-        let routers = Changes { same: 4, added: names(&["A", "B"]), removed: names(&["C"]), ..Changes::default() };
+        let routers =
+            Changes { same: 4, added: names(&["A", "B"]), removed: names(&["C"]), ..Changes::default() };
         let sessions = Changes { changed: names(&["P"]), ..Changes::default() };
         let done = Reloaded { routers, sessions, warnings: vec![] };
         assert_eq!(done.summary(), "added A, B; removed C; BFD reconfigured P");

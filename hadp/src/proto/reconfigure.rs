@@ -98,8 +98,9 @@ impl Router {
         self.preempt_at = match (old.preempt, self.config.preempt) {
             (Preempt::After(old), Preempt::After(new)) => self.preempt_at.map(|at| at - old + new),
             // It begins with the next advert of lower priority.
-            (Preempt::Always | Preempt::Never, Preempt::After(_))
-            | (_, Preempt::Always | Preempt::Never) => None,
+            (Preempt::Always | Preempt::Never, Preempt::After(_)) | (_, Preempt::Always | Preempt::Never) => {
+                None
+            }
         };
         let active_down = match self.outlook {
             // Not the protocol's wait.

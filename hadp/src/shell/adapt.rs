@@ -162,7 +162,8 @@ impl<D: Datapath> Driver<D> {
         self.watch.set_ends(id, now);
         let every = session.as_ref().and_then(Session::transmission).map_or(PARTING, |what| what.every);
         let told = now + PARTING.max(every * PACKETS);
-        let until = session.and_then(|session| session.farewell_until()).map_or(told, |until| until.max(told));
+        let until =
+            session.and_then(|session| session.farewell_until()).map_or(told, |until| until.max(told));
         self.watch.parting.insert(id, if heeds { until } else { now });
     }
 

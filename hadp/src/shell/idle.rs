@@ -83,7 +83,8 @@ impl Idle {
         limit: IdleLatency,
         sessions: impl Iterator<Item = (SessionId, &'a BfdInstance)>,
     ) {
-        let fast: BTreeMap<_, _> = sessions.filter_map(|(id, instance)| Some((id, fast(instance)?))).collect();
+        let fast: BTreeMap<_, _> =
+            sessions.filter_map(|(id, instance)| Some((id, fast(instance)?))).collect();
         if (self.limit, &self.fast) == (limit, &fast) {
             return;
         }

@@ -89,7 +89,8 @@ impl Supervisor {
     pub(super) fn detach_unneeded(&mut self) {
         let mut needed = self.roster.interfaces();
         needed.append(&mut self.reach.neighbors.interfaces());
-        let unneeded: Vec<u32> = self.attached.keys().filter(|index| !needed.contains(index)).copied().collect();
+        let unneeded: Vec<u32> =
+            self.attached.keys().filter(|index| !needed.contains(index)).copied().collect();
         for index in unneeded {
             let name = self.attached.remove(&index).map_or(String::new(), |(name, _)| name);
             match self.datapath.detach(index) {

@@ -99,7 +99,13 @@ impl Ledger {
 
     /// Writes the file.
     pub(crate) fn write(&self) -> io::Result<()> {
-        let entries: Vec<_> = self.prepared.values().flatten().chain(self.leaving.iter().map(|(_, left)| left)).map(entry).collect();
+        let entries: Vec<_> = self
+            .prepared
+            .values()
+            .flatten()
+            .chain(self.leaving.iter().map(|(_, left)| left))
+            .map(entry)
+            .collect();
         let text = serde_json::to_vec(&entries)?;
         let next = self.path.with_extension("new");
         let mut file =

@@ -22,6 +22,7 @@ mod driver;
 mod farewell;
 mod gates;
 mod handover;
+mod hearing;
 mod heartbeat;
 mod holdings;
 mod idle;

@@ -162,7 +162,10 @@ impl Worker {
         match order {
             Order::Acquire { slot, addresses, number } => {
                 let job = Job::new(slot, Arc::clone(&addresses), Change::Add).reporting(number);
-                match self.places.insert(slot, Place { addresses: Arc::clone(&addresses), wanted: Change::Add }) {
+                match self
+                    .places
+                    .insert(slot, Place { addresses: Arc::clone(&addresses), wanted: Change::Add })
+                {
                     Some(old) if !Arc::ptr_eq(&old.addresses, &addresses) => self.exchange(slot, &old, job),
                     _ => self.jobs.push(job),
                 }

@@ -211,9 +211,7 @@ impl Roster {
 
     /// Describes to the datapath every router whose interfaces exist.
     pub(crate) fn plan(&self) -> Plan {
-        Plan {
-            routers: self.sites().map(|(slot, entry, site)| plan(slot, entry, site)).collect(),
-        }
+        Plan { routers: self.sites().map(|(slot, entry, site)| plan(slot, entry, site)).collect() }
     }
 
     fn sites(&self) -> impl Iterator<Item = (Slot, &Entry, &Site)> {

@@ -77,7 +77,8 @@ pub fn run(config: Config, options: config::Options, paths: &Paths, will: Will) 
     let (reload, loaded) = Reload::new(options, paths.clone());
     let outcome = runtime.block_on(async {
         let supervisor =
-            Supervisor::start(config, neighbors, lock, paths.clone(), will, (recorder, reload, loaded)).await?;
+            Supervisor::start(config, neighbors, lock, paths.clone(), will, (recorder, reload, loaded))
+                .await?;
         supervisor.run().await
     });
     // One that is still being read is not waited for.

@@ -133,7 +133,8 @@ mod tests {
         let assign = |sets: &[(u32, &[u32])], before: &Guards| {
             Guards::assign(sets.iter().map(|(index, ids)| (slot(*index), set(ids))), before)
         };
-        let numbers = |guards: &Guards| guards.iter().map(|(number, set)| (number, set.clone())).collect::<Vec<_>>();
+        let numbers =
+            |guards: &Guards| guards.iter().map(|(number, set)| (number, set.clone())).collect::<Vec<_>>();
         let first = assign(&[(0, &[1]), (1, &[2]), (2, &[3])], &Guards::default());
         // Guard 1 is not needed any more: it is not given away in the same step.
         let second = assign(&[(0, &[4]), (1, &[2]), (2, &[3])], &first);

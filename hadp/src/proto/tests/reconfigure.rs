@@ -49,10 +49,7 @@ fn in_active_every_change_is_advertised_at_once_and_is_no_transition() {
         let now = T0 + ms(300);
         let actions = same(&mut router, now, change.clone());
         assert_eq!(actions, [advert(change.priority.get()), renewed(now + ms(3_000))]);
-        assert_eq!(
-            router.state(),
-            State::Active { next_advert: now + ms(1_000), lease: now + ms(3_000) }
-        );
+        assert_eq!(router.state(), State::Active { next_advert: now + ms(1_000), lease: now + ms(3_000) });
         assert_eq!((router.config(), router.since()), (&change, T0));
     }
 }
@@ -240,7 +237,12 @@ fn announcements_that_are_kept_apart_go_round_the_new_list() {
     let announce = Announce { repeat: 2, ..config().announce };
     let spaced = Config { announce_interval: ms(10), announce, ..config() };
     let mut router = active(spaced.clone(), T0);
-    becomes(&mut router, T0 + ms(11), Config { vips: 1, ..spaced.clone() }, Addresses::Changed { new: vec![] });
+    becomes(
+        &mut router,
+        T0 + ms(11),
+        Config { vips: 1, ..spaced.clone() },
+        Addresses::Changed { new: vec![] },
+    );
     let announced = run(&mut router, T0 + ms(500)).into_iter().filter_map(|(_, action)| match action {
         Action::Announce { vips, .. } => Some(vips),
         _ => None,
@@ -276,7 +278,10 @@ fn in_initialize_and_resigning_it_is_noted() {
     step(&mut resigning, T0, Event::Shutdown);
     let state = resigning.state();
     assert!(matches!(state, State::Resigning { next: Next::Initialize(Cause::Stopped), .. }));
-    assert_eq!(becomes(&mut resigning, T0 + ms(1), change.clone(), Addresses::Changed { new: vec![0..1] }), []);
+    assert_eq!(
+        becomes(&mut resigning, T0 + ms(1), change.clone(), Addresses::Changed { new: vec![0..1] }),
+        []
+    );
     assert_eq!((resigning.state(), resigning.config()), (state, &change));
 }
 

@@ -59,7 +59,8 @@ impl Reload {
             Some(_) => self.again.get_or_insert_default().extend(asker),
             None => {
                 self.reading = Some(asker.into_iter().collect());
-                let (options, path, read) = (self.options.clone(), self.paths.config.clone(), self.read.clone());
+                let (options, path, read) =
+                    (self.options.clone(), self.paths.config.clone(), self.read.clone());
                 tokio::task::spawn_blocking(move || {
                     // The supervisor ends before its runtime.
                     drop(read.blocking_send(config::load(&path, &options)));

@@ -152,7 +152,8 @@ impl Supervisor {
         let is_mute = frames.is_none() && port.is_some();
         let change = Reconfiguration { config, addresses };
         self.command(Command::Reconfigure(Box::new(Reconfigure { slot, name, change, frames, moves })));
-        let cause = obstacle.or(is_mute.then_some(Cause::NoSource)).or(port.is_none().then_some(Cause::NoInterface));
+        let cause =
+            obstacle.or(is_mute.then_some(Cause::NoSource)).or(port.is_none().then_some(Cause::NoInterface));
         if let Some(cause) = cause {
             if is_mute {
                 self.unstarted.insert(slot);

@@ -33,9 +33,8 @@ impl Supervisor {
     /// Those that leave do so after the last router that leaves: they may guard its lease until then.
     pub(super) fn change_sessions(&mut self, wanted: &[BfdInstance], done: &mut Reloaded) -> bool {
         let known = self.reach.neighbors.iter();
-        let running: Vec<_> = known
-            .map(|(id, known)| Running { id, is: &known.instance, leaving: known.leaving })
-            .collect();
+        let running: Vec<_> =
+            known.map(|(id, known)| Running { id, is: &known.instance, leaving: known.leaving }).collect();
         let Steps { same, changed, added, leave, waiting } = difference::sessions(&running, wanted);
         let mut waits = !waiting.is_empty();
         for (id, position) in same {

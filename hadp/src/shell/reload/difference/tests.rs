@@ -122,10 +122,8 @@ fn an_address_has_one_router_at_a_time() {
 fn sessions_are_known_by_their_neighbours_and_paths() {
     let id = |index| SessionId::new(index).unwrap();
     let old = load(&(session("P", "10.0.0.2", "") + &session("Q", "10.0.0.3", "")));
-    let running: Vec<_> = (1..)
-        .zip(&old.bfd)
-        .map(|(index, is)| Running { id: id(index), is, leaving: false })
-        .collect();
+    let running: Vec<_> =
+        (1..).zip(&old.bfd).map(|(index, is)| Running { id: id(index), is, leaving: false }).collect();
     let steps = |text: &str| sessions(&running, &load(text).bfd);
     let second = session("Q", "10.0.0.3", "");
     for more in ["min_tx 20", "multiplier 4", "passive", "ttl 254\n max_hops 3"] {
