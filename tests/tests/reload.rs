@@ -12,7 +12,7 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 use hadp_tests::{
     checks::{mac, overlap, owners_since, state, wait_owner, wait_state},
-    client::{ArpProber, Prober},
+    client::{ArpProber, Mac, Prober},
     conf::{Instance, Session, VIP},
     lab::{Daemon, KEEPALIVED_REALTIME, Lan, Node, Software, hadp_binary, hadp_status, wait_until},
     sessions::{PATIENCE, field, settle, wait_session},
@@ -485,6 +485,31 @@ fn a_log_with_reloads_is_decided_alike() -> Result<()> {
         ensure!(text.contains(line), "no {line:?} in {text}");
     }
     Ok(())
+}
+
+#[test]
+fn the_virtual_mac_comes_and_goes() -> Result<()> {
+    unspoilt(AT_TEN_MILLISECONDS, |_| {
+        let lan = Lan::new(2)?;
+        let (n1, _) = lan.pair()?;
+        let conf = |priority, more: &str| router(55, priority, 0.05, &[VIP], more);
+        let [first, _second] = pair(&lan, &conf(150, ""), &conf(100, ""))?;
+        let probes = Prober::start(lan.client(), VIP, PROBE)?;
+        let asked = ArpProber::start(lan.client(), VIP, MILLISECOND)?;
+        probes.wait_served(5 * SECOND)?;
+        let start = Instant::now();
+        for more in ["use_vmac", "", "use_vmac"] {
+            reloaded(n1, &conf(150, more), "reconfigured VI_55")?;
+            thread::sleep(SECOND / 2);
+        }
+        reloaded(n1, &conf(150, ""), "reconfigured VI_55")?;
+        thread::sleep(4 * SECOND);
+        let report = probes.stop();
+        ensure!(report.outage(start).is_none(), "{:?}: {}", report.outage(start), first.log().text());
+        let virtual_mac = Mac([0, 0, 0x5e, 0, 1, 55]);
+        assert_eq!(owners_since(&asked, start), [mac(n1), virtual_mac, mac(n1), virtual_mac, mac(n1)]);
+        undisturbed(&first)
+    })
 }
 
 /// A successor that outranks is preempted by the advert alone; nobody answers beside it for longer than that takes.

@@ -99,7 +99,11 @@ impl<D: Datapath> Driver<D> {
         for &slot in &slots {
             let of = |followers: &Followers| followers.guards().of(slot).unwrap_or(0);
             let (before, after) = (of(&self.watch.senses.followers), of(&followers));
-            if before != after {
+            // One that stands for more sessions lapses when the one before does, at the latest.
+            let covers = followers.guards().covers(after, self.watch.senses.followers.guards(), before);
+            if before != after && covers {
+                self.datapath.set_guard(slot, after);
+            } else if before != after {
                 self.change_guard(slot, before, after);
             }
         }
@@ -126,9 +130,9 @@ impl<D: Datapath> Driver<D> {
     fn change_guard(&mut self, slot: Slot, before: u32, after: u32) {
         self.settle(slot);
         let lease = match self.node.get(slot).map(crate::proto::Router::state) {
-            Some(State::Active { lease, .. }) if before != 0 => lease,
+            Some(State::Active { lease, .. }) => lease,
             // Its guard comes off with its lease.
-            Some(State::Resigning { .. }) if before != 0 => {
+            Some(State::Resigning { .. }) => {
                 self.feed(slot, Event::Revoked);
                 return self.datapath.set_guard(slot, after);
             }

@@ -58,6 +58,14 @@ impl Supervisor {
         if changed.is_empty() && self.in_force {
             return true;
         }
+        for slot in reloaded.keys() {
+            // Before anybody is told of it.
+            if let Some((entry, site)) =
+                self.roster.get(*slot).and_then(|entry| Some((entry, entry.placement.port.as_ref()?)))
+            {
+                self.virtual_macs.receive_to(&entry.router, site);
+            }
+        }
         if let Err(error) = self.datapath.apply(&self.plan()) {
             // Without its tables a router would hear nobody, and take over from a living one.
             error!(%error, "the datapath keeps its previous tables; the routers that changed wait");

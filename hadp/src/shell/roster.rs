@@ -31,6 +31,8 @@ pub(crate) struct Entry {
     pub(crate) leaving: bool,
     /// The configuration before, and until when peers may go by its interval.
     pub(crate) before: Option<(Config, Time)>,
+    /// Until when frames to its virtual MAC are taken although it does not use that any more.
+    pub(crate) virtual_mac_until: Option<Time>,
 }
 
 impl Entry {
@@ -42,6 +44,7 @@ impl Entry {
             placement: Placement { port: None, obstacle: Some(Cause::NotStarted) },
             leaving: false,
             before: None,
+            virtual_mac_until: None,
         }
     }
 
@@ -183,11 +186,12 @@ impl Roster {
         virtual_ones.map(|(_, _, site)| (site.ifindex, site.mac)).collect()
     }
 
-    /// Forgets the intervals before that no peer can go by any more, and returns whose they were.
+    /// Forgets the intervals and MACs before that nobody can go by any more, and returns whose they were.
     pub(crate) fn end_easing(&mut self, now: Time) -> Vec<Slot> {
         let mut over = Vec::new();
         for (slot, entry) in &mut self.entries {
-            if entry.before.take_if(|(_, until)| *until <= now).is_some() {
+            let interval = entry.before.take_if(|(_, until)| *until <= now).is_some();
+            if interval | entry.virtual_mac_until.take_if(|until| *until <= now).is_some() {
                 over.push(*slot);
             }
         }
@@ -224,6 +228,7 @@ fn plan(slot: Slot, entry: &Entry, site: &Site) -> PlannedRouter {
     if let Some(before) = entry.before() {
         plan.lease_left = plan.lease_left.min(before.lease_left());
     }
+    plan.virtual_mac |= entry.virtual_mac_until.is_some();
     plan
 }
 

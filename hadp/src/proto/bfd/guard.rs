@@ -67,6 +67,12 @@ impl Guards {
         self.sets.iter().map(|(number, set)| (*number, set))
     }
 
+    /// Tells whether a guard stands for all the sessions that one of `others` stands for.
+    pub fn covers(&self, guard: u32, others: &Self, other: u32) -> bool {
+        let none = BTreeSet::new();
+        others.sets.get(&other).unwrap_or(&none).is_subset(self.sets.get(&guard).unwrap_or(&none))
+    }
+
     /// Returns the guards that a session counts for.
     pub fn of_session(&self, id: SessionId) -> impl Iterator<Item = u32> {
         self.iter().filter(move |(_, set)| set.contains(&id)).map(|(guard, _)| guard)
@@ -140,6 +146,8 @@ mod tests {
         let second = assign(&[(0, &[4]), (1, &[2]), (2, &[3])], &first);
         assert_eq!(numbers(&second), [(2, set(&[2])), (3, set(&[3])), (4, set(&[4]))]);
         assert_eq!(second.of(slot(0)), Ok(4));
+        assert!(second.covers(2, &first, 2) && second.covers(4, &first, 0));
+        assert!(!second.covers(4, &first, 1) && !second.covers(0, &first, 1));
         let third = assign(&[(5, &[7]), (1, &[2])], &second);
         assert_eq!(numbers(&third), [(1, set(&[7])), (2, set(&[2]))]);
         assert_eq!(assign(&[(5, &[7]), (1, &[2])], &third), third);

@@ -1,6 +1,6 @@
 //! Routers in a reload.
 
-use std::{collections::BTreeMap, ops::Range, sync::Arc};
+use std::{collections::BTreeMap, ops::Range, sync::Arc, time::Duration};
 
 use tracing::info;
 
@@ -21,6 +21,9 @@ use crate::{
 /// How many of its old intervals an Active router whose interval becomes longer goes on by that, at the most, counted
 /// generously.
 const EASING: u32 = 8;
+
+/// How long clients and switches may take to learn the interface's MAC in place of the virtual one.
+const UNLEARNED: Duration = Duration::from_secs(1);
 
 /// What a router was before a reload.
 #[derive(Debug)]
@@ -86,6 +89,9 @@ impl Supervisor {
             let config = Config::from(&old);
             if config.lease_span() < Config::from(router).lease_span() {
                 entry.before = Some((config, clock::now() + old.interval.duration() * EASING));
+            }
+            if old.virtual_mac && !router.virtual_mac {
+                entry.virtual_mac_until = Some(clock::now() + UNLEARNED);
             }
             entry.position = position;
             entry.configured = router.clone();
