@@ -171,6 +171,30 @@ fn addresses_come_and_go_while_the_others_are_served() -> Result<()> {
     })
 }
 
+/// With the first address of a subnet the kernel takes off the others, unless it is told to promote one.
+#[test]
+fn the_first_address_of_a_subnet_goes_and_the_next_one_stays() -> Result<()> {
+    unspoilt(MILLISECOND, |_| {
+        let lan = Lan::new(1)?;
+        let [node] = lan.nodes() else { unreachable!() };
+        node.run(["sysctl", "-qw", "net.ipv4.conf.eth0.promote_secondaries=0"])?;
+        node.run(["sysctl", "-qw", "net.ipv4.conf.all.promote_secondaries=0"])?;
+        let [first, second] = [1, 2].map(|last| Ipv4Addr::new(10, 88, 0, last));
+        let daemon = Software::Hadp.start_with(node, &router(55, 150, 0.05, &[first, second], ""))?;
+        wait_owner(&lan, node, second, PATIENCE)?;
+        let probes = Prober::start(lan.client(), second, MILLISECOND)?;
+        probes.wait_served(5 * SECOND)?;
+        let start = Instant::now();
+        reloaded(node, &router(55, 150, 0.05, &[second], ""), "reconfigured VI_55")?;
+        wait_until("the first one is off", SECOND, || Ok(!node.holds(first)?))?;
+        thread::sleep(AFTERMATH);
+        ensure!(node.holds(second)?, "{}", daemon.log().text());
+        let report = probes.stop();
+        ensure!(report.lost_since(start) <= 1, "{:?}: {}", report.outage(start), daemon.log().text());
+        undisturbed(&daemon)
+    })
+}
+
 /// Removes a router from the first node, beside another one that stays.
 fn hands_over(successor: Software, every: f64) -> Result<()> {
     let lan = Lan::new(2)?;
@@ -446,7 +470,7 @@ fn an_interface_that_nothing_needs_any_more_is_left_alone() -> Result<()> {
     assert_eq!(links()?, 0);
     reloaded(node, &(own.clone() + &elsewhere), "added VI_57")?;
     wait_until("it is attached", SECOND, || Ok(links()? == 1))?;
-    wait_until("it runs there", PATIENCE, || Ok(node.holds(Ipv4Addr::new(10, 78, 0, 100))?))?;
+    wait_until("it runs there", PATIENCE, || node.holds(Ipv4Addr::new(10, 78, 0, 100)))?;
     reloaded(node, &own, "removed VI_57")?;
     wait_until("it is detached", PATIENCE, || Ok(links()? == 0)).with_context(|| daemon.log().text())?;
     ensure!(!node.run(["ip", "link", "show", "up7"])?.contains("xdp"), "a program stays");

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "kebab-case")]
 pub enum Reload {
     /// The configuration is in force, but for what waits for a router that is being handed over.
-    Done(Reloaded),
+    Done(Box<Reloaded>),
     /// It was refused, and nothing has changed.
     Refused {
         /// Why, one line each, with file, line and column.

@@ -102,15 +102,14 @@ impl Router {
                 None
             }
         };
-        let active_down = match self.outlook {
-            // Not the protocol's wait.
-            _ if !self.is_waiting_for_silence() => active_down,
-            Reason::Resigned => active_down - old.skew(before) + self.config.skew(self.active_interval),
-            _ => {
-                let since = active_down - old.active_down_interval(before);
-                let silent = since + self.config.silence(self.active_interval);
-                silent.max(self.patience) + self.config.skew(self.active_interval)
-            }
+        let active_down = if !self.is_waiting_for_silence() {
+            active_down // not the protocol's wait
+        } else if self.outlook == Reason::Resigned {
+            active_down - old.skew(before) + self.config.skew(self.active_interval)
+        } else {
+            let since = active_down - old.active_down_interval(before);
+            let silent = since + self.config.silence(self.active_interval);
+            silent.max(self.patience) + self.config.skew(self.active_interval)
         };
         self.state = State::Backup { active_down };
     }

@@ -1,5 +1,7 @@
 //! Configurations that change while the router runs.
 
+use std::ops::Range;
+
 use super::*;
 use crate::{
     model::LowerPriority as Lower,
@@ -22,6 +24,11 @@ fn becomes(router: &mut Router, now: Time, config: Config, addresses: Addresses)
 
 fn same(router: &mut Router, now: Time, config: Config) -> Vec<Action> {
     becomes(router, now, config, Addresses::Same)
+}
+
+/// One range of new addresses.
+fn only(vips: Range<usize>) -> Addresses {
+    Addresses::Changed { new: std::iter::once(vips).collect() }
 }
 
 fn every(centis: u16, config: Config) -> Config {
@@ -229,7 +236,7 @@ fn new_addresses_alone_are_announced() {
     assert_eq!(actions, [advert(100), Action::AcquireVips, renewed(now + ms(3_000))]);
     // A Backup has none on.
     let mut router = started(config());
-    assert_eq!(becomes(&mut router, T0, change, Addresses::Changed { new: vec![0..5] }), []);
+    assert_eq!(becomes(&mut router, T0, change, only(0..5)), []);
 }
 
 #[test]
@@ -243,10 +250,9 @@ fn announcements_that_are_kept_apart_go_round_the_new_list() {
         Config { vips: 1, ..spaced.clone() },
         Addresses::Changed { new: vec![] },
     );
-    let announced = run(&mut router, T0 + ms(500)).into_iter().filter_map(|(_, action)| match action {
-        Action::Announce { vips, .. } => Some(vips),
-        _ => None,
-    });
+    let announced = run(&mut router, T0 + ms(500))
+        .into_iter()
+        .filter_map(|(_, action)| if let Action::Announce { vips, .. } = action { Some(vips) } else { None });
     let announced: Vec<_> = announced.collect();
     assert!(!announced.is_empty() && announced.iter().all(|vips| *vips == (0..1)), "{announced:?}");
     // Not kept apart any more: what is owed goes at once, and that is the end of it.
@@ -270,7 +276,7 @@ fn a_refresh_begins_and_ends_with_the_schedule() {
 fn in_initialize_and_resigning_it_is_noted() {
     let change = Config { priority: priority(200), ..every(10, config()) };
     let mut stopped = Router::new(config(), T0);
-    assert_eq!(becomes(&mut stopped, T0, change.clone(), Addresses::Changed { new: vec![0..1] }), []);
+    assert_eq!(becomes(&mut stopped, T0, change.clone(), only(0..1)), []);
     tell(&mut stopped, T0, STARTUP);
     assert_eq!(stopped.next_deadline(), Some(T0 + change.active_down_interval(centis(10))));
 
@@ -278,10 +284,7 @@ fn in_initialize_and_resigning_it_is_noted() {
     step(&mut resigning, T0, Event::Shutdown);
     let state = resigning.state();
     assert!(matches!(state, State::Resigning { next: Next::Initialize(Cause::Stopped), .. }));
-    assert_eq!(
-        becomes(&mut resigning, T0 + ms(1), change.clone(), Addresses::Changed { new: vec![0..1] }),
-        []
-    );
+    assert_eq!(becomes(&mut resigning, T0 + ms(1), change.clone(), only(0..1)), []);
     assert_eq!((resigning.state(), resigning.config()), (state, &change));
 }
 

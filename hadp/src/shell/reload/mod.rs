@@ -121,7 +121,7 @@ impl Supervisor {
         self.reload.wanted = Some(config);
         self.fit(&mut done).await;
         info!("{path}: reloaded: {}", done.summary());
-        Outcome::Done(done)
+        Outcome::Done(Box::new(done))
     }
 
     /// Brings what runs in line with what is wanted, as far as that can be done now.
@@ -136,6 +136,10 @@ impl Supervisor {
         let sessions_wait = self.change_sessions(&wanted.bfd, done);
         let (changed, routers_wait) = self.change_routers(&wanted.routers, &plan, done);
         self.follow_anew(&changed).await;
+        if !self.reach.followers.guards().refused().is_empty() {
+            // Numbers that were taken until now are free.
+            self.follow_anew(&changed).await;
+        }
         self.put_in_force(changed);
         self.detach_unneeded();
         if sessions_wait || routers_wait {
