@@ -36,7 +36,7 @@ impl Failover {
         let outcome = match answer {
             Answer::Failover(outcome) => outcome,
             Answer::Error(reason) => bail!("the daemon answers: {reason}"),
-            Answer::Status(_) => bail!("the daemon answers another question"),
+            Answer::Status(_) | Answer::Reload(_) => bail!("the daemon answers another question"),
         };
         let (code, text) = describe(&self.instance, &outcome);
         if code == 0 {

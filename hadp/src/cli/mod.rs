@@ -4,6 +4,7 @@ mod check;
 mod cleanup;
 mod failover;
 mod log;
+mod reload;
 mod replay;
 mod run;
 mod status;
@@ -31,6 +32,9 @@ enum Command {
     /// Hands a virtual router over to another node; exits with 0 (handed over), 1 (nobody took over), 2 (no such
     /// router) or 3 (this node is not Active).
     Failover(failover::Failover),
+    /// Has the running daemon read its configuration again; exits with 0 (it is in force) or 1 (it was refused, and nothing
+    /// has changed).
+    Reload(reload::Reload),
     /// Goes through what `hadp run --record` has recorded; exits with 0 (everything is decided as it was then), 1 (the log
     /// is unreadable) or 2 (something is decided otherwise).
     Replay(replay::Replay),
@@ -72,6 +76,7 @@ impl Cli {
             Command::Check(check) => check.run(),
             Command::Status(status) => status.run(),
             Command::Failover(failover) => failover.run(),
+            Command::Reload(reload) => reload.run(),
             Command::Replay(replay) => replay.run(),
             Command::Cleanup(cleanup) => cleanup.run(),
         }

@@ -68,7 +68,8 @@ impl Run {
             error!("{}: not started", paths.config.display());
             return Ok(ExitCode::from(loaded.report.exit_code()));
         };
-        shell::run(config, &paths, will).with_context(|| format!("running {}", paths.config.display()))?;
+        shell::run(config, options, &paths, will)
+            .with_context(|| format!("running {}", paths.config.display()))?;
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -32,7 +32,7 @@ impl Status {
         let snapshot = match answer {
             Answer::Status(snapshot) => snapshot,
             Answer::Error(reason) => bail!("the daemon answers: {reason}"),
-            Answer::Failover(_) => bail!("the daemon answers another question"),
+            Answer::Failover(_) | Answer::Reload(_) => bail!("the daemon answers another question"),
         };
         let text = if self.json { serde_json::to_string_pretty(&snapshot)? + "\n" } else { table(&snapshot) };
         io::stdout().write_all(text.as_bytes())?;

@@ -66,14 +66,24 @@ impl Will {
         }
     }
 
-    /// Leaves what is needed to speak for a router.
-    pub fn write(&self, slot: Slot, router: &Router, port: Port, outlet: &Outlet) {
+    /// Leaves nothing of a router that has left.
+    pub fn erase(&self, slot: Slot) {
+        if let Some(shared) = &self.0 {
+            shared.testament.write(slot, &[]);
+        }
+    }
+
+    /// Leaves what is needed to speak for a router; while its peers may still go by the configuration `before`, at no slower a
+    /// pace and with no longer leases than that.
+    pub fn write(&self, slot: Slot, router: &Router, before: Option<&Config>, port: Port, outlet: &Outlet) {
         let Some(shared) = &self.0 else { return };
         let config = Config::from(router);
+        let least =
+            |span: fn(&Config) -> Duration| before.map_or(span(&config), |old| span(old).min(span(&config)));
         let speech = |message| Speech::new(message, port.source, router.ttl);
         let record = Record {
-            interval: config.advert_every(),
-            lease_span: config.lease_span(),
+            interval: least(Config::advert_every),
+            lease_span: least(Config::lease_span),
             virtual_mac: router.virtual_mac.then_some((port.ifindex, port.mac)),
             advert: speech(&outlet.advert),
             resign: speech(&outlet.resign),

@@ -34,6 +34,9 @@ pub trait Datapath {
     /// Marks a lease as resigned: any successor's advert ends it, even if this process does not run any more by then.
     fn resign(&mut self, slot: Slot);
 
+    /// Has another entry of `GUARDS` limit a lease, 0 for none.
+    fn set_guard(&mut self, slot: Slot, guard: u32);
+
     /// Stores until when traffic is admitted after ownership has ended.
     fn set_drain(&mut self, slot: Slot, until: Time);
 

@@ -1,6 +1,6 @@
 //! Virtual addresses put on and taken off in the shortest time: requests encoded beforehand, a socket that takes many.
 
-use std::io;
+use std::{collections::BTreeSet, io};
 
 use rtnetlink::{
     packet_core::{NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST, NetlinkMessage},
@@ -62,6 +62,14 @@ impl AddressSet {
     /// Tells whether there is none.
     pub fn is_empty(&self) -> bool {
         self.placed.is_empty()
+    }
+
+    /// Returns those of these addresses that another set does not have on the same interface.
+    #[must_use]
+    pub fn without(&self, other: &Self) -> Self {
+        let key = |placed: &Placed| (placed.ifindex, placed.vip.addr, placed.vip.prefix, placed.vip.peer);
+        let kept: BTreeSet<_> = other.placed.iter().map(key).collect();
+        Self::new(self.placed.iter().filter(|placed| !kept.contains(&key(placed))).cloned().collect())
     }
 
     fn chunk(&self, index: usize, change: Change) -> Option<(&[Placed], &[u8])> {

@@ -93,6 +93,19 @@ impl PacketSocket {
     ///
     /// When the interface is gone or the driver refuses.
     pub fn listen_to(&self, ifindex: u32, mac: [u8; 6]) -> io::Result<()> {
+        self.membership(libc::PACKET_ADD_MEMBERSHIP, ifindex, mac)
+    }
+
+    /// Takes that back.
+    ///
+    /// # Errors
+    ///
+    /// When it was not asked to.
+    pub fn ignore(&self, ifindex: u32, mac: [u8; 6]) -> io::Result<()> {
+        self.membership(libc::PACKET_DROP_MEMBERSHIP, ifindex, mac)
+    }
+
+    fn membership(&self, option: libc::c_int, ifindex: u32, mac: [u8; 6]) -> io::Result<()> {
         let [a, b, c, d, e, f] = mac;
         let request = libc::packet_mreq {
             mr_ifindex: ifindex.cast_signed(),
@@ -105,7 +118,7 @@ impl PacketSocket {
             libc::setsockopt(
                 self.fd.as_raw_fd(),
                 libc::SOL_PACKET,
-                libc::PACKET_ADD_MEMBERSHIP,
+                option,
                 ptr::from_ref(&request).cast(),
                 size_of_val(&request) as libc::socklen_t,
             )

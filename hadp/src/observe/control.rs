@@ -18,6 +18,7 @@ use tokio::{
 };
 use tracing::{debug, warn};
 
+pub use super::reload::{Changes, Reload, Reloaded};
 use super::snapshot::{ActiveRouter, Snapshot};
 
 /// The longest request line accepted, in octets.
@@ -26,6 +27,9 @@ const MAX_REQUEST: u64 = 4096;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The longest interval of adverts, in whole seconds, that v2 can carry.
 const LONGEST_INTERVAL: Duration = Duration::from_secs(255);
+
+/// How long the daemon may take to read its configuration, and to put it in force.
+const READING: Duration = Duration::from_secs(60);
 
 /// What a client may ask.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -38,6 +42,8 @@ pub enum Request {
         /// The router's name.
         instance: String,
     },
+    /// That the configuration is read again.
+    Reload,
 }
 
 impl Request {
@@ -46,6 +52,7 @@ impl Request {
         match self {
             Self::Status => PATIENCE,
             Self::Failover { .. } => LONGEST_INTERVAL + PATIENCE,
+            Self::Reload => READING + PATIENCE,
         }
     }
 }
@@ -58,6 +65,8 @@ pub enum Answer {
     Status(Box<Snapshot>),
     /// What became of a failover.
     Failover(Failover),
+    /// What became of a reload.
+    Reload(Reload),
     /// Why there is no better answer.
     Error(String),
 }

@@ -1,4 +1,5 @@
 //! What the daemon shows of itself.
 
 pub mod control;
+mod reload;
 pub mod snapshot;

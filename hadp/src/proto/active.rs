@@ -36,7 +36,7 @@ impl Router {
     pub(super) fn timeout_in_active(&mut self, now: Time, due: Time, lease: Time, out: &mut Vec<Action>) {
         if now >= due {
             self.advertise(now, out);
-            let next_advert = next_tick(due, self.config.advert_every(), now);
+            let next_advert = next_tick(due, self.advert_every(), now);
             self.state = State::Active { next_advert, lease };
         }
         self.announcer.run(now, &self.config, out);
@@ -116,6 +116,6 @@ impl Router {
     /// Sends an advert and returns when the next one is due if Adver_Timer starts now.
     pub(super) fn advertise(&self, now: Time, out: &mut Vec<Action>) -> Time {
         out.push(Action::SendAdvert { priority: self.config.priority.get() });
-        now + self.config.advert_every()
+        now + self.advert_every()
     }
 }

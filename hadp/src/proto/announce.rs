@@ -1,6 +1,6 @@
 //! When the virtual addresses are announced (GARP, unsolicited NA).
 
-use std::time::Duration;
+use std::{ops::Range, time::Duration};
 
 use enum_map::{Enum, EnumMap};
 
@@ -84,6 +84,31 @@ impl Announcer {
         self.timers[Timer::LowerPriority] = again.map(|at| at.max(self.provoked_at));
     }
 
+    /// Goes on by another schedule, and with another list of addresses.
+    pub(super) fn reconfigure(&mut self, now: Time, old: &Config, config: &Config, out: &mut Vec<Action>) {
+        if config.announce.refresh != old.announce.refresh {
+            self.timers[Timer::Refresh] = after(now, config.announce.refresh);
+        }
+        let rounds = self.queue.fit(config);
+        if rounds > 0 {
+            self.burst(now, rounds, config, out);
+        }
+    }
+
+    /// Announces addresses that have been added to those that are announced already.
+    pub(super) fn added(&mut self, now: Time, new: &[Range<usize>], config: &Config, out: &mut Vec<Action>) {
+        let rounds = config.announce.repeat;
+        if rounds == 0 || new.is_empty() {
+            return;
+        }
+        if config.announce_interval.is_zero() {
+            out.extend(new.iter().map(|vips| Action::Announce { vips: vips.clone(), rounds }));
+        } else {
+            // A queue goes round all of them.
+            self.burst(now, rounds, config, out);
+        }
+    }
+
     /// Announces all that is due.
     pub(super) fn run(&mut self, now: Time, config: &Config, out: &mut Vec<Action>) {
         let schedule = &config.announce;
@@ -134,6 +159,25 @@ impl Announcer {
 }
 
 impl Queue {
+    /// Goes on with another list of addresses; returns how many rounds are owed at once where they are not to be kept apart any
+    /// more.
+    fn fit(&mut self, config: &Config) -> u32 {
+        let vips = config.vips as u64;
+        if self.left == 0 || vips == 0 {
+            *self = Self::default();
+            return 0;
+        }
+        let rounds = u32::try_from(self.left.div_ceil(vips)).unwrap_or(u32::MAX);
+        if config.announce_interval.is_zero() {
+            *self = Self::default();
+            return rounds.min(config.announce.repeat.max(1));
+        }
+        if self.vip >= config.vips {
+            self.vip = 0;
+        }
+        0
+    }
+
     /// Announces the next address if it is time.
     fn run(&mut self, now: Time, config: &Config, out: &mut Vec<Action>) {
         if self.left == 0 || now < self.at {

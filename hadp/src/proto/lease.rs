@@ -39,7 +39,8 @@ impl Router {
         at: Time,
         out: &mut Vec<Action>,
     ) {
-        let until = at + self.config.lease_span();
+        self.ease(at);
+        let until = at + self.lease_span();
         if self.awaits_lease() && until >= lease {
             self.state = State::Active { next_advert, lease: until };
             out.push(Action::SetLease { until });
@@ -95,6 +96,6 @@ impl Router {
     /// Tells whether an event reports late an advert that left in time: no peer has taken over then.
     fn renews(&self, now: Time, lease: Time, event: Event) -> bool {
         let Event::AdvertSent { at } = event else { return false };
-        at < lease && at + self.config.lease_span() > now
+        at < lease && at + self.lease_span() > now
     }
 }

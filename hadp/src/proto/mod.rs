@@ -19,6 +19,7 @@ mod hearing;
 mod lease;
 mod node;
 mod priority;
+mod reconfigure;
 mod resume;
 mod router;
 #[cfg(feature = "daemon")]
@@ -35,5 +36,6 @@ pub use config::Config;
 pub use drain::DRAIN;
 pub use event::{AddressList, Cause, Event, Heard};
 pub use node::{Node, Slot};
+pub use reconfigure::{Addresses, Reconfiguration};
 pub use router::Router;
 pub use state::{Next, State};

@@ -1,6 +1,6 @@
 //! All virtual routers of this machine.
 
-use super::{Action, BySlot, Event, Router, deadlines::Deadlines};
+use super::{Action, BySlot, Event, Reconfiguration, Router, deadlines::Deadlines};
 use crate::units::{OutOfRange, Time};
 
 /// The place of a virtual router in `ROUTERS` and `PEERS`, below [`MAX_ROUTERS`](hadp_common::router::MAX_ROUTERS).
@@ -75,9 +75,29 @@ impl Node {
 
     /// Applies one event to the router in `slot`, see [`Router::handle`]; without one, nothing happens.
     pub fn handle(&mut self, now: Time, slot: Slot, event: Event, out: &mut Vec<(Slot, Action)>) {
+        self.change(slot, out, |router, actions| router.handle(now, event, actions));
+    }
+
+    /// Takes up a changed configuration of the router in `slot`, see [`Router::reconfigure`].
+    pub fn reconfigure(
+        &mut self,
+        now: Time,
+        slot: Slot,
+        change: Reconfiguration,
+        out: &mut Vec<(Slot, Action)>,
+    ) {
+        self.change(slot, out, |router, actions| router.reconfigure(now, change, actions));
+    }
+
+    fn change(
+        &mut self,
+        slot: Slot,
+        out: &mut Vec<(Slot, Action)>,
+        change: impl FnOnce(&mut Router, &mut Vec<Action>),
+    ) {
         let Some(router) = self.routers.get_mut(slot) else { return };
         let before = router.next_deadline();
-        router.handle(now, event, &mut self.scratch);
+        change(router, &mut self.scratch);
         let after = router.next_deadline();
         if before != after {
             self.deadlines.set(slot, after);

@@ -30,7 +30,7 @@ impl Router {
     }
 
     /// Tells whether the wait in Backup is one of the protocol's, with a Skew_Time in it.
-    fn is_waiting_for_silence(&self) -> bool {
+    pub(super) fn is_waiting_for_silence(&self) -> bool {
         self.outlook != Reason::BfdDown && !self.retrying
     }
 }

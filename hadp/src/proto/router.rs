@@ -6,7 +6,7 @@ use enum_map::EnumMap;
 
 use super::{
     Action, Cause, Config, Event, Heard, Next, Reason, State, Transition, active::Provoking,
-    announce::Announcer, hearing::Hearing, state::Name,
+    announce::Announcer, hearing::Hearing, reconfigure::Easing, state::Name,
 };
 use crate::units::{Centis, Time};
 
@@ -58,6 +58,9 @@ pub struct Router {
     pub(super) answer_at: EnumMap<Provoking, Time>,
     /// In Active: the announcements ahead. In other states nobody asks it.
     pub(super) announcer: Announcer,
+    /// In Active: the pace that peers may still go by. A takeover begins without.
+    #[cfg_attr(feature = "daemon", serde(default))]
+    pub(super) easing: Option<Easing>,
 }
 
 impl Router {
@@ -86,6 +89,7 @@ impl Router {
             unsendable: false,
             answer_at: EnumMap::default(),
             announcer: Announcer::default(),
+            easing: None,
         }
     }
 

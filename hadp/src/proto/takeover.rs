@@ -16,6 +16,7 @@ impl Router {
     /// first, and the lease comes once the advert has left: its datapath gives way on the spot, and no two answer. The addresses
     /// come even before: from the lease on ARP is answered, and who asked sends at once.
     pub(super) fn take_over(&mut self, now: Time, reason: Reason, out: &mut Vec<Action>) {
+        self.easing = None;
         let lease = now + self.config.lease_span();
         let is_first = !is_handover(reason);
         if is_first {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::timeline::since;
+use super::{Told, bfd::Instruction, timeline::since};
 use crate::{
     proto::{self, bfd},
     units::Time,
@@ -20,7 +20,7 @@ pub enum Divergence {
         router: String,
         /// What.
         #[serde(flatten)]
-        what: Difference<proto::Event, proto::Action>,
+        what: Difference<Told, proto::Action>,
     },
     /// A BFD session did.
     Session {
@@ -28,7 +28,7 @@ pub enum Divergence {
         session: String,
         /// What.
         #[serde(flatten)]
-        what: Difference<bfd::Event, bfd::Action>,
+        what: Difference<Instruction, bfd::Action>,
     },
 }
 

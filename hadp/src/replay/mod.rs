@@ -15,15 +15,17 @@ mod divergence;
 mod player;
 mod reader;
 mod record;
+mod reload;
 #[cfg(test)]
 pub(crate) mod tests;
 mod timeline;
 mod what;
 
-pub use bfd::{Quiet, Remark, Saying, SessionRecord};
+pub use bfd::{Instruction, Quiet, Remark, Saying, SessionRecord};
 pub use divergence::{Difference, Divergence};
 pub use player::{Played, Player, Totals};
 pub use reader::{ReadError, Reader};
 pub use record::{FORMAT, Header, OLDEST_FORMAT, Record};
+pub use reload::Told;
 pub use timeline::Entry;
 pub use what::{Steady, What};

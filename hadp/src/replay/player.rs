@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::{
-    Record,
+    Record, Told,
     bfd::Sessions,
     divergence::{Difference, Divergence},
+    reload::Reconfigured,
     timeline::{Entry, Timeline},
 };
 use crate::{
@@ -18,14 +19,14 @@ use crate::{
 /// The state machines of a log.
 #[derive(Debug)]
 pub struct Player {
-    node: Node,
-    names: BTreeMap<Slot, String>,
+    pub(super) node: Node,
+    pub(super) names: BTreeMap<Slot, String>,
     /// The only router that counts, if there is one.
     only: Option<String>,
-    timeline: Timeline,
+    pub(super) timeline: Timeline,
     sessions: Sessions,
-    totals: Totals,
-    out: Vec<(Slot, Action)>,
+    pub(super) totals: Totals,
+    pub(super) out: Vec<(Slot, Action)>,
 }
 
 /// What came of a record.
@@ -85,6 +86,10 @@ impl Player {
             Record::Event { at, slot, event, actions } => {
                 return self.tell(at, slot, event, actions);
             }
+            Record::Reconfigured { at, slot, name, config, addresses, actions } => {
+                return self.reconfigure(Reconfigured { at, slot, name, config, addresses, actions });
+            }
+            Record::Left { at, slot } => return Ok(self.leave(at, slot)),
             Record::Gap { missing } => {
                 self.totals.gaps += 1;
                 self.totals.missing = self.totals.missing.saturating_add(missing);
@@ -134,7 +139,7 @@ impl Player {
         self.sessions.get()
     }
 
-    fn counts(&self, name: &str) -> bool {
+    pub(super) fn counts(&self, name: &str) -> bool {
         self.only.as_deref().is_none_or(|only| only == name)
     }
 
@@ -162,7 +167,7 @@ impl Player {
             let what = Difference {
                 at,
                 state: format!("{state:?}"),
-                event,
+                event: Told::Event(event),
                 expected,
                 got: self.out.drain(..).map(|(_, action)| action).collect(),
             };

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::SessionRecord;
 use crate::{
-    proto::{Action, Config, Event, Router, Slot},
+    proto::{Action, Addresses, Config, Event, Router, Slot},
     units::Time,
 };
 
@@ -44,6 +44,28 @@ pub enum Record {
         event: Event,
         /// What it ordered.
         actions: Vec<Action>,
+    },
+    /// A router's configuration changed while it ran: a reload.
+    Reconfigured {
+        /// When.
+        at: Time,
+        /// The router's slot.
+        slot: Slot,
+        /// The name of the instance now.
+        name: String,
+        /// The new configuration.
+        config: Config,
+        /// What became of its addresses.
+        addresses: Addresses,
+        /// What it ordered.
+        actions: Vec<Action>,
+    },
+    /// A router was taken out of its slot: it has left the configuration.
+    Left {
+        /// When.
+        at: Time,
+        /// The slot.
+        slot: Slot,
     },
     /// Records are missing here: they came faster than they could be written.
     Gap {

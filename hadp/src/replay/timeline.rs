@@ -59,6 +59,27 @@ impl Timeline {
         self.routers.insert(slot, told);
     }
 
+    pub(super) fn reconfigured(
+        &mut self,
+        at: Time,
+        slot: Slot,
+        name: &str,
+        (config, actions): (&Config, &[Action]),
+        out: &mut Vec<Entry>,
+    ) {
+        let (priority, interval) = (config.priority, config.interval);
+        let what = What::Reconfigured { priority, interval, version: config.version.number() };
+        self.news(at, slot, name, Some(what), actions, out);
+        if let Some(told) = self.routers.get_mut(&slot) {
+            name.clone_into(&mut told.name);
+        }
+    }
+
+    pub(super) fn left(&mut self, at: Time, slot: Slot, name: &str, out: &mut Vec<Entry>) {
+        self.news(at, slot, name, Some(What::Left), &[], out);
+        self.routers.remove(&slot);
+    }
+
     /// Tells what is news in an event and in what was ordered.
     pub(super) fn told(
         &mut self,
@@ -69,12 +90,27 @@ impl Timeline {
         actions: &[Action],
         out: &mut Vec<Entry>,
     ) {
+        let told = self.routers.entry(slot);
+        let told = told.or_insert_with(|| Told { name: name.to_owned(), ..Told::default() });
+        let what = told.news_of_event(event);
+        self.news(at, slot, name, what, actions, out);
+    }
+
+    fn news(
+        &mut self,
+        at: Time,
+        slot: Slot,
+        name: &str,
+        what: Option<What>,
+        actions: &[Action],
+        out: &mut Vec<Entry>,
+    ) {
         self.last = self.last.max(at);
         let told =
             self.routers.entry(slot).or_insert_with(|| Told { name: name.to_owned(), ..Told::default() });
         // A renewal that comes with news belongs to what follows.
         let before = told.steady.take();
-        let mut news = Vec::from_iter(told.news_of_event(event));
+        let mut news = Vec::from_iter(what);
         news.extend(actions.iter().filter_map(|action| told.news_of_action(at, action)));
         match before {
             Some(before) if news.is_empty() => told.steady.add(before),

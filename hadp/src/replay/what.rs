@@ -20,6 +20,12 @@ pub enum What {
         interval: Centis,
         version: u8,
     },
+    Reconfigured {
+        priority: Priority,
+        interval: Centis,
+        version: u8,
+    },
+    Left,
     Started {
         source: IpAddr,
     },
@@ -95,6 +101,10 @@ impl fmt::Display for What {
             Self::Joined { priority, interval, version } => {
                 write!(f, "joins: VRRPv{version}, priority {priority}, every {interval}")
             }
+            Self::Reconfigured { priority, interval, version } => {
+                write!(f, "is reconfigured: VRRPv{version}, priority {priority}, every {interval}")
+            }
+            Self::Left => f.write_str("leaves the configuration"),
             Self::Started { source } => write!(f, "starts, sending from {source}"),
             Self::Resumed { source, .. } => write!(f, "goes on with a lease it found, sending from {source}"),
             Self::Heard { from, priority: 0, .. } => write!(f, "hears {from} resign"),

@@ -103,11 +103,12 @@ impl Announcements {
         }
     }
 
-    /// Forgets what a router that is no longer Active had queued.
-    pub(crate) fn cancel(&mut self, slot: Slot) {
+    /// Forgets what a router had queued, and tells whether that was anything.
+    pub(crate) fn cancel(&mut self, slot: Slot) -> bool {
+        let before = self.bursts.len() + self.resting.len();
         self.bursts.retain(|burst| burst.slot != slot);
         self.resting.retain(|(_, burst)| burst.slot != slot);
-        self.gates.cancel(slot);
+        self.gates.cancel(slot) || self.bursts.len() + self.resting.len() < before
     }
 
     /// Tells whether nothing can be sent now.

@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 impl Supervisor {
     /// Answers a request; one that takes long is answered while other work goes on.
-    pub(super) async fn answer(&self, request: Request, reply: oneshot::Sender<Answer>) {
+    pub(super) async fn answer(&mut self, request: Request, reply: oneshot::Sender<Answer>) {
         match request {
             Request::Status => {
                 let (tell, told) = oneshot::channel();
@@ -29,10 +29,13 @@ impl Supervisor {
                     _ => silent(),
                 }));
             }
+            // Answered once the file has been read.
+            Request::Reload => self.reload.ask(Some(reply)),
             Request::Failover { instance } => {
-                let Some((slot, _)) = self.roster.iter().find(|(_, entry)| entry.router.name == instance)
-                else {
-                    let instances = self.roster.iter().map(|(_, entry)| entry.router.name.clone()).collect();
+                let mut known = self.roster.iter().filter(|(_, entry)| !entry.leaving);
+                let Some((slot, _)) = known.find(|(_, entry)| entry.router.name == instance) else {
+                    let known = self.roster.iter().filter(|(_, entry)| !entry.leaving);
+                    let instances = known.map(|(_, entry)| entry.router.name.clone()).collect();
                     drop(reply.send(Answer::Failover(Failover::Unknown { instances })));
                     return;
                 };

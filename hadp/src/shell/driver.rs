@@ -13,8 +13,8 @@
 //! waits for more than a batch of anything else.
 
 use std::{
+    collections::BTreeSet,
     io,
-    net::IpAddr,
     sync::Arc,
     thread::{self, JoinHandle},
 };
@@ -41,14 +41,14 @@ use super::{
 };
 use crate::{
     companion::Lifeline,
-    datapath::{Datapath, EventRecord, Events, Renewal},
+    datapath::{Datapath, Events, Renewal},
     model::Realtime,
     proto::{Action, BySlot, Event, Heard, Node, Router, Slot, State},
     units::Time,
 };
 
 /// How many events are taken before timers get their turn.
-const EVENTS_A_TURN: usize = 64;
+pub(super) const EVENTS_A_TURN: usize = 64;
 
 /// What the election thread works with.
 pub(crate) struct Parts<D> {
@@ -115,6 +115,7 @@ pub(crate) fn spawn<D: Datapath + Send + 'static>(parts: Parts<D>) -> io::Result
             told: Vec::with_capacity(64),
             placer,
             stopping: Stopping::No,
+            leaving: BTreeSet::new(),
             watch: Watch::new(senses),
             lateness,
             recorder,
@@ -133,9 +134,11 @@ pub(super) struct Driver<D> {
     pub(super) voice: Voice,
     pub(super) orders: Orders,
     pub(super) stopping: Stopping,
+    /// Routers that have left the configuration and are being handed over.
+    pub(super) leaving: BTreeSet<Slot>,
     pub(super) watch: Watch,
     lateness: Arc<Lateness>,
-    actions: Vec<(Slot, Action)>,
+    pub(super) actions: Vec<(Slot, Action)>,
     /// Kept for its memory.
     pub(super) heard: Vec<Heard>,
     pub(super) batch: Vec<Due>,
@@ -166,6 +169,7 @@ impl<D: Datapath> Driver<D> {
             let Some(obeyed) = self.obey_waiting(&mut commands) else { return Ok(()) };
             self.advertise();
             self.carry_out();
+            self.let_leave();
             while let Ok(placed) = placed.try_recv() {
                 self.note_placed(placed);
             }
@@ -215,27 +219,6 @@ impl<D: Datapath> Driver<D> {
         self.turns.hurry(hurried);
     }
 
-    /// Takes what XDP reported, and returns how much that was.
-    fn hear(&mut self, events: &mut Events) -> usize {
-        events.drain(EVENTS_A_TURN, |record| match record {
-            EventRecord::Advert { slot, heard, .. } => self.feed_advert(slot, heard),
-            EventRecord::Conflict { slot, addr, mac, .. } => self.defend(slot, addr, mac),
-            EventRecord::Rejected { ifindex, from, mac, vrid, reason, .. } => {
-                self.tell(Notice::Rejected { ifindex, from, mac, vrid, reason });
-            }
-            EventRecord::Bfd { session, received } => self.hear_session(session, received),
-        })
-    }
-
-    /// Defends an address that somebody claims while this node is Active (RFC 5227 §2.4): the claim may have reached
-    /// the neighbours' caches. In a handover the successor's claim is as it should be.
-    fn defend(&mut self, slot: Slot, addr: IpAddr, mac: [u8; 6]) {
-        if self.is_active(slot) {
-            self.voice.announce_address(slot, addr);
-            self.tell(Notice::Conflict { slot, addr, mac });
-        }
-    }
-
     pub(super) fn is_active(&self, slot: Slot) -> bool {
         self.node.get(slot).is_some_and(|router| matches!(router.state(), State::Active { .. }))
     }
@@ -255,47 +238,24 @@ impl<D: Datapath> Driver<D> {
         }
     }
 
-    /// Tells a state machine of what the datapath has heard and may not have told.
-    pub(super) fn tell_heard(&mut self, slot: Slot) {
-        let heard = self.take_heard(slot);
-        for advert in &heard {
-            self.feed_advert(slot, *advert);
-        }
-        self.heard = heard;
-    }
-
-    /// Returns what the datapath has heard for a router, in memory that is to be put back into `heard`.
-    pub(super) fn take_heard(&mut self, slot: Slot) -> Vec<Heard> {
-        let since = self.routers.get(slot).map_or(Time::ZERO, Attached::since);
-        let mut heard = std::mem::take(&mut self.heard);
-        heard.clear();
-        self.datapath.heard_since(slot, since, &mut heard);
-        heard
-    }
-
-    /// Tells a state machine of an advert; one that it knows changes nothing.
-    pub(super) fn feed_advert(&mut self, slot: Slot, heard: Heard) {
-        let Some(attached) = self.routers.get_mut(slot) else { return };
-        let interval = self.node.get(slot).map(|router| router.config().interval);
-        if let Some(what) = attached.note_mismatch(&heard, interval) {
-            self.tell(Notice::Mismatch { slot, from: heard.from, what });
-        }
-        self.feed(slot, Event::Advert(heard));
-    }
-
     /// Tells one router one event: stores what it decides about its lease, and queues the rest.
     ///
     /// Its last advert leaves first if it has not: what became of that the state machine is told before anything else.
     pub(super) fn feed(&mut self, slot: Slot, event: Event) {
-        if let Some(due) = self.orders.take(slot) {
-            self.batch.push(due);
-            self.send_batch();
-        }
+        self.settle(slot);
         // Before it goes on as Active on the strength of a promise that was broken.
         if event != Event::Revoked && self.is_active(slot) && self.watch.has_lapsed(slot, clock::now()) {
             self.handle(slot, Event::Revoked, clock::now());
         }
         self.handle(slot, event, clock::now());
+    }
+
+    /// Sends the advert of a router that waits, if one does, and tells the state machine what became of it.
+    pub(super) fn settle(&mut self, slot: Slot) {
+        if let Some(due) = self.orders.take(slot) {
+            self.batch.push(due);
+            self.send_batch();
+        }
     }
 
     /// Applies an event.
@@ -305,6 +265,11 @@ impl<D: Datapath> Driver<D> {
         if let Some(recorder) = &mut self.recorder {
             recorder.told(now, slot, event, &actions, &self.node);
         }
+        self.conduct(slot, actions, now);
+    }
+
+    /// Stores what a state machine has decided about its lease, and queues the rest.
+    pub(super) fn conduct(&mut self, slot: Slot, mut actions: Vec<(Slot, Action)>, now: Time) {
         let mut lost = false;
         for (slot, action) in actions.drain(..) {
             lost |= self.order(slot, action, now) == Renewal::Revoked;
@@ -318,7 +283,7 @@ impl<D: Datapath> Driver<D> {
 
     /// Tells a state machine that its lease is gone: first what the datapath heard, since who yields to a router it
     /// knows of hands over without losing a packet.
-    fn revoked(&mut self, slot: Slot) {
+    pub(super) fn revoked(&mut self, slot: Slot) {
         let heard = self.take_heard(slot);
         for advert in &heard {
             self.handle(slot, Event::Advert(*advert), clock::now());

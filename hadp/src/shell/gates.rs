@@ -96,9 +96,9 @@ impl Gates {
         }
     }
 
-    /// Forgets what a router that is no longer Active had to announce.
-    pub(super) fn cancel(&mut self, slot: Slot) {
-        self.take(slot);
+    /// Forgets what a router had to announce, and tells whether that was anything.
+    pub(super) fn cancel(&mut self, slot: Slot) -> bool {
+        self.take(slot).is_some_and(|gate| !gate.held.is_empty())
     }
 
     /// Returns when the next gate opens.

@@ -85,6 +85,11 @@ impl Supervisor {
             let placed = self.wanted(entry, slot);
             self.ledger.prepare(slot, placed);
         }
+        self.write_ledger();
+    }
+
+    /// Has a successor find what may be on interfaces.
+    pub(super) fn write_ledger(&self) {
         if let Err(error) = self.ledger.write() {
             warn!(%error, path = %self.paths.ledger().display(), "addresses would be left behind by a crash");
         }

@@ -72,16 +72,47 @@ impl Idle {
     pub(crate) fn changed(&mut self, id: SessionId, to: SessionState) {
         if to != SessionState::Up {
             self.up.remove(&id);
-        } else if self.fast.contains_key(&id) {
-            self.up.insert(id);
+            return;
+        }
+        self.up.insert(id);
+        if self.fast.contains_key(&id) {
             self.hold();
         }
+    }
+
+    /// Goes by another limit and other sessions.
+    pub(crate) fn reconfigure<'a>(
+        &mut self,
+        limit: IdleLatency,
+        sessions: impl Iterator<Item = (SessionId, &'a BfdInstance)>,
+    ) {
+        let fast: BTreeMap<_, _> =
+            sessions.filter_map(|(id, instance)| Some((id, fast(instance)?))).collect();
+        if (self.limit, &self.fast) == (limit, &fast) {
+            return;
+        }
+        (self.limit, self.fast) = (limit, fast);
+        // Not let go before the other limit is held.
+        let held = self.held.take();
+        if self.is_wanted() {
+            self.hold();
+        }
+        drop(held);
+    }
+
+    /// Forgets a session that is no more.
+    pub(crate) fn forget(&mut self, id: SessionId) {
+        self.up.remove(&id);
+    }
+
+    fn is_wanted(&self) -> bool {
+        self.up.iter().any(|id| self.fast.contains_key(id))
     }
 
     /// Lets the CPUs sleep again if no fast session is up. Not at once when the last one goes down: one that flaps is back
     /// soon.
     pub(crate) fn relax(&mut self) {
-        if self.up.is_empty() {
+        if !self.is_wanted() {
             self.held = None;
         }
     }

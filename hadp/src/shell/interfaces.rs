@@ -1,13 +1,19 @@
 //! Following the interfaces: which router can run where, as they come, change and go.
 
-use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+    sync::Arc,
+};
 
 use tokio::time;
 use tracing::{debug, error, info, warn};
 
 use super::{
     messages::Command,
-    placement, report,
+    placement,
+    reload::Former,
+    report,
     roster::Moved,
     supervisor::{RETRY, Supervisor},
 };
@@ -24,11 +30,20 @@ use crate::{
 impl Supervisor {
     /// Places every router on the interfaces there are, and tells the election what that changed.
     pub(super) fn replace(&mut self) {
+        let _: bool = self.replace_changed(&BTreeMap::new());
+    }
+
+    /// Does so after a reload, which has changed these routers: they take that up where they run. False, and they do not, where
+    /// the datapath refuses its tables.
+    pub(super) fn replace_changed(&mut self, reloaded: &BTreeMap<Slot, Former>) -> bool {
         self.follow_tracked_links();
         self.place_sessions();
-        let moved = self.roster.place(&self.links, &self.refused);
+        let mut moved = self.roster.place(&self.links, &self.refused);
         let mut changed: BTreeSet<Slot> = moved.keys().copied().collect();
         changed.append(&mut self.unstarted);
+        changed.extend(reloaded.keys());
+        // That their addresses go to other interfaces is the reload's doing, and no loss.
+        moved.retain(|slot, _| !reloaded.contains_key(slot));
         // Losses first: nothing may delay them. A router whose interface is another one now has lost the first.
         for &slot in &changed {
             let obstacle = self.roster.get(slot).and_then(|entry| entry.placement.obstacle);
@@ -41,7 +56,15 @@ impl Supervisor {
         self.attach();
         changed.extend(self.roster.place(&self.links, &self.refused).into_keys());
         if changed.is_empty() && self.in_force {
-            return;
+            return true;
+        }
+        for slot in reloaded.keys() {
+            // Before anybody is told of it.
+            if let Some((entry, site)) =
+                self.roster.get(*slot).and_then(|entry| Some((entry, entry.placement.port.as_ref()?)))
+            {
+                self.virtual_macs.receive_to(&entry.router, site);
+            }
         }
         if let Err(error) = self.datapath.apply(&self.plan()) {
             // Without its tables a router would hear nobody, and take over from a living one.
@@ -50,12 +73,38 @@ impl Supervisor {
                 self.unstarted.insert(slot);
                 self.command(Command::Fault { slot, cause: Cause::NoDatapath });
             }
-            return;
+            return false;
         }
         self.prepare(&changed);
         self.in_force = true;
         for slot in changed {
-            self.start_router(slot);
+            match reloaded.get(&slot) {
+                Some(former) => self.reconfigure_router(slot, former),
+                None => self.start_router(slot),
+            }
+        }
+        true
+    }
+
+    /// Puts the tables of the datapath in force once more.
+    pub(super) fn apply(&mut self) {
+        if let Err(error) = self.datapath.apply(&self.plan()) {
+            error!(error = report::chain(&error), "the datapath keeps its previous tables");
+        }
+    }
+
+    /// Detaches the datapath from interfaces that nothing needs any more.
+    pub(super) fn detach_unneeded(&mut self) {
+        let mut needed = self.roster.interfaces();
+        needed.append(&mut self.reach.neighbors.interfaces());
+        let unneeded: Vec<u32> =
+            self.attached.keys().filter(|index| !needed.contains(index)).copied().collect();
+        for index in unneeded {
+            let name = self.attached.remove(&index).map_or(String::new(), |(name, _)| name);
+            match self.datapath.detach(index) {
+                Ok(()) => info!(dev = name, "datapath detached: nothing needs it there any more"),
+                Err(error) => warn!(dev = name, error = report::chain(&error), "the datapath stays attached"),
+            }
         }
     }
 
@@ -88,6 +137,9 @@ impl Supervisor {
     /// Starts a router whose interfaces can be used, or says why it cannot run.
     pub(super) fn start_router(&mut self, slot: Slot) {
         let Some(entry) = self.roster.get(slot) else { return };
+        if entry.leaving && entry.placement.obstacle.is_none() {
+            return;
+        }
         let site = match (&entry.placement.port, entry.placement.obstacle) {
             (Some(site), None) => site,
             (_, cause) => {
@@ -116,7 +168,7 @@ impl Supervisor {
         let site = entry.placement.port.as_ref()?;
         match Outlet::build(&entry.router, site.port(), placement::carriers(&entry.router, site)) {
             Ok(outlet) => {
-                self.will.write(slot, &entry.router, site.port(), &outlet);
+                self.will.write(slot, &entry.router, entry.before(), site.port(), &outlet);
                 Some((site.source.into(), Box::new(outlet)))
             }
             Err(error) => {

@@ -24,6 +24,8 @@ use crate::{
 pub(crate) struct Ledger {
     path: PathBuf,
     prepared: BTreeMap<Slot, Vec<Placed>>,
+    /// Addresses that routers do not have any more but that may still be there, and how often that was looked at.
+    leaving: Vec<(u8, Placed)>,
     held: BTreeSet<Slot>,
 }
 
@@ -41,12 +43,32 @@ struct Entry {
 impl Ledger {
     /// Starts an empty ledger in the file `path`.
     pub(crate) fn new(path: PathBuf) -> Self {
-        Self { path, prepared: BTreeMap::new(), held: BTreeSet::new() }
+        Self { path, prepared: BTreeMap::new(), leaving: Vec::new(), held: BTreeSet::new() }
     }
 
     /// Notes which addresses a router may put on interfaces; [`write`](Self::write) is to follow before it does.
     pub(crate) fn prepare(&mut self, slot: Slot, placed: Vec<Placed>) {
+        let stays = |old: &Placed| placed.contains(old);
+        let before = self.prepared.remove(&slot).unwrap_or_default();
+        self.leaving.extend(before.into_iter().filter(|old| !stays(old)).map(|old| (0, old)));
         self.prepared.insert(slot, placed);
+    }
+
+    /// Notes that a router has left.
+    pub(crate) fn forget(&mut self, slot: Slot) {
+        self.prepare(slot, Vec::new());
+        self.prepared.remove(&slot);
+        self.held.remove(&slot);
+    }
+
+    /// Forgets the addresses that have had the time to come off, seconds after the first look; tells whether there were any.
+    pub(crate) fn settle(&mut self) -> bool {
+        let before = self.leaving.len();
+        self.leaving.retain_mut(|(looks, _)| {
+            *looks += 1;
+            *looks < 2
+        });
+        self.leaving.len() < before
     }
 
     /// Returns the addresses of a router.
@@ -77,7 +99,13 @@ impl Ledger {
 
     /// Writes the file.
     pub(crate) fn write(&self) -> io::Result<()> {
-        let entries: Vec<_> = self.prepared.values().flatten().map(entry).collect();
+        let entries: Vec<_> = self
+            .prepared
+            .values()
+            .flatten()
+            .chain(self.leaving.iter().map(|(_, left)| left))
+            .map(entry)
+            .collect();
         let text = serde_json::to_vec(&entries)?;
         let next = self.path.with_extension("new");
         let mut file =

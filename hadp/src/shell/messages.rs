@@ -1,6 +1,6 @@
 //! What the election thread and the supervisor tell each other.
 
-use std::{io, net::IpAddr, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, io, net::IpAddr, sync::Arc, time::Duration};
 
 use tokio::sync::oneshot;
 
@@ -11,8 +11,8 @@ use crate::{
         frames::Outlet,
     },
     proto::{
-        Cause, Config, Slot, State, Transition,
-        bfd::{self, Counts, Diag, Received, Remote, SessionId, SessionState, Standing},
+        Cause, Config, Reconfiguration, Slot, State, Transition,
+        bfd::{self, Counts, Diag, Followers, Received, Remote, SessionId, SessionState, Standing},
     },
     units::{Priority, Time},
 };
@@ -33,6 +33,16 @@ pub(crate) enum Command {
     Shutdown,
     /// A router's priority has changed, and its frames with it.
     Priority { slot: Slot, priority: Priority, outlet: Box<Outlet> },
+    /// A router's configuration has changed.
+    Reconfigure(Box<Reconfigure>),
+    /// A router has left the configuration: hand it over, and tell when nothing is left of it.
+    Leave(Slot),
+    /// Follow sessions in this way from now on, and say what that makes of every router that tracks something.
+    Follow { followers: Box<Followers>, reply: oneshot::Sender<BTreeMap<Slot, Standing>> },
+    /// A BFD session's configuration has changed.
+    SessionChanged { id: SessionId, config: bfd::Config },
+    /// A BFD session has left the configuration: take it down, and tell when the neighbour has been told.
+    EndSession(SessionId),
     /// A BFD session may run.
     Session { id: SessionId, name: Arc<str>, config: bfd::Config, discriminator: u32 },
     /// The interface of a session is down.
@@ -51,8 +61,36 @@ pub(crate) enum Command {
     Inspect(oneshot::Sender<Views>),
 }
 
+/// What a reload makes of a router.
+pub(crate) struct Reconfigure {
+    /// Which.
+    pub(crate) slot: Slot,
+    /// Its name now.
+    pub(crate) name: Arc<str>,
+    /// What changes.
+    pub(crate) change: Reconfiguration,
+    /// Its frames now; none where it cannot run now.
+    pub(crate) frames: Option<Frames>,
+    /// Whether clients are to learn another MAC.
+    pub(crate) moves: bool,
+}
+
+/// What a router speaks with.
+pub(crate) struct Frames {
+    /// The address it sends from.
+    pub(crate) source: IpAddr,
+    /// What it sends, and by what.
+    pub(crate) outlet: Box<Outlet>,
+    /// What it puts on interfaces.
+    pub(crate) addresses: Arc<AddressSet>,
+}
+
 /// From the election thread to the supervisor.
 pub(crate) enum Notice {
+    /// A router that was to leave has left.
+    Left(Slot),
+    /// The neighbour of a session that was to end has been told.
+    SessionEnded(SessionId),
     /// The router's addresses are being put on their interfaces.
     AcquiredVips(Slot),
     /// The router's addresses are being taken off their interfaces.

@@ -11,6 +11,7 @@
 //! The election thread does nothing that can wait: no netlink, no file, no lock shared with slower work. The two sides
 //! talk through unbounded channels only.
 
+mod adapt;
 mod announcements;
 mod answer;
 mod apart;
@@ -21,6 +22,7 @@ mod driver;
 mod farewell;
 mod gates;
 mod handover;
+mod hearing;
 mod heartbeat;
 mod holdings;
 mod idle;
@@ -39,6 +41,7 @@ mod program_log;
 mod reach;
 mod realtime;
 mod recorder;
+mod reload;
 mod report;
 mod resume;
 mod roster;

@@ -39,6 +39,25 @@ pub(crate) struct Neighbor {
     pub(crate) begun: bool,
     /// Whether it was told that it has no path.
     pub(crate) complained: bool,
+    /// Its place in the configuration.
+    pub(crate) position: usize,
+    /// Whether it has left the configuration, and the neighbour is being told.
+    pub(crate) leaving: bool,
+}
+
+impl Neighbor {
+    fn new(id: SessionId, position: usize, instance: BfdInstance) -> Self {
+        Self {
+            instance,
+            discriminator: discriminator(id),
+            site: None,
+            port: None,
+            begun: false,
+            complained: false,
+            position,
+            leaving: false,
+        }
+    }
 }
 
 /// Where a session runs.
@@ -69,16 +88,25 @@ impl Neighbors {
         let mut entries = BTreeMap::new();
         for (index, instance) in (1..).zip(sessions) {
             let id = SessionId::new(index).ok_or(TooManySessions(count))?;
-            let discriminator = discriminator(id);
-            entries.insert(
-                id,
-                Neighbor { instance, discriminator, site: None, port: None, begun: false, complained: false },
-            );
+            entries.insert(id, Neighbor::new(id, entries.len(), instance));
         }
         Ok(Self { entries })
     }
 
-    /// Returns all sessions, by ascending identifier, which is the configuration's order.
+    /// Gives a session a place; `None` if there is none.
+    pub(crate) fn add(&mut self, position: usize, instance: BfdInstance) -> Option<SessionId> {
+        let free = |id: &SessionId| !self.entries.contains_key(id);
+        let id = (1..MAX_BFD_SESSIONS).filter_map(SessionId::new).find(free)?;
+        self.entries.insert(id, Neighbor::new(id, position, instance));
+        Some(id)
+    }
+
+    /// Takes out a session whose neighbour has been told.
+    pub(crate) fn remove(&mut self, id: SessionId) {
+        self.entries.remove(&id);
+    }
+
+    /// Returns all sessions, by ascending identifier.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (SessionId, &Neighbor)> {
         self.entries.iter().map(|(id, neighbor)| (*id, neighbor))
     }

@@ -71,7 +71,7 @@ impl<D: Datapath> Driver<D> {
                     // Closing its socket leaves a group, which may wait for other users of netlink.
                     self.tell(Notice::Retired(outlet));
                 }
-                if self.stopping == Stopping::No {
+                if self.stopping == Stopping::No && !self.leaving.contains(&slot) {
                     // What it tracks may have failed since the supervisor looked.
                     let event = match self.standing(slot, clock::now()) {
                         Some(Standing::Fault) => Event::Fault(Cause::Tracked),
@@ -94,6 +94,12 @@ impl<D: Datapath> Driver<D> {
                 }
                 self.feed(slot, Event::Priority(priority));
             }
+            Command::Reconfigure(order) => self.reconfigure(*order),
+            Command::Leave(slot) => self.dismiss(slot),
+            // The asker may have given up.
+            Command::Follow { followers, reply } => drop(reply.send(self.follow(*followers))),
+            Command::SessionChanged { id, config } => self.change_session(id, config),
+            Command::EndSession(id) => self.part_with(id),
             Command::Session { id, name, config, discriminator } => {
                 self.start_session(id, &name, config, discriminator);
             }

@@ -80,6 +80,11 @@ impl Orders {
         })
     }
 
+    /// Tells whether an advert of a router waits.
+    pub(super) fn waits(&self, slot: Slot) -> bool {
+        self.waiting.get(slot).is_some()
+    }
+
     /// Takes what comes next after the adverts.
     pub(super) fn next(&mut self) -> Option<(Slot, Action)> {
         self.rest.pop_front()

@@ -44,6 +44,8 @@ enum Order {
     Release(Slot),
     /// See to it that they are as last ordered.
     Repair(Slot),
+    /// The router has left: finish with it, and keep nothing.
+    Forget(Slot),
     /// Take everything off, and say what stayed.
     Leave(oneshot::Sender<Vec<AddressError>>),
 }
@@ -105,6 +107,11 @@ impl Placer {
         self.order(Order::Repair(slot));
     }
 
+    /// Finishes what there is to do for a router that has left.
+    pub(crate) fn forget(&self, slot: Slot) {
+        self.order(Order::Forget(slot));
+    }
+
     /// Takes everything off and returns what failed.
     pub(crate) async fn leave(&self) -> Vec<AddressError> {
         let (reply, left) = oneshot::channel();
@@ -154,16 +161,14 @@ impl Worker {
     fn obey(&mut self, order: Order) {
         match order {
             Order::Acquire { slot, addresses, number } => {
-                // Of another set, as a rule on an interface that is gone.
-                if let Some(old) =
-                    self.places.get(&slot).filter(|old| !Arc::ptr_eq(&old.addresses, &addresses))
+                let job = Job::new(slot, Arc::clone(&addresses), Change::Add).reporting(number);
+                match self
+                    .places
+                    .insert(slot, Place { addresses: Arc::clone(&addresses), wanted: Change::Add })
                 {
-                    self.jobs.push(Job::new(slot, Arc::clone(&old.addresses), Change::Remove));
-                    self.finish(slot);
+                    Some(old) if !Arc::ptr_eq(&old.addresses, &addresses) => self.exchange(slot, &old, job),
+                    _ => self.jobs.push(job),
                 }
-                let job = Job::new(slot, Arc::clone(&addresses), Change::Add);
-                self.jobs.push(job.reporting(number));
-                self.places.insert(slot, Place { addresses, wanted: Change::Add });
             }
             Order::Release(slot) => {
                 if let Some(place) = self.places.get_mut(&slot) {
@@ -177,10 +182,32 @@ impl Worker {
                     self.jobs.push(Job::new(slot, Arc::clone(&place.addresses), place.wanted).repairing());
                 }
             }
+            Order::Forget(slot) => {
+                self.finish(slot);
+                self.places.remove(&slot);
+            }
             Order::Leave(reply) => {
                 // Nobody may be listening.
                 drop(reply.send(self.leave()));
             }
+        }
+    }
+
+    /// Puts on what is new in another set, or as a rule the whole of it on another interface, and takes off what is not in
+    /// it any more; what is in both stays.
+    ///
+    /// With the first address of a subnet the kernel takes off the others too (net.ipv4.conf.*.promote_secondaries), so all of
+    /// them are looked at once more, right behind that.
+    fn exchange(&mut self, slot: Slot, old: &Place, job: Job) {
+        let again = Job::new(slot, Arc::clone(&job.addresses), Change::Add);
+        let gone = old.addresses.without(&job.addresses);
+        self.jobs.push(job);
+        self.finish(slot);
+        if !gone.is_empty() {
+            self.jobs.push(Job::new(slot, Arc::new(gone), Change::Remove));
+            self.finish(slot);
+            self.jobs.push(again);
+            self.finish(slot);
         }
     }
 

@@ -38,10 +38,12 @@ pub(super) struct Reach {
     listening: bool,
     /// Whether it was told that they are not.
     port_refused: bool,
+    /// Whether the datapath is to be told of the sessions although none has got or lost its path.
+    pub(super) altered: bool,
     /// Tracked interfaces, and whether they are up, as the election was told.
     tracked_links: BTreeMap<String, bool>,
     /// Routers that cannot run because of what they track.
-    faulted: BTreeSet<Slot>,
+    pub(super) faulted: BTreeSet<Slot>,
 }
 
 impl Reach {
@@ -57,6 +59,7 @@ impl Reach {
             tables: Tables::default(),
             listening: false,
             port_refused: false,
+            altered: false,
             tracked_links: BTreeMap::new(),
             faulted: BTreeSet::new(),
         }
@@ -89,14 +92,20 @@ impl Tables {
 impl Supervisor {
     /// Tells the heartbeat which guards each session counts for, and the log which routers got none.
     pub(super) fn assign_guards(&self) {
+        self.order_guards();
         let guards = self.reach.followers.guards();
-        for (id, _) in self.reach.neighbors.iter() {
-            self.threads.heartbeat.order(Order::Guards(id, guards.of_session(id).collect()));
-        }
         for slot in guards.refused() {
             if let (Some(entry), Err(error)) = (self.roster.get(*slot), guards.of(*slot)) {
                 warn!("({}) fails over at the pace of adverts: {error}", entry.router.name);
             }
+        }
+    }
+
+    /// Tells the heartbeat which guards each session counts for.
+    pub(super) fn order_guards(&self) {
+        let guards = self.reach.followers.guards();
+        for (id, _) in self.reach.neighbors.iter() {
+            self.threads.heartbeat.order(Order::Guards(id, guards.of_session(id).collect()));
         }
     }
 
@@ -111,7 +120,9 @@ impl Supervisor {
 
     /// Tells the election of tracked interfaces that came up or went down.
     pub(super) fn follow_tracked_links(&mut self) {
-        for name in self.roster.tracked_interfaces() {
+        let tracked = self.roster.tracked_interfaces();
+        self.reach.tracked_links.retain(|name, _| tracked.contains(name));
+        for name in tracked {
             let up = self.links.by_name(&name).is_some_and(|link| link.carrier == Carrier::Up);
             if self.reach.tracked_links.insert(name.clone(), up) != Some(up) {
                 self.command(Command::Link { name, up });
@@ -124,8 +135,9 @@ impl Supervisor {
         if !self.listens() {
             return;
         }
-        let mut changed = false;
-        let ids: Vec<SessionId> = self.reach.neighbors.iter().map(|(id, _)| id).collect();
+        let mut changed = std::mem::take(&mut self.reach.altered);
+        let neighbors = self.reach.neighbors.iter().filter(|(_, neighbor)| !neighbor.leaving);
+        let ids: Vec<SessionId> = neighbors.map(|(id, _)| id).collect();
         for id in ids {
             let Some(neighbor) = self.reach.neighbors.get(id) else { continue };
             match neighbors::place(&neighbor.instance, &self.links) {
@@ -144,7 +156,8 @@ impl Supervisor {
     /// Tells whether some session has no path yet, or is not in the datapath; nothing tells of routes and IPv6 addresses that
     /// come.
     pub(super) fn has_waiting_sessions(&self) -> bool {
-        self.reach.tables.is_owed || self.reach.neighbors.iter().any(|(_, neighbor)| neighbor.site.is_none())
+        let waits = |neighbor: &Neighbor| neighbor.site.is_none() && !neighbor.leaving;
+        self.reach.tables.is_owed || self.reach.neighbors.iter().any(|(_, neighbor)| waits(neighbor))
     }
 
     /// Takes the ports that neighbours send to, unless that is done or not needed.
@@ -204,7 +217,7 @@ impl Supervisor {
 
     /// Starts the sessions that have a path and do not run yet.
     fn begin_sessions(&mut self) {
-        let can_begin = |neighbor: &Neighbor| neighbor.site.is_some() && !neighbor.begun;
+        let can_begin = |neighbor: &Neighbor| neighbor.site.is_some() && !neighbor.begun && !neighbor.leaving;
         let sessions = self.reach.neighbors.iter();
         let ready: Vec<SessionId> =
             sessions.filter(|(_, neighbor)| can_begin(neighbor)).map(|(id, _)| id).collect();
@@ -238,10 +251,7 @@ impl Supervisor {
         if !self.roster.set_priority(slot, priority) {
             return;
         }
-        if let Err(error) = self.datapath.apply(&self.plan()) {
-            // It goes on ranking others against the priority before.
-            error!(error = report::chain(&error), "the datapath keeps its previous tables");
-        }
+        self.apply(); // where it fails, it goes on ranking others against the priority before
         if let Some((_, outlet)) = self.outlet(slot) {
             self.command(Command::Priority { slot, priority, outlet });
         }
@@ -250,7 +260,7 @@ impl Supervisor {
 
 impl Heard {
     /// Returns whose packets an authenticated session takes; `None` for any other one.
-    fn of(neighbor: &Neighbor) -> Option<Self> {
+    pub(super) fn of(neighbor: &Neighbor) -> Option<Self> {
         let (instance, site) = (&neighbor.instance, neighbor.site.as_ref()?);
         Some(Self {
             addr: instance.neighbor,

@@ -37,7 +37,7 @@ use super::{
 };
 use crate::{
     companion,
-    proto::{Action, Config, Event, Node, Slot, bfd::SessionId},
+    proto::{Action, Config, Event, Node, Reconfiguration, Slot, bfd::SessionId},
     units::Time,
 };
 
@@ -175,6 +175,34 @@ impl Recorder {
         actions: &[(Slot, Action)],
         node: &Node,
     ) {
+        self.decided(slot, Entry::Event { at, slot, event }, actions, node);
+    }
+
+    /// Records that a router took up another configuration, and what it ordered; `node` has it as it is after that.
+    pub(super) fn reconfigured(
+        &mut self,
+        (at, slot): (Time, Slot),
+        name: &Arc<str>,
+        change: Reconfiguration,
+        actions: &[(Slot, Action)],
+        node: &Node,
+    ) {
+        if let Some(known) = self.routers.get_mut(&slot) {
+            known.name = Arc::clone(name);
+        }
+        let entry = Entry::Reconfigured { at, slot, name: Arc::clone(name), change: Box::new(change) };
+        self.decided(slot, entry, actions, node);
+    }
+
+    /// Records that a router was taken out of its slot.
+    pub(super) fn left(&mut self, at: Time, slot: Slot) {
+        self.routers.remove(&slot);
+        if self.make_room(1) {
+            self.push(Entry::Left { at, slot });
+        }
+    }
+
+    fn decided(&mut self, slot: Slot, entry: Entry, actions: &[(Slot, Action)], node: &Node) {
         let Some(router) = node.get(slot) else { return };
         if !self.make_room(actions.len() + 2) {
             return;
@@ -182,7 +210,7 @@ impl Recorder {
         for (_, action) in actions {
             self.push(Entry::Action(action.clone()));
         }
-        self.push(Entry::Event { at, slot, event });
+        self.push(entry);
         if let Some(known) = self.routers.get_mut(&slot).filter(|known| known.gaps != self.gaps) {
             known.gaps = self.gaps;
             let (name, router) = (Arc::clone(&known.name), Box::new(router.clone()));

@@ -133,7 +133,7 @@ impl<'a> Resumption<'a> {
         let router = &entry.router;
         let placed = self.held(router, site);
         self.datapath.expect(&placement::plan(left.slot, router, site));
-        self.will.write(left.slot, router, site.port(), &outlet);
+        self.will.write(left.slot, router, entry.before(), site.port(), &outlet);
         self.threads.command(Command::Resume {
             slot: left.slot,
             source: IpAddr::V4(site.source),

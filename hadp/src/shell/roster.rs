@@ -9,11 +9,11 @@ use hadp_common::router::MAX_ROUTERS;
 
 use super::placement::{self, Placement, Site};
 use crate::{
-    datapath::{Inherited, Plan},
+    datapath::{Inherited, Plan, PlannedRouter},
     model::{Router, Track, Tracked},
     net::link::Links,
-    proto::{Cause, Slot},
-    units::Priority,
+    proto::{Cause, Config, Slot},
+    units::{Priority, Time},
 };
 
 /// A router of the configuration.
@@ -21,16 +21,45 @@ use crate::{
 pub(crate) struct Entry {
     /// Its place in the configuration.
     pub(crate) position: usize,
-    /// The router.
+    /// The router as it is configured.
+    pub(crate) configured: Router,
+    /// The router as it runs: with the priority that tracking makes of it.
     pub(crate) router: Router,
     /// Where it can run.
     pub(crate) placement: Placement,
+    /// Whether it has left the configuration, and is being handed over.
+    pub(crate) leaving: bool,
+    /// The configuration before, and until when peers may go by its interval.
+    pub(crate) before: Option<(Config, Time)>,
+    /// Until when frames to its virtual MAC are taken although it does not use that any more.
+    pub(crate) virtual_mac_until: Option<Time>,
+}
+
+impl Entry {
+    fn new(position: usize, router: Router) -> Self {
+        Self {
+            position,
+            configured: router.clone(),
+            router,
+            placement: Placement { port: None, obstacle: Some(Cause::NotStarted) },
+            leaving: false,
+            before: None,
+            virtual_mac_until: None,
+        }
+    }
+
+    /// Returns the configuration by whose interval peers may still go.
+    pub(crate) fn before(&self) -> Option<&Config> {
+        self.before.as_ref().map(|(config, _)| config)
+    }
 }
 
 /// All routers, by slot.
 #[derive(Debug, Default)]
 pub(crate) struct Roster {
     entries: BTreeMap<Slot, Entry>,
+    /// Slots of routers that have left, the latest last: what is on its way for them is not for others.
+    freed: Vec<Slot>,
     virtual_addresses: BTreeSet<IpAddr>,
 }
 
@@ -70,10 +99,31 @@ impl Roster {
         }
         let mut entries = BTreeMap::new();
         for (position, (router, slot)) in routers.into_iter().zip(slots.into_iter().flatten()).enumerate() {
-            let placement = Placement { port: None, obstacle: Some(Cause::NotStarted) };
-            entries.insert(slot, Entry { position, router, placement });
+            entries.insert(slot, Entry::new(position, router));
         }
-        Ok(Self { entries, virtual_addresses })
+        Ok(Self { entries, freed: Vec::new(), virtual_addresses })
+    }
+
+    /// Gives a router a slot; `None` if there is none.
+    pub(crate) fn add(&mut self, position: usize, router: Router) -> Option<Slot> {
+        let unused = |slot: &Slot| !self.entries.contains_key(slot) && !self.freed.contains(slot);
+        let slot = (0..MAX_ROUTERS).filter_map(Slot::new).find(unused);
+        let slot = slot.or_else(|| (!self.freed.is_empty()).then(|| self.freed.remove(0)))?;
+        self.entries.insert(slot, Entry::new(position, router));
+        Some(slot)
+    }
+
+    /// Takes out a router of which nothing is left.
+    pub(crate) fn remove(&mut self, slot: Slot) {
+        if self.entries.remove(&slot).is_some() {
+            self.freed.push(slot);
+        }
+    }
+
+    /// Finds out anew which addresses are virtual.
+    pub(crate) fn note_addresses(&mut self) {
+        let routers = self.entries.values().map(|entry| &entry.router);
+        self.virtual_addresses = routers.flat_map(placement::vips).map(|vip| vip.addr).collect();
     }
 
     /// Returns the router in a slot.
@@ -130,6 +180,24 @@ impl Roster {
         changed
     }
 
+    /// Returns the virtual MACs in use, each with its interface.
+    pub(crate) fn virtual_macs(&self) -> BTreeSet<(u32, [u8; 6])> {
+        let virtual_ones = self.sites().filter(|(_, entry, _)| entry.router.virtual_mac);
+        virtual_ones.map(|(_, _, site)| (site.ifindex, site.mac)).collect()
+    }
+
+    /// Forgets the intervals and MACs before that nobody can go by any more, and returns whose they were.
+    pub(crate) fn end_easing(&mut self, now: Time) -> Vec<Slot> {
+        let mut over = Vec::new();
+        for (slot, entry) in &mut self.entries {
+            let interval = entry.before.take_if(|(_, until)| *until <= now).is_some();
+            if interval | entry.virtual_mac_until.take_if(|until| *until <= now).is_some() {
+                over.push(*slot);
+            }
+        }
+        over
+    }
+
     /// Returns the virtual addresses of all routers.
     pub(crate) fn virtual_addresses(&self) -> &BTreeSet<IpAddr> {
         &self.virtual_addresses
@@ -147,16 +215,21 @@ impl Roster {
 
     /// Describes to the datapath every router whose interfaces exist.
     pub(crate) fn plan(&self) -> Plan {
-        Plan {
-            routers: self.sites().map(|(slot, router, site)| placement::plan(slot, router, site)).collect(),
-        }
+        Plan { routers: self.sites().map(|(slot, entry, site)| plan(slot, entry, site)).collect() }
     }
 
-    fn sites(&self) -> impl Iterator<Item = (Slot, &Router, &Site)> {
-        self.entries
-            .iter()
-            .filter_map(|(slot, entry)| Some((*slot, &entry.router, entry.placement.port.as_ref()?)))
+    fn sites(&self) -> impl Iterator<Item = (Slot, &Entry, &Site)> {
+        self.entries.iter().filter_map(|(slot, entry)| Some((*slot, entry, entry.placement.port.as_ref()?)))
     }
+}
+
+fn plan(slot: Slot, entry: &Entry, site: &Site) -> PlannedRouter {
+    let mut plan = placement::plan(slot, &entry.router, site);
+    if let Some(before) = entry.before() {
+        plan.lease_left = plan.lease_left.min(before.lease_left());
+    }
+    plan.virtual_mac |= entry.virtual_mac_until.is_some();
+    plan
 }
 
 /// Returns the slot that a router had under another daemon.

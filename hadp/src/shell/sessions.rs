@@ -18,8 +18,10 @@ use crate::{
 /// Describes every session of the configuration.
 pub(super) fn describe(supervisor: &Supervisor, views: &[SessionView], now: Time) -> Vec<snapshot::Session> {
     let view = |id| views.iter().find(|view| view.id == id);
-    let neighbors = supervisor.reach.neighbors.iter();
-    neighbors.map(|(id, neighbor)| session(supervisor, id, neighbor, view(id), now)).collect()
+    let mut neighbors: Vec<_> =
+        supervisor.reach.neighbors.iter().filter(|(_, neighbor)| !neighbor.leaving).collect();
+    neighbors.sort_by_key(|(_, neighbor)| neighbor.position);
+    neighbors.into_iter().map(|(id, neighbor)| session(supervisor, id, neighbor, view(id), now)).collect()
 }
 
 fn session(

@@ -18,6 +18,8 @@ const ECHO: Duration = Duration::from_millis(300);
 pub(super) enum Heard {
     /// To stop.
     Stop,
+    /// To read the configuration again.
+    Reload,
     /// Nothing yet.
     Unused(&'static str),
 }
@@ -55,7 +57,7 @@ impl Signals {
             tokio::select! {
                 _ = self.terminate.recv() => {}
                 _ = self.interrupt.recv() => {}
-                _ = self.hangup.recv() => return Heard::Unused("SIGHUP"),
+                _ = self.hangup.recv() => return Heard::Reload,
                 _ = first.recv() => return Heard::Unused("SIGUSR1"),
                 _ = second.recv() => return Heard::Unused("SIGUSR2"),
             }

@@ -23,6 +23,7 @@ use super::{
     reach::Reach,
     realtime,
     recorder::{self, Recorder},
+    reload::Reload,
     report,
     resume::Resumed,
     roster::Roster,
@@ -33,11 +34,12 @@ use super::{
 };
 use crate::{
     companion::{self, Phase, Will},
+    config::{self, Loaded},
     datapath::{Legacy, PinLock, Xdp},
     dir_lock::DirLock,
     model::Config,
     net::link::{Links, Monitor, Seen},
-    observe::control::{self, Asked},
+    observe::control::{self, Asked, Reloaded},
     proto::Slot,
 };
 
@@ -47,13 +49,13 @@ pub(super) const RETRY: Duration = Duration::from_secs(2);
 /// Runs the daemon until it is told to stop, and leaves nothing behind.
 ///
 /// Where another daemon died, or this one was replaced while it ran, it goes on within the leases that it finds. `will` is
-/// what this one leaves to its companion, should it die too.
+/// what this one leaves to its companion, should it die too. By `options` the configuration is read again.
 ///
 /// # Errors
 ///
 /// When it could not start, and nothing on the machine has changed then, or what another daemon left is as it was; or
 /// when the election failed.
-pub fn run(config: Config, paths: &Paths, will: Will) -> Result<(), StartError> {
+pub fn run(config: Config, options: config::Options, paths: &Paths, will: Will) -> Result<(), StartError> {
     let lock = PinLock::take(&paths.pins)?;
     let neighbors = Neighbors::new(config.bfd.clone())?;
     raise_descriptor_limit();
@@ -72,10 +74,15 @@ pub fn run(config: Config, paths: &Paths, will: Will) -> Result<(), StartError> 
         .enable_all()
         .build()
         .map_err(failed("start the runtime"))?;
+    let (reload, loaded) = Reload::new(options, paths.clone());
     let outcome = runtime.block_on(async {
-        let supervisor = Supervisor::start(config, neighbors, lock, paths.clone(), will, recorder).await?;
+        let supervisor =
+            Supervisor::start(config, neighbors, lock, paths.clone(), will, (recorder, reload, loaded))
+                .await?;
         supervisor.run().await
     });
+    // One that is still being read is not waited for.
+    runtime.shutdown_background();
     if let Some(recording) = recording {
         recording.finish();
     }
@@ -125,6 +132,11 @@ pub(super) struct Supervisor {
     pub(super) threads: Threads,
     /// What the companion needs to know, should this process die.
     pub(super) will: Will,
+    pub(super) reload: Reload,
+    /// Routers that have left, and whose slots are to be freed.
+    gone: Vec<Slot>,
+    /// Whether something has left since it was looked at what waits for that.
+    unblocked: bool,
     inputs: Option<Inputs>,
 }
 
@@ -134,6 +146,7 @@ struct Inputs {
     notices: UnboundedReceiver<Notice>,
     requests: mpsc::Receiver<Asked>,
     signals: Signals,
+    loaded: mpsc::Receiver<Loaded>,
 }
 
 /// What a start has to begin with.
@@ -151,7 +164,7 @@ impl Supervisor {
         lock: PinLock,
         paths: Paths,
         will: Will,
-        recorder: Option<Recorder>,
+        (recorder, reload, loaded): (Option<Recorder>, Reload, mpsc::Receiver<Loaded>),
     ) -> Result<Self, StartError> {
         let Config { global, routers, .. } = config;
         let signals = Signals::catch()?;
@@ -209,7 +222,10 @@ impl Supervisor {
             reach,
             threads,
             will,
-            inputs: Some(Inputs { monitor, notices, requests, signals }),
+            reload,
+            gone: Vec::new(),
+            unblocked: false,
+            inputs: Some(Inputs { monitor, notices, requests, signals, loaded }),
         };
         supervisor.keep(resumed);
         supervisor.assign_guards();
@@ -249,13 +265,18 @@ impl Supervisor {
                 }
                 heard = inputs.signals.next() => match heard {
                     Heard::Stop => self.hand_over(),
-                    Heard::Unused(name) => warn!("{name} does nothing yet: restart hadp to read the configuration again"),
+                    Heard::Reload => self.reload.ask(None),
+                    Heard::Unused(name) => warn!("{name} has no meaning here"),
                 },
+                Some(loaded) = inputs.loaded.recv() => self.reload(loaded).await,
                 () = companion.ended(), if !alone => {
                     alone = true;
                     warn!("the companion is gone: should this daemon die, nobody starts it again");
                 }
                 _ = retry.tick() => self.retry(),
+            }
+            if inputs.notices.is_empty() {
+                self.go_on_reloading().await;
             }
         }
         // Whatever the election ordered before it stopped.
@@ -276,9 +297,26 @@ impl Supervisor {
             self.threads.placer.repair(slot);
         }
         self.reach.idle.relax();
+        self.settle_intervals();
+        if self.ledger.settle() {
+            self.write_ledger();
+        }
     }
 
-    fn hand_over(&self) {
+    /// Frees what has left, and does what has waited for that.
+    async fn go_on_reloading(&mut self) {
+        let gone = std::mem::take(&mut self.gone);
+        if !gone.is_empty() {
+            self.forget_routers(&gone);
+        }
+        if std::mem::take(&mut self.unblocked) {
+            self.fit(&mut Reloaded::default()).await;
+            self.detach_unneeded();
+        }
+    }
+
+    fn hand_over(&mut self) {
+        self.reload.end();
         info!("stopping: handing over every virtual router");
         report::stopping();
         self.will.announce(Phase::Stopping);
@@ -315,6 +353,14 @@ impl Supervisor {
             Notice::ReleasedVips(slot) => self.ledger.release(slot),
             Notice::AddressesFailed { slot, errors } => self.addresses_failed(slot, &errors),
             Notice::Retired(outlet) => drop(outlet),
+            Notice::Left(slot) => {
+                self.gone.push(slot);
+                self.unblocked = true;
+            }
+            Notice::SessionEnded(id) => {
+                self.forget_session(id);
+                self.unblocked = true;
+            }
             Notice::Standing { slot, standing } => self.bring_to(slot, standing),
             told @ (Notice::Transition { .. }
             | Notice::PutBack { .. }

@@ -27,6 +27,15 @@ impl VirtualMacs {
         }
     }
 
+    /// Has interfaces receive to these MACs alone.
+    pub(super) fn keep(&mut self, needed: &BTreeSet<(u32, [u8; 6])>) {
+        let Some(socket) = &self.socket else { return };
+        for (ifindex, mac) in self.known.extract_if(.., |known| !needed.contains(known)) {
+            // Where the interface is gone, so is what it was asked.
+            drop(socket.ignore(ifindex, mac));
+        }
+    }
+
     /// Makes an interface receive to a MAC; once is enough for as long as the interface exists.
     ///
     /// # Errors

@@ -160,9 +160,16 @@ impl Voice {
         }
     }
 
-    /// Drops a router's queued announcements: it is no longer Active.
-    pub(super) fn hush(&mut self, slot: Slot) {
+    /// Takes the frames of a router that has left.
+    pub(super) fn remove(&mut self, slot: Slot) -> Option<Box<Outlet>> {
         self.waiting.cancel(slot);
+        self.failing.remove(&slot);
+        self.outlets.remove(slot)
+    }
+
+    /// Drops a router's queued announcements: it is no longer Active, or has other addresses now. Tells whether there were any.
+    pub(super) fn hush(&mut self, slot: Slot) -> bool {
+        self.waiting.cancel(slot)
     }
 
     /// Holds a router's announcements back until its addresses are in place, or until `opens`.

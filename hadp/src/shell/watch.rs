@@ -43,12 +43,14 @@ pub(crate) struct Senses {
 /// The sessions of the node and who follows them.
 pub(super) struct Watch {
     pub(super) sessions: Sessions,
-    senses: Senses,
+    pub(super) senses: Senses,
     /// Tracked interfaces that are up.
     links: BTreeSet<String>,
     /// What each router was last found fit for.
-    standings: BTreeMap<Slot, Standing>,
+    pub(super) standings: BTreeMap<Slot, Standing>,
     farewell: Farewell,
+    /// Sessions that have left the configuration, and until when their neighbours are told.
+    pub(super) parting: BTreeMap<SessionId, Time>,
     /// Whether the heartbeat has orders that it was not woken up for.
     unrung: bool,
     actions: Vec<(SessionId, bfd::Action)>,
@@ -63,6 +65,7 @@ impl Watch {
             links: BTreeSet::new(),
             standings: BTreeMap::new(),
             farewell: Farewell::default(),
+            parting: BTreeMap::new(),
             unrung: false,
             actions: Vec::with_capacity(16),
             events: Vec::with_capacity(64),
@@ -72,7 +75,8 @@ impl Watch {
     /// Returns when something is due, or is so soon that the thread has to be awake.
     pub(super) fn next_deadline(&self) -> Option<Time> {
         let session = self.sessions.first().map(|(id, deadline)| deadline - self.ahead(id));
-        [session, self.farewell.next_deadline()].into_iter().flatten().min()
+        let parting = self.parting.values().min().copied();
+        [session, self.farewell.next_deadline(), parting].into_iter().flatten().min()
     }
 
     /// Returns how long before a session's deadline the thread is to be awake: where a neighbour may die.
@@ -83,7 +87,7 @@ impl Watch {
 
     /// Gives the heartbeat an order, to be obeyed once this turn's adverts and announcements have left: to wake it takes longer
     /// than to send one.
-    fn order(&mut self, order: Order) {
+    pub(super) fn order(&mut self, order: Order) {
         self.senses.heartbeat.queue(order);
         self.unrung = true;
     }
@@ -103,7 +107,7 @@ impl Watch {
 
     /// Tells the datapath which guards end when the neighbour says that it has given this node up: those of its session's
     /// followers, unless the session flaps, when neither end goes by it.
-    fn set_ends(&self, id: SessionId, now: Time) {
+    pub(super) fn set_ends(&self, id: SessionId, now: Time) {
         let counts = self.sessions.get(id).is_some_and(|session| !session.is_damped(now));
         self.senses.heard.set_ends(id, self.senses.followers.guards().of_session(id).filter(|_| counts));
     }
@@ -169,6 +173,7 @@ impl<D: Datapath> Driver<D> {
         for id in self.watch.farewell.over(now) {
             self.feed_session(id, bfd::Event::AdminUp);
         }
+        self.end_parting(now);
     }
 
     /// Tells one session one event, and its routers what that means to them.
@@ -181,6 +186,22 @@ impl<D: Datapath> Driver<D> {
         if let Some(recorder) = &mut self.recorder {
             recorder.session_told(now, id, event, &actions, &self.watch.sessions);
         }
+        self.conduct_session(id, actions, now);
+    }
+
+    /// Takes up a changed configuration of a session.
+    pub(super) fn change_session(&mut self, id: SessionId, config: bfd::Config) {
+        let now = clock::now();
+        let mut actions = std::mem::take(&mut self.watch.actions);
+        self.watch.sessions.reconfigure(now, id, config, &mut actions);
+        if let Some(recorder) = &mut self.recorder {
+            recorder.session_reconfigured(now, id, &actions, &self.watch.sessions);
+        }
+        self.conduct_session(id, actions, now);
+    }
+
+    /// Has the heartbeat send what a session orders, and tells its routers what it means to them.
+    fn conduct_session(&mut self, id: SessionId, mut actions: Vec<(SessionId, bfd::Action)>, now: Time) {
         for (id, action) in &actions {
             match action {
                 bfd::Action::Transmit(what) => self.watch.order(Order::Transmit(*id, *what)),

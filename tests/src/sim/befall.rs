@@ -162,11 +162,11 @@ impl World {
     pub(super) fn reload(&mut self, host: usize) {
         for slot in 0..self.plan.routers.len() {
             let Some(this) = self.hosts.get_mut(host).filter(|host| host.runs()) else { return };
-            let Some(priority) = this.configs.get(slot).map(|config| config.priority) else { continue };
+            let Some(config) = this.configs.get(slot).cloned() else { continue };
             if let Some(entry) = this.datapath.slots.get_mut(slot) {
-                entry.priority = priority.get();
+                entry.priority = config.priority.get();
             }
-            self.tell(host, slot, Event::Priority(priority));
+            self.reconfigure(host, slot, config);
         }
     }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hadp::{
-    proto::{Action, Event, Reason, Router, Slot},
+    proto::{Action, Addresses, Config, Event, Reason, Reconfiguration, Router, Slot},
     units::Time,
 };
 
@@ -114,6 +114,40 @@ impl World {
         let Some(daemon) = &mut this.daemon else { return };
         let mut out = Vec::new();
         daemon.node.handle(now, place, event, &mut out);
+        self.carry_through(host, slot, (event, before), out, now);
+    }
+
+    /// Has a router take up another configuration, as a reload does.
+    pub(super) fn reconfigure(&mut self, host: usize, slot: usize, config: Config) {
+        let now = self.local(host);
+        let active = self.hosts.get(host).is_some_and(|host| host.state(slot) == "Active");
+        if active && self.has_lapsed(host, slot) {
+            self.tell_at(host, slot, Event::Revoked, now);
+        }
+        let Some(place) = Slot::new(slot as u32) else { return };
+        let Some(this) = self.hosts.get_mut(host).filter(|host| host.runs()) else { return };
+        let before = this.state(slot);
+        let Some(daemon) = &mut this.daemon else { return };
+        if daemon.node.get(place).is_none_or(|router| *router.config() == config) {
+            return;
+        }
+        let mut out = Vec::new();
+        let event = Event::Priority(config.priority);
+        let change = Reconfiguration { config, addresses: Addresses::Same };
+        daemon.node.reconfigure(now, place, change, &mut out);
+        self.carry_through(host, slot, (event, before), out, now);
+    }
+
+    /// Carries out what a router has ordered.
+    fn carry_through(
+        &mut self,
+        host: usize,
+        slot: usize,
+        (event, before): (Event, &'static str),
+        mut out: Vec<(Slot, Action)>,
+        now: Time,
+    ) {
+        let Some(place) = Slot::new(slot as u32) else { return };
         if std::env::var_os("HADP_SIM_TRACE").is_some() {
             eprintln!(
                 "{:12.6} host {host} router {slot} {before}: {event:?} -> {out:?}",

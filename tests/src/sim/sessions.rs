@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use hadp::{
     proto::{
         Event, Slot, State,
-        bfd::{self, Action, Followers, Received, Session, SessionId, Sessions},
+        bfd::{self, Action, Followers, Received, Session, SessionId, Sessions, Verdict},
     },
     units::Time,
 };
@@ -41,7 +41,10 @@ impl World {
         daemon.watch.followers = Followers::new(slots, &named);
         let mut heart = Heart::default();
         for (guard, sessions) in daemon.watch.followers.guards().iter() {
-            sessions.iter().for_each(|id| heart.promises.join(guard, *id));
+            for id in sessions {
+                // Nothing has been promised yet.
+                let _: Verdict = heart.promises.join(guard, *id, now);
+            }
         }
         for (slot, entry) in this.datapath.slots.iter_mut().enumerate() {
             let slot = Slot::new(slot as u32);

@@ -25,6 +25,11 @@ use crate::{
 // The words of a `Router`: the lease has the first one to itself.
 pub(super) const LEASE: usize = offset_of!(Router, lease_until_ns) / 8;
 const _: () = assert!(LEASE == 0);
+/// The guard shares its word with the generation, which nobody else changes while the router is there.
+const GUARD: usize = offset_of!(Router, guard) / 8;
+const _: () = assert!(
+    offset_of!(Router, guard) % 8 == 0 && offset_of!(Router, generation) == offset_of!(Router, guard) + 4
+);
 pub(super) const DRAIN: usize = offset_of!(Router, drain_until_ns) / 8;
 
 /// Leases to store and senders to read, through memory that the kernel shares: no lock, no system call.
@@ -75,6 +80,16 @@ impl Datapath for Election {
         }
     }
 
+    fn set_guard(&mut self, slot: Slot, guard: u32) {
+        if let Some(entry) = self.routers.entry(slot.index()) {
+            let [a, b, c, d] = guard.to_ne_bytes();
+            let _: bool = entry.update_word(GUARD, |word| {
+                let [.., e, f, g, h] = word.to_ne_bytes();
+                Some(u64::from_ne_bytes([a, b, c, d, e, f, g, h]))
+            });
+        }
+    }
+
     fn set_drain(&mut self, slot: Slot, until: Time) {
         if let Some(entry) = self.routers.entry(slot.index()) {
             entry.set_word(DRAIN, until.as_nanos(), Ordering::Release);
@@ -104,6 +119,10 @@ impl Datapath for Xdp {
 
     fn resign(&mut self, slot: Slot) {
         self.election.resign(slot);
+    }
+
+    fn set_guard(&mut self, slot: Slot, guard: u32) {
+        self.election.set_guard(slot, guard);
     }
 
     fn set_drain(&mut self, slot: Slot, until: Time) {

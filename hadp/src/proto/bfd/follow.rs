@@ -56,11 +56,20 @@ impl Followers {
         routers: impl IntoIterator<Item = (Slot, &'a Router)>,
         sessions: &[(SessionId, &BfdInstance)],
     ) -> Self {
+        Self::with(routers, sessions, &Guards::default())
+    }
+
+    /// Finds that out anew; guards keep the numbers that they have in `before`.
+    pub fn with<'a>(
+        routers: impl IntoIterator<Item = (Slot, &'a Router)>,
+        sessions: &[(SessionId, &BfdInstance)],
+        before: &Guards,
+    ) -> Self {
         let names = sessions.iter().map(|(id, instance)| (instance.name.clone(), *id)).collect();
         let mut followers = Self { names, ..Self::default() };
         let routers: Vec<(Slot, &Router)> = routers.into_iter().collect();
         let sets = routers.iter().map(|(slot, router)| (*slot, relevant(router, sessions)));
-        followers.guards = Guards::assign(sets);
+        followers.guards = Guards::assign(sets, before);
         for (slot, router) in routers {
             followers.follow(slot, router, sessions);
             followers.track(slot, router);
@@ -105,6 +114,16 @@ impl Followers {
     /// Returns the routers that track a session: when its state changes, or it is settled, their standing may have.
     pub fn trackers(&self, id: SessionId) -> &[Slot] {
         self.tracking.get(&id).map_or(&[], Vec::as_slice)
+    }
+
+    /// Tells whether a router tracks something.
+    pub fn tracks(&self, slot: Slot) -> bool {
+        self.tracked.get(&slot).is_some_and(|tracking| !tracking.tracks.is_empty())
+    }
+
+    /// Returns the routers that track something.
+    pub fn tracking_routers(&self) -> impl Iterator<Item = Slot> {
+        self.tracked.iter().filter(|(_, tracking)| !tracking.tracks.is_empty()).map(|(slot, _)| *slot)
     }
 
     /// Returns what everything a router tracks makes of it, interfaces included; `None` if it tracks nothing.

@@ -103,12 +103,16 @@ impl Default for Promises {
 }
 
 impl Promises {
-    /// Makes a session a member of a guard; it counts from its next promise on.
-    pub fn join(&mut self, guard: u32, session: SessionId) {
-        let Some(guard) = self.guard(guard) else { return };
-        if !guard.promises.iter().any(|promise| promise.session == session) {
-            guard.promises.push(Promise { session, until: None });
+    /// Makes a session a member of a guard. What it has promised to others it has promised to this one too; else it counts
+    /// from its next promise on.
+    pub fn join(&mut self, guard: u32, session: SessionId, now: Time) -> Verdict {
+        let others = self.guards.iter().flat_map(|guard| &guard.promises);
+        let until = others.filter(|promise| promise.session == session).find_map(|promise| promise.until);
+        let Some(guard) = self.guard(guard) else { return Verdict::Keep };
+        if guard.promises.iter().any(|promise| promise.session == session) {
+            return Verdict::Keep;
         }
+        guard.change(now, |promises| promises.push(Promise { session, until }))
     }
 
     /// Takes a session out of a guard.
@@ -266,7 +270,7 @@ mod tests {
     fn with(sessions: &[u32]) -> Promises {
         let mut guards = Promises::default();
         for &session in sessions {
-            guards.join(GUARD, id(session));
+            guards.join(GUARD, id(session), us(0));
         }
         guards
     }
@@ -299,7 +303,7 @@ mod tests {
         assert_eq!(guards.look(GUARD, us(5_000_000)), Verdict::Keep);
         assert_eq!(send(&mut guards, 1, 5_000_000, Some(D)), stored(us(5_000_000) + D - margin(D)));
         // A second one joins while the first runs, and its first packet is far off.
-        guards.join(GUARD, id(2));
+        assert_eq!(guards.join(GUARD, id(2), us(5_000_250)), Verdict::Keep);
         assert_eq!(send(&mut guards, 1, 5_000_250, Some(D)), stored(us(5_000_250) + D - margin(D)));
         assert_eq!(send(&mut guards, 2, 5_000_260, Some(SLOW)), Verdict::Keep);
         // The first goes down: its next packet, at its old pace, says so.
@@ -307,6 +311,17 @@ mod tests {
         assert_eq!(guards.look(GUARD, us(5_900_000)), Verdict::Keep);
         assert_eq!(guards.leave(GUARD, id(2), us(6_000_000)), stored(OPEN));
         assert_eq!(guards.look(GUARD, us(60_000_000)), Verdict::Keep);
+    }
+
+    #[test]
+    fn a_guard_that_a_session_joins_later_has_its_promise_at_once() {
+        const OTHER: u32 = 4;
+        let mut guards = with(&[1]);
+        send(&mut guards, 1, 0, Some(D));
+        assert_eq!(guards.join(OTHER, id(1), us(10)), stored(us(0) + D - margin(D)));
+        assert_eq!(guards.join(OTHER, id(1), us(10)), Verdict::Keep, "it is in it");
+        assert_eq!(guards.leave(GUARD, id(1), us(20)), stored(OPEN));
+        assert_eq!(guards.look(OTHER, us(800)), Verdict::Lapsed);
     }
 
     #[test]
@@ -390,7 +405,7 @@ mod tests {
     #[test]
     fn guards_beyond_the_map_are_nothing() {
         let mut guards = with(&[1]);
-        guards.join(MAX_GUARDS, id(1));
+        assert_eq!(guards.join(MAX_GUARDS, id(1), us(0)), Verdict::Keep);
         assert_eq!(guards.sent(MAX_GUARDS, id(1), us(0), Some(D), us(0)), Verdict::Keep);
     }
 }

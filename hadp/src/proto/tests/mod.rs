@@ -9,6 +9,7 @@ mod keepalived;
 mod lease;
 mod node;
 mod priority;
+mod reconfigure;
 mod resume;
 mod revoked;
 mod rfc9568;

@@ -9,4 +9,4 @@ mod timeline;
 
 pub use news::{Quiet, Remark, Saying};
 pub(super) use player::Sessions;
-pub use record::SessionRecord;
+pub use record::{Instruction, SessionRecord};

@@ -22,6 +22,13 @@ pub enum Remark {
         min_rx: Duration,
         multiplier: u8,
     },
+    Reconfigured {
+        #[serde(with = "nanos")]
+        min_tx: Duration,
+        #[serde(with = "nanos")]
+        min_rx: Duration,
+        multiplier: u8,
+    },
     Heard(Saying),
     Changed {
         from: SessionState,
@@ -94,6 +101,11 @@ impl Remark {
     pub(super) fn joined(config: &Config) -> Self {
         Self::Joined { min_tx: config.min_tx, min_rx: config.min_rx, multiplier: config.multiplier }
     }
+
+    /// Describes a session that takes up another configuration.
+    pub(super) fn reconfigured(config: &Config) -> Self {
+        Self::Reconfigured { min_tx: config.min_tx, min_rx: config.min_rx, multiplier: config.multiplier }
+    }
 }
 
 impl From<&Control> for Saying {
@@ -129,6 +141,9 @@ impl fmt::Display for Remark {
                     f,
                     "joins: sending every {min_tx:?}, hearing every {min_rx:?}, multiplier {multiplier}"
                 )
+            }
+            Self::Reconfigured { min_tx, min_rx, multiplier } => {
+                write!(f, "is to send every {min_tx:?}, hear every {min_rx:?}, multiplier {multiplier}")
             }
             Self::Heard(saying) => write!(f, "hears {saying}"),
             Self::Changed { from, to, diag } => {

@@ -8,7 +8,7 @@ use super::{
         player::{Played, Totals},
         timeline::Entry,
     },
-    Remark, SessionRecord,
+    Instruction, Remark, SessionRecord,
     timeline::Told,
 };
 use crate::{
@@ -60,16 +60,27 @@ impl Sessions {
             }
             SessionRecord::Event { at, id, event, actions } => {
                 let heard = self.sessions.get(id).and_then(Session::last_heard);
-                played.divergence = self.tell(at, id, event, &actions, totals)?;
+                played.divergence = self.tell(at, id, Instruction::Event(event), &actions, totals)?;
                 if played.divergence.is_none() {
                     let (told, session) = (self.told.entry(id).or_default(), self.sessions.get(id));
                     let remarks = told.told(at, &event, &actions, heard, session);
                     played.entries.extend(remarks.into_iter().map(|remark| self.entry(id, at, remark)));
                 }
             }
+            SessionRecord::Reconfigured { at, id, config, actions } => {
+                let remark = Remark::reconfigured(&config);
+                let told = Instruction::Reconfigured(Box::new(config));
+                played.divergence = self.tell(at, id, told, &actions, totals)?;
+                if played.divergence.is_none() {
+                    played.entries.push(self.entry(id, at, remark));
+                    let told = self.told.entry(id).or_default();
+                    let remarks = told.ordered(at, &actions);
+                    played.entries.extend(remarks.into_iter().map(|remark| self.entry(id, at, remark)));
+                }
+            }
             SessionRecord::Readings { at, id, heard, count, silence } => {
                 let event = Event::Alive { at: heard };
-                played.divergence = self.tell(at, id, event, &[], totals)?;
+                played.divergence = self.tell(at, id, Instruction::Event(event), &[], totals)?;
                 if played.divergence.is_none() {
                     self.told.entry(id).or_default().read(count, silence);
                 }
@@ -110,7 +121,7 @@ impl Sessions {
         &mut self,
         at: Time,
         id: SessionId,
-        event: Event,
+        told: Instruction,
         expected: &[Action],
         totals: &mut Totals,
     ) -> Result<Option<Divergence>, String> {
@@ -124,7 +135,12 @@ impl Sessions {
         };
         let deadline = self.sessions.get(id).and_then(Session::next_deadline);
         self.out.clear();
-        self.sessions.handle(at, id, event, &mut self.out);
+        match &told {
+            Instruction::Event(event) => self.sessions.handle(at, id, *event, &mut self.out),
+            Instruction::Reconfigured(config) => {
+                self.sessions.reconfigure(at, id, (**config).clone(), &mut self.out);
+            }
+        }
         totals.events += 1;
         totals.actions += self.out.len() as u64;
         if self.out.iter().map(|(_, action)| action).eq(expected) {
@@ -135,7 +151,7 @@ impl Sessions {
             what: Difference {
                 at,
                 state: describe(state, deadline),
-                event,
+                event: told,
                 expected: expected.to_vec(),
                 got: self.out.drain(..).map(|(_, action)| action).collect(),
             },

@@ -1,6 +1,6 @@
 //! The records of sessions.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +37,17 @@ pub enum SessionRecord {
         /// What it ordered.
         actions: Vec<Action>,
     },
+    /// A session took up another configuration.
+    Reconfigured {
+        /// When.
+        at: Time,
+        /// The session.
+        id: SessionId,
+        /// The configuration.
+        config: Config,
+        /// What it ordered.
+        actions: Vec<Action>,
+    },
     /// A session that was Up was told several times that its neighbour is alive, which moved its deadline and ordered nothing.
     ///
     /// The last of these readings stands for all of them, see [`Session::is_kept_up_by`].
@@ -62,4 +73,23 @@ pub enum SessionRecord {
         /// All of it.
         session: Box<Session>,
     },
+}
+
+/// What a session was told where it decided otherwise.
+#[derive(Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Instruction {
+    /// An event.
+    Event(Event),
+    /// Another configuration.
+    Reconfigured(Box<Config>),
+}
+
+impl fmt::Debug for Instruction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Event(event) => event.fmt(f),
+            Self::Reconfigured(config) => write!(f, "Reconfigured({config:?})"),
+        }
+    }
 }

@@ -50,6 +50,15 @@ impl Told {
         news
     }
 
+    /// Returns what is news in what another configuration had ordered.
+    pub(super) fn ordered(&mut self, at: Time, actions: &[Action]) -> Vec<Remark> {
+        let mut news = Vec::new();
+        for action in actions {
+            self.news_of_action(at, action, None, &mut news);
+        }
+        news
+    }
+
     /// Adds readings that are told as one.
     pub(super) fn read(&mut self, readings: u64, silence: Duration) {
         self.quiet.add(Quiet { readings, silence, packets: 0 });

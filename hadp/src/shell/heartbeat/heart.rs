@@ -228,6 +228,14 @@ impl<G: GuardTable, H: Record> Heart<G, H> {
             Order::Ended(_) => {}
             Order::Listen(receivers) => self.receivers = receivers.into(),
             Order::Authenticate(session, heard) => self.authenticate(session, *heard),
+            Order::Forget(session) => {
+                self.change_guards(session, Vec::new(), now);
+                self.beats.remove(&session);
+                self.ears.retain(|ear| ear.id != session);
+                self.inbox.shown.forget(session);
+            }
+            // The asker may have given up.
+            Order::Obeyed(reply) => drop(reply.send(())),
             Order::Stop => {}
         }
     }
@@ -235,7 +243,8 @@ impl<G: GuardTable, H: Record> Heart<G, H> {
     fn change_guards(&mut self, session: SessionId, guards: Vec<u32>, now: Time) {
         let before = std::mem::replace(&mut self.beat(session).guards, guards.clone());
         for &guard in &guards {
-            self.promises.join(guard, session);
+            let verdict = self.promises.join(guard, session, now);
+            carry_out(&self.table, &self.news, &mut self.promises, guard, verdict);
         }
         for guard in before.into_iter().filter(|guard| !guards.contains(guard)) {
             let verdict = self.promises.leave(guard, session, now);

@@ -14,6 +14,7 @@ use std::{
 
 use hadp_common::{bfd::MAX_BFD_SESSIONS, wire::bfd::Control};
 use nix::sys::eventfd::{EfdFlags, EventFd};
+use tokio::sync::oneshot;
 
 use super::haste::{Hands, Lines};
 use crate::{
@@ -39,6 +40,10 @@ pub(crate) enum Order {
     Rearm(u32),
     /// The datapath may have ended this guard: look, if nothing is to be renewed that would show it.
     Ended(u32),
+    /// The session is no more: nothing of it is kept.
+    Forget(SessionId),
+    /// Say so once all that was ordered before has been obeyed.
+    Obeyed(oneshot::Sender<()>),
     /// The sockets to hear authenticated packets with.
     Listen(Vec<BfdReceiver>),
     /// End the thread.
@@ -102,6 +107,15 @@ impl Shown {
         if let Some(counts) = self.counts(session) {
             let count = if left { &counts.left } else { &counts.failed };
             count.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Begins to count anew, for another session in the place of one that is no more.
+    pub(super) fn forget(&self, session: SessionId) {
+        if let Some(counts) = self.counts(session) {
+            for count in [&counts.left, &counts.failed, &counts.kept_ns] {
+                count.store(0, Ordering::Relaxed);
+            }
         }
     }
 

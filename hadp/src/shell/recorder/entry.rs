@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::sessions::Readings;
 use crate::{
     proto::{
-        Action, Config, Event, Router, Slot,
+        Action, Config, Event, Reconfiguration, Router, Slot,
         bfd::{self, Session, SessionId},
     },
     replay::{Record, SessionRecord},
@@ -21,6 +21,10 @@ pub(super) enum Entry {
     Action(Action),
     /// See [`Record::Event`]; it comes behind its actions, and so is whole.
     Event { at: Time, slot: Slot, event: Event },
+    /// See [`Record::Reconfigured`]; it comes behind its actions.
+    Reconfigured { at: Time, slot: Slot, name: Arc<str>, change: Box<Reconfiguration> },
+    /// See [`Record::Left`].
+    Left { at: Time, slot: Slot },
     /// See [`Record::Gap`].
     Gap { missing: u64 },
     /// See [`Record::Baseline`].
@@ -38,6 +42,8 @@ pub(super) enum SessionEntry {
     Action(bfd::Action),
     /// See [`SessionRecord::Event`]; it comes behind its actions.
     Event { at: Time, id: SessionId, event: bfd::Event },
+    /// See [`SessionRecord::Reconfigured`]; it comes behind its actions.
+    Reconfigured { at: Time, id: SessionId, config: Box<bfd::Config> },
     /// See [`SessionRecord::Readings`].
     Readings { id: SessionId, readings: Readings },
     /// See [`SessionRecord::Baseline`].
@@ -65,6 +71,12 @@ impl Assembly {
             Entry::Event { at, slot, event } => {
                 Record::Event { at, slot, event, actions: std::mem::take(&mut self.actions) }
             }
+            Entry::Reconfigured { at, slot, name, change } => {
+                let Reconfiguration { config, addresses } = *change;
+                let actions = std::mem::take(&mut self.actions);
+                Record::Reconfigured { at, slot, name: name.to_string(), config, addresses, actions }
+            }
+            Entry::Left { at, slot } => Record::Left { at, slot },
             Entry::Gap { missing } => Record::Gap { missing },
             Entry::Baseline { slot, name, router } => {
                 Record::Baseline { slot, name: name.to_string(), router }
@@ -85,6 +97,10 @@ impl Assembly {
             SessionEntry::Event { at, id, event } => {
                 let actions = std::mem::take(&mut self.session_actions);
                 SessionRecord::Event { at, id, event, actions }
+            }
+            SessionEntry::Reconfigured { at, id, config } => {
+                let actions = std::mem::take(&mut self.session_actions);
+                SessionRecord::Reconfigured { at, id, config: *config, actions }
             }
             SessionEntry::Readings { id, readings: Readings { at, heard, count, silence, .. } } => {
                 SessionRecord::Readings { at, id, heard, count, silence }

@@ -10,7 +10,7 @@ use super::{
     entry::{Entry, SessionEntry},
 };
 use crate::{
-    proto::bfd::{Action, Config, Event, SessionId, Sessions},
+    proto::bfd::{Action, Config, Event, Session, SessionId, Sessions},
     units::Time,
 };
 
@@ -76,6 +76,29 @@ impl Recorder {
             }
             return;
         }
+        self.record_session(id, SessionEntry::Event { at, id, event }, actions, session);
+    }
+
+    /// Records that a session took up another configuration, and what it ordered; `sessions` has it as it is after that.
+    pub(in super::super) fn session_reconfigured(
+        &mut self,
+        at: Time,
+        id: SessionId,
+        actions: &[(SessionId, Action)],
+        sessions: &Sessions,
+    ) {
+        let Some(session) = sessions.get(id).filter(|_| self.sessions.contains_key(&id)) else { return };
+        let config = Box::new(session.config().clone());
+        self.record_session(id, SessionEntry::Reconfigured { at, id, config }, actions, session);
+    }
+
+    fn record_session(
+        &mut self,
+        id: SessionId,
+        what: SessionEntry,
+        actions: &[(SessionId, Action)],
+        session: &Session,
+    ) {
         self.end_readings(id);
         if !self.make_room(actions.len() + 2) {
             return;
@@ -83,7 +106,7 @@ impl Recorder {
         for (_, action) in actions {
             self.push(Entry::Bfd(SessionEntry::Action(*action)));
         }
-        self.push(Entry::Bfd(SessionEntry::Event { at, id, event }));
+        self.push(Entry::Bfd(what));
         if let Some(known) = self.sessions.get_mut(&id).filter(|known| known.gaps != self.gaps) {
             known.gaps = self.gaps;
             let (name, session) = (Arc::clone(&known.name), Box::new(session.clone()));

@@ -1,0 +1,156 @@
+//! Reload: the configuration is read again, and what runs is brought in line with it.
+//!
+//! ```text
+//!   SIGHUP, `hadp reload` ─► read, on a thread that may wait ─► refused: nothing changes, and the asker is told why
+//!                                                           └► wanted ─► fit: what differs is done, but for what waits
+//!                                                                          ▲           for a router that leaves
+//!        a router, or a session, that was to leave has left ───────────────┘
+//! ```
+//!
+//! What is wanted stays until all of it is done. A later reload replaces it, whatever is under way.
+
+mod difference;
+mod global;
+mod routers;
+mod sessions;
+
+use std::collections::BTreeMap;
+
+use tokio::sync::{mpsc, oneshot};
+use tracing::{error, info, warn};
+
+pub(super) use self::routers::Former;
+use super::{start::Paths, supervisor::Supervisor};
+use crate::{
+    config::{self, Loaded, Severity},
+    model::Config,
+    observe::control::{Answer, Reload as Outcome, Reloaded},
+};
+
+/// Those who wait for an answer.
+type Askers = Vec<oneshot::Sender<Answer>>;
+
+/// What has been asked for, and how far it is.
+pub(super) struct Reload {
+    options: config::Options,
+    paths: Paths,
+    /// Where what has been read is told.
+    read: mpsc::Sender<Loaded>,
+    /// Who asked for what is being read; `None` while nothing is.
+    reading: Option<Askers>,
+    /// Who asked since: the file may have changed behind what was read.
+    again: Option<Askers>,
+    /// What is not done yet.
+    wanted: Option<Config>,
+    /// The daemon stops.
+    has_ended: bool,
+}
+
+impl Reload {
+    /// Starts with nothing to do; what is read comes by the other end.
+    pub(super) fn new(options: config::Options, paths: Paths) -> (Self, mpsc::Receiver<Loaded>) {
+        let (read, loaded) = mpsc::channel(1);
+        (Self { options, paths, read, reading: None, again: None, wanted: None, has_ended: false }, loaded)
+    }
+
+    /// Has the configuration read, for `asker` if there is one.
+    pub(super) fn ask(&mut self, asker: Option<oneshot::Sender<Answer>>) {
+        match &mut self.reading {
+            Some(_) => self.again.get_or_insert_default().extend(asker),
+            None => {
+                self.reading = Some(asker.into_iter().collect());
+                let (options, path, read) =
+                    (self.options.clone(), self.paths.config.clone(), self.read.clone());
+                tokio::task::spawn_blocking(move || {
+                    // The supervisor ends before its runtime.
+                    drop(read.blocking_send(config::load(&path, &options)));
+                });
+            }
+        }
+    }
+
+    /// Gives up what is not done yet, and all that may be asked for: the daemon stops.
+    pub(super) fn end(&mut self) {
+        self.has_ended = true;
+        self.wanted = None;
+    }
+}
+
+impl Supervisor {
+    /// Takes up what has been read, and tells who asked.
+    pub(super) async fn reload(&mut self, loaded: Loaded) {
+        let askers = self.reload.reading.take().unwrap_or_default();
+        let outcome = self.take_up(loaded).await;
+        for asker in askers {
+            // It may have gone.
+            drop(asker.send(Answer::Reload(outcome.clone())));
+        }
+        if let Some(again) = self.reload.again.take() {
+            self.reload.ask(None);
+            self.reload.reading = Some(again);
+        }
+    }
+
+    async fn take_up(&mut self, loaded: Loaded) -> Outcome {
+        let path = self.paths.config.display().to_string();
+        let mut problems = Vec::new();
+        for problem in loaded.report.diagnostics() {
+            let line = problem.compact();
+            match problem.severity {
+                Severity::Error | Severity::Security => error!("{line}"),
+                Severity::Warning | Severity::Unsupported => warn!("{line}"),
+            }
+            problems.push(line);
+        }
+        let refused = |why: String, mut problems: Vec<String>| {
+            error!("{why}");
+            problems.push(why);
+            Outcome::Refused { problems }
+        };
+        let Some(config) = loaded.config else {
+            return refused(format!("{path}: not reloaded: nothing has changed"), problems);
+        };
+        if self.reload.has_ended {
+            return refused(format!("{path}: not reloaded: the daemon is stopping"), problems);
+        }
+        if let Err(why) = fits(&config) {
+            return refused(format!("{path}: not reloaded: {why}"), problems);
+        }
+        let mut done = Reloaded { warnings: problems, ..Reloaded::default() };
+        self.change_global(&config.global, &mut done);
+        self.reload.wanted = Some(config);
+        self.fit(&mut done).await;
+        info!("{path}: reloaded: {}", done.summary());
+        Outcome::Done(Box::new(done))
+    }
+
+    /// Brings what runs in line with what is wanted, as far as that can be done now.
+    pub(super) async fn fit(&mut self, done: &mut Reloaded) {
+        let Some(wanted) = self.reload.wanted.take() else {
+            // What has left is followed no more.
+            self.follow_anew(&BTreeMap::new()).await;
+            return;
+        };
+        let plan = self.routers_to(&wanted.routers);
+        self.dismiss(&plan, done);
+        let sessions_wait = self.change_sessions(&wanted.bfd, done);
+        let (changed, routers_wait) = self.change_routers(&wanted.routers, &plan, done);
+        self.follow_anew(&changed).await;
+        if !self.reach.followers.guards().refused().is_empty() {
+            // Numbers that were taken until now are free.
+            self.follow_anew(&changed).await;
+        }
+        self.put_in_force(changed);
+        self.detach_unneeded();
+        if sessions_wait || routers_wait {
+            self.reload.wanted = Some(wanted);
+        }
+    }
+}
+
+/// Tells why a configuration would not fit the maps, if it would not.
+fn fits(config: &Config) -> Result<(), String> {
+    super::roster::Roster::new(config.routers.clone(), &[], |_| None).map_err(|error| error.to_string())?;
+    super::neighbors::Neighbors::new(config.bfd.clone()).map_err(|error| error.to_string())?;
+    Ok(())
+}
