@@ -92,6 +92,11 @@ fn every_mutation_is_found() {
 }
 
 #[test]
+fn every_mutation_of_queues_is_found() {
+    find(Mutation::OF_QUEUE, FOUND_WITHIN, sim::has_jam);
+}
+
+#[test]
 fn every_mutation_of_bfd_is_found() {
     find(Mutation::OF_BFD, BFD_FOUND_WITHIN, sim::has_bfd);
 }

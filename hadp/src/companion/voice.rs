@@ -20,7 +20,7 @@ impl Voice {
     pub(super) fn prepare(&mut self) -> io::Result<&PacketSocket> {
         match &mut self.frames {
             Some(socket) => Ok(socket),
-            none => Ok(none.insert(PacketSocket::open()?)),
+            none => Ok(none.insert(PacketSocket::urgent()?)),
         }
     }
 

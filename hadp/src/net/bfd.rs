@@ -8,6 +8,8 @@ use std::{
 use hadp_common::wire::{bfd, ipv4::TOS_CONTROL};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
+use super::queued::go_first;
+
 /// The source ports a session may have: one for its life, unlike every other's of this node (RFC 5881 §4).
 const PORTS: std::ops::RangeInclusive<u16> = 49_152..=65_535;
 
@@ -51,6 +53,8 @@ impl BfdSender {
                 socket.set_tclass_v6(u32::from(TOS_CONTROL))?;
             }
         }
+        // After the TOS, from which the kernel derives one.
+        go_first(&socket);
         // Nothing is read from it: packets come to the ports that RFC 5881 gives.
         socket.set_recv_buffer_size(0)?;
         let port = bind(&socket, path, port)?;

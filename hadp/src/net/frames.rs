@@ -13,10 +13,14 @@ use hadp_common::wire::{
 };
 
 use super::{
+    lanes::Lanes,
     packet::Frame,
     raw::{Membership, VrrpSocket},
 };
-use crate::model::{Auth, Delivery, Router, Version};
+use crate::{
+    model::{Auth, Delivery, Router, Version},
+    proto::Config,
+};
 
 /// Everything the election thread needs to speak for one router, without building anything.
 #[derive(Debug)]
@@ -29,8 +33,10 @@ pub struct Outlet {
     pub vips: Vec<IpAddr>,
     /// One announcement for each of them.
     pub announcements: Vec<Frame>,
-    /// What the adverts need besides a socket for frames.
+    /// What the adverts need besides sockets for frames.
     pub line: Line,
+    /// How often they are sent.
+    pub every: Duration,
 }
 
 /// How a router is connected to its peers.
@@ -38,8 +44,8 @@ pub struct Outlet {
 pub enum Line {
     /// By a group.
     Group(Membership),
-    /// By a socket that sends to each of them.
-    Peers(VrrpSocket),
+    /// By sockets that send to each of them.
+    Peers(Lanes<VrrpSocket>),
 }
 
 /// An advert ready to leave.
@@ -92,15 +98,19 @@ impl Outlet {
         port: Port,
         carrier: impl Fn(&str) -> Option<(u32, [u8; 6])>,
     ) -> Result<Self, FrameError> {
+        let every = Config::from(router).advert_every();
         let line = match &router.delivery {
             Delivery::Multicast { group: IpAddr::V4(group) } => {
                 let joined = Membership::join(*group, port.ifindex);
                 Line::Group(joined.map_err(failed("join the multicast group"))?)
             }
             Delivery::Unicast { .. } => {
-                let socket = VrrpSocket::open().map_err(failed("open a raw socket for VRRP"))?;
-                socket.send_from(port.source, router.ttl).map_err(failed("send from the source address"))?;
-                Line::Peers(socket)
+                let open = || {
+                    let socket = VrrpSocket::open().map_err(failed("open a raw socket for VRRP"))?;
+                    let from = socket.send_from(port.source, router.ttl);
+                    from.map_err(failed("send from the source address")).map(|()| socket)
+                };
+                Line::Peers(Lanes::own([open()?, open()?], every))
             }
             Delivery::Multicast { group: IpAddr::V6(_) } => {
                 return Err(FrameError::Unencodable("the group is IPv6"));
@@ -127,6 +137,7 @@ impl Outlet {
             vips: router.vips.iter().chain(&router.excluded_vips).map(|vip| vip.addr).collect(),
             announcements,
             line,
+            every,
         })
     }
 

@@ -6,6 +6,8 @@ pub mod bfd;
 pub mod bfd_receive;
 pub mod frames;
 pub mod glimpse;
+pub mod lanes;
 pub mod link;
 pub mod packet;
+pub mod queued;
 pub mod raw;

@@ -8,6 +8,8 @@ use std::{
 
 use socket2::{Domain, Socket, Type};
 
+use super::queued::{Queue, go_first, queued};
+
 /// How many frames one system call takes at most.
 pub const BATCH: usize = 64;
 
@@ -49,6 +51,17 @@ impl PacketSocket {
         let socket = Socket::new(Domain::PACKET, kind, None)?;
         set_send_buffer(&socket);
         Ok(Self { fd: socket.into() })
+    }
+
+    /// Opens one whose frames go before others, where the interface's queue has bands.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::open`].
+    pub fn urgent() -> io::Result<Self> {
+        let socket = Self::open()?;
+        go_first(&socket.fd);
+        Ok(socket)
     }
 
     /// Sends up to [`BATCH`] frames in one system call.
@@ -124,6 +137,12 @@ impl PacketSocket {
             )
         };
         if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    }
+}
+
+impl Queue for PacketSocket {
+    fn queued(&self) -> io::Result<u32> {
+        queued(&self.fd)
     }
 }
 

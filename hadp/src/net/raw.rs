@@ -8,6 +8,8 @@ use std::{
 use hadp_common::wire::ipv4::{IPPROTO_VRRP, TOS_CONTROL};
 use socket2::{Domain, InterfaceIndexOrAddress, Protocol, SockAddr, SockFilter, Socket, Type};
 
+use super::queued::{Queue, go_first, queued};
+
 /// A raw socket of IP protocol 112.
 ///
 /// XDP has read every advert before a socket could, so its filter discards all it receives. The socket is there because
@@ -42,7 +44,10 @@ impl VrrpSocket {
     pub fn send_from(&self, source: Ipv4Addr, ttl: u8) -> io::Result<()> {
         self.socket.bind(&SockAddr::from(SocketAddrV4::new(source, 0)))?;
         self.socket.set_ttl_v4(u32::from(ttl))?;
-        self.socket.set_tos_v4(u32::from(TOS_CONTROL))
+        self.socket.set_tos_v4(u32::from(TOS_CONTROL))?;
+        // After the TOS, from which the kernel derives one.
+        go_first(&self.socket);
+        Ok(())
     }
 
     /// Sends a VRRP message to a peer.
@@ -52,6 +57,12 @@ impl VrrpSocket {
     /// When the kernel has no route or no room.
     pub fn send(&self, message: &[u8], peer: Ipv4Addr) -> io::Result<()> {
         self.socket.send_to(message, &SockAddr::from(SocketAddrV4::new(peer, 0))).map(|_| ())
+    }
+}
+
+impl Queue for VrrpSocket {
+    fn queued(&self) -> io::Result<u32> {
+        queued(&self.socket)
     }
 }
 

@@ -19,7 +19,8 @@ pub enum Action {
         /// The end of the lease.
         until: Time,
     },
-    /// Extend a lease that the datapath still has; where it has revoked it, store nothing and report `Revoked`.
+    /// Give a lease that the datapath still has another end, an earlier one where adverts turn out not to have left; where it
+    /// has revoked it, store nothing and report `Revoked`.
     RenewLease {
         /// The new end of the lease.
         until: Time,
@@ -29,7 +30,7 @@ pub enum Action {
         /// The end.
         until: Time,
     },
-    /// Send an advert with this priority, and, unless that is 0, report `AdvertSent` or `AdvertFailed`.
+    /// Send an advert with this priority, and, unless that is 0, report `AdvertSent`, `AdvertFailed` or `AdvertStuck`.
     SendAdvert {
         /// 0 resigns.
         priority: u8,

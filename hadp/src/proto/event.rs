@@ -22,16 +22,22 @@ pub enum Event {
     Shutdown,
     /// A valid advert of another router was heard.
     Advert(Heard),
-    /// An advert with a priority above 0 has really left, at this time: the lease may be renewed.
+    /// An advert with a priority above 0 has left as far as is known, at this time: the lease may be renewed.
     ///
-    /// This or [`AdvertFailed`](Self::AdvertFailed) is told right after every such [`SendAdvert`](super::Action), before
-    /// anything else; a takeover goes on only then.
+    /// This, [`AdvertFailed`](Self::AdvertFailed) or [`AdvertStuck`](Self::AdvertStuck) is told right after every such
+    /// [`SendAdvert`](super::Action), before anything else; a takeover goes on only then.
     AdvertSent {
         /// When it was handed to the kernel.
         at: Time,
     },
     /// An advert with a priority above 0 did not leave.
     AdvertFailed,
+    /// Adverts stay in a queue of this node: an earlier one that was told to have left has not. The peers' timers run from the
+    /// last one that did leave. Also told after priority 0.
+    AdvertStuck {
+        /// When that one was handed to the kernel; [`Time::ZERO`] if none is known to have left.
+        left: Time,
+    },
     /// The operator wants another router to be Active (`hadp failover`): hand over, and do not preempt until that one is
     /// gone. Nobody there to take over: stay Active.
     Resign,

@@ -22,12 +22,54 @@
 //!   whatever the interval, so from 2 s on the lease is shortened by what is missing.
 //! - Rounding does not: skews are computed in nanoseconds, and the datapath compares the clock itself, or a tick that
 //!   is never behind it.
+//! - What the kernel takes it may keep: see [`cut_back`](Router::cut_back).
 //! - Scheduling does not: the datapath needs nobody to end a lease, and a Backup that is late takes over later.
 
 use super::{Action, Event, Reason, Router, State};
 use crate::units::Time;
 
+/// What a router owns by before any advert of its own has left.
+#[derive(Clone, Copy, Debug, Default)]
+#[cfg_attr(feature = "daemon", derive(serde::Deserialize, serde::Serialize))]
+pub(super) struct Grant {
+    /// Since when it is Active, and its adverts count.
+    pub(super) since: Time,
+    /// The lease that another daemon left it.
+    pub(super) lease: Time,
+}
+
 impl Router {
+    /// Takes back what adverts have renewed that have not left:
+    ///
+    /// ```text
+    ///   left        kept          due
+    ///    |----- I ----|----- I ----|            lease ends
+    ///    |<---------------- n x I --------------->|     Backup takes over
+    ///    '--- heard --|<---------- n x I --------.------->|<- Skew_Time ->|
+    ///                 '- renewed until ---------------- n x I ->|  taken back when the next one is due
+    /// ```
+    ///
+    /// The advert that is kept is found out an interval later, before the lease by the one that left has ended: with `n` of 1,
+    /// too, since adverts then go twice as often.
+    pub(super) fn cut_back(&mut self, event: Event, out: &mut Vec<Action>) {
+        let Event::AdvertStuck { left } = event else { return };
+        // Of an earlier reign, it says nothing of this one: a resignation may have followed it.
+        let end = match left >= self.grant.since {
+            true => left + self.lease_span(),
+            false => self.grant.lease.max(self.grant.since),
+        };
+        match self.state {
+            State::Active { next_advert, lease } if end < lease && self.takeover.is_none() => {
+                self.state = State::Active { next_advert, lease: end };
+                out.push(Action::RenewLease { until: end });
+            }
+            State::Resigning { until, next } => {
+                self.state = State::Resigning { until: until.min(end), next };
+            }
+            State::Initialize { .. } | State::Backup { .. } | State::Active { .. } => {}
+        }
+    }
+
     /// Extends the lease after an advert left at `at`: peers wait this long from there before they take over.
     ///
     /// An older report does not shorten it, and is not about an advert of this takeover.

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::{Action, Reason, Router, State, announce::Announcer, state::Name};
+use super::{Action, Reason, Router, State, announce::Announcer, lease::Grant, state::Name};
 use crate::units::Time;
 
 impl Router {
@@ -16,6 +16,7 @@ impl Router {
         }
         self.set_out(now, source);
         self.owner = Some(source);
+        self.grant = Grant { since: now, lease };
         self.forget_drain(out);
         self.announcer = Announcer::resumed(now, &self.config);
         self.hold(out);

@@ -6,7 +6,7 @@ use enum_map::EnumMap;
 
 use super::{
     Action, Cause, Config, Event, Heard, Next, Reason, State, Transition, active::Provoking,
-    announce::Announcer, hearing::Hearing, reconfigure::Easing, state::Name,
+    announce::Announcer, hearing::Hearing, lease::Grant, reconfigure::Easing, state::Name,
 };
 use crate::units::{Centis, Time};
 
@@ -52,6 +52,9 @@ pub struct Router {
     pub(super) patience: Time,
     /// In Active: where to go, and why, once the advert that makes the lease last has left.
     pub(super) leaving: Option<(Next, Reason)>,
+    /// In Active and Resigning: what it owns by before any advert of its own has left.
+    #[cfg_attr(feature = "daemon", serde(default))]
+    pub(super) grant: Grant,
     /// Whether a takeover has failed because no advert left, and this was told.
     pub(super) unsendable: bool,
     /// In Active: from when on another advert of this kind may be answered at once.
@@ -79,6 +82,7 @@ impl Router {
             outlook: Reason::ActiveDown,
             takeover: None,
             leaving: None,
+            grant: Grant::default(),
             retrying: false,
             following: None,
             deferring: false,
@@ -99,6 +103,7 @@ impl Router {
     /// [`Self::next_deadline`] is a no-op, so a spurious wake-up is harmless.
     pub fn handle(&mut self, now: Time, event: Event, out: &mut Vec<Action>) {
         self.drained(now, out);
+        self.cut_back(event, out);
         self.lapse(now, event, out);
         self.stay_no_longer(now, event, out);
         self.unanswered(now, event, out);
@@ -117,6 +122,7 @@ impl Router {
                 Event::Advert(_)
                 | Event::AdvertSent { .. }
                 | Event::AdvertFailed
+                | Event::AdvertStuck { .. }
                 | Event::Timeout
                 | Event::Resign
                 | Event::ActiveDown { .. }
@@ -141,6 +147,7 @@ impl Router {
                 State::Backup { .. },
                 Event::AdvertSent { .. }
                 | Event::AdvertFailed
+                | Event::AdvertStuck { .. }
                 | Event::Timeout
                 | Event::Resign
                 | Event::Resume { .. }
@@ -172,8 +179,13 @@ impl Router {
                 self.timeout_in_active(now, next_advert, lease, out);
             }
             // The lease runs out unless a later advert leaves.
-            (State::Active { .. }, Event::AdvertFailed | Event::Resume { .. } | Event::ActiveDown { .. }) => {
-            }
+            (
+                State::Active { .. },
+                Event::AdvertFailed
+                | Event::AdvertStuck { .. }
+                | Event::Resume { .. }
+                | Event::ActiveDown { .. },
+            ) => {}
 
             (State::Resigning { until, next }, Event::Startup { source }) => {
                 self.restart_in_resigning(until, next, source);
@@ -192,6 +204,7 @@ impl Router {
                 State::Resigning { .. },
                 Event::AdvertSent { .. }
                 | Event::AdvertFailed
+                | Event::AdvertStuck { .. }
                 | Event::Timeout
                 | Event::Resign
                 | Event::Resume { .. }

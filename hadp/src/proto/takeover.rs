@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::{Action, Event, Reason, Router, State, announce::Announcer};
+use super::{Action, Event, Reason, Router, State, announce::Announcer, lease::Grant};
 use crate::units::Time;
 
 /// How long a takeover whose first advert did not leave waits for its second try: a full queue or buffer (ENOBUFS,
@@ -29,6 +29,7 @@ impl Router {
         if is_first {
             self.forget_drain(out);
         }
+        self.grant = Grant { since: now, lease: Time::ZERO };
         // What was owed when the router was last Active is void.
         self.announcer = Announcer::default();
         self.state = State::Active { next_advert, lease };
@@ -61,7 +62,9 @@ impl Router {
         match event {
             Event::AdvertSent { .. } | Event::Revoked | Event::Timeout => {}
             Event::AdvertFailed if !self.retrying => self.retry(now, reason, out),
-            Event::AdvertFailed
+            // A queue that does not send is not empty a moment later.
+            Event::AdvertStuck { .. }
+            | Event::AdvertFailed
             | Event::Startup { .. }
             | Event::Fault(_)
             | Event::Shutdown

@@ -154,7 +154,7 @@ impl Told {
             Event::Revoked => What::Revoked,
             Event::Priority(priority) => What::Priority(priority),
             Event::Advert(heard) => return self.news_of_advert(heard),
-            Event::AdvertFailed if !self.is_mute => {
+            Event::AdvertFailed | Event::AdvertStuck { .. } if !self.is_mute => {
                 self.is_mute = true;
                 What::Unsent
             }
@@ -162,7 +162,7 @@ impl Told {
                 self.is_mute = false;
                 return None;
             }
-            Event::AdvertFailed | Event::Timeout => return None,
+            Event::AdvertFailed | Event::AdvertStuck { .. } | Event::Timeout => return None,
         })
     }
 

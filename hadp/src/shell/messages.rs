@@ -111,6 +111,8 @@ pub(crate) enum Notice {
     Retired(Box<Outlet>),
     /// Frames could not be sent.
     SendFailed { slot: Slot, what: &'static str, error: io::Error },
+    /// Adverts of the router's interface were taken by its queue, and have not left for most of an interval.
+    AdvertsStuck(Slot),
     /// A BFD session changed its state.
     Session { id: SessionId, from: SessionState, to: SessionState, diag: Diag },
     /// What a router tracks makes something else of it.

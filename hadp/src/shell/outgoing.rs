@@ -2,7 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{clock, driver::Driver, messages::Notice, orders::Due, placer::Placed, voice::Advertised};
+use super::{
+    clock,
+    driver::Driver,
+    messages::Notice,
+    orders::Due,
+    placer::Placed,
+    voice::{Advertised, Stuck},
+};
 use crate::{
     datapath::Datapath,
     proto::{Action, DRAIN, Event, Reason, Slot},
@@ -25,8 +32,15 @@ impl<D: Datapath> Driver<D> {
         self.voice.advertise(&self.batch, &mut advertised);
         self.batch.clear();
         let left = clock::now();
-        for Advertised { due: Due { slot, priority }, at, result } in advertised.drain(..) {
+        for Advertised { due: Due { slot, priority }, at, result, stuck } in advertised.drain(..) {
+            if let Some(Stuck { left, is_news }) = stuck {
+                self.handle(slot, Event::AdvertStuck { left }, clock::now());
+                if is_news {
+                    self.tell(Notice::AdvertsStuck(slot));
+                }
+            }
             match result {
+                Ok(()) if stuck.is_some() => {}
                 Ok(()) if priority > 0 => {
                     self.handle(slot, Event::AdvertSent { at }, at);
                     // Only now: a takeover from a router that answered until then has its lease by this advert.
@@ -36,7 +50,7 @@ impl<D: Datapath> Driver<D> {
                 }
                 Ok(()) => {}
                 Err(news) => {
-                    if priority > 0 {
+                    if priority > 0 && stuck.is_none() {
                         self.handle(slot, Event::AdvertFailed, clock::now());
                     }
                     if let Some(failure) = news {

@@ -93,6 +93,10 @@ pub(super) fn notice(supervisor: &Supervisor, notice: &Notice) {
             name(slot),
             u32::from(*theirs_cs) * 10
         ),
+        Notice::AdvertsStuck(slot) => {
+            let dev = roster.get(*slot).map_or("?", |entry| entry.router.interface.as_str());
+            warn!("({}) adverts are queued on {dev} and do not leave", name(slot));
+        }
         Notice::SendFailed { slot, what, error } => warn!("({}) cannot send an {what}: {error}", name(slot)),
         Notice::Session { id, from, to, diag } => {
             let (name, neighbor) = session(id);

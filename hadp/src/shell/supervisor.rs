@@ -368,6 +368,7 @@ impl Supervisor {
             | Notice::Rejected { .. }
             | Notice::Mismatch { .. }
             | Notice::SendFailed { .. }
+            | Notice::AdvertsStuck(_)
             | Notice::Session { .. }
             | Notice::GuardLapsed(_)
             | Notice::Unheard { .. }

@@ -1,12 +1,19 @@
 //! The election thread's way out: adverts and announcements.
 
-use std::{collections::BTreeMap, io, net::IpAddr, ops::Range, time::Duration};
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    io,
+    net::IpAddr,
+    ops::Range,
+    time::Duration,
+};
 
 use super::{announcements::Announcements, clock, orders::Due, placer::Placed};
 use crate::{
     net::{
         frames::{Line, Message, Outlet},
-        packet::{BATCH, PacketSocket},
+        lanes::{Flow, Lanes, Trail},
+        packet::{BATCH, PacketSocket, Sent},
         raw::VrrpSocket,
     },
     proto::{BySlot, Slot},
@@ -18,8 +25,11 @@ const FULL: Duration = Duration::from_micros(500);
 
 /// All sockets and frames of the election thread.
 pub(super) struct Voice {
-    /// Adverts have a socket of their own, so that no burst of announcements can fill their buffer.
-    adverts: PacketSocket,
+    /// Adverts have sockets of their own, so that no burst of announcements can fill their buffers; kept for an interface that
+    /// comes back, since to close one takes milliseconds.
+    roads: BTreeMap<Road, Lanes<PacketSocket>>,
+    /// What of each router's adverts has left.
+    trails: BySlot<Trail>,
     bursts: PacketSocket,
     /// Takes the adverts by unicast that no router of this node sends to: the host would answer them as unreachable.
     _sink: VrrpSocket,
@@ -30,7 +40,7 @@ pub(super) struct Voice {
     /// Routers whose last send failed, so that it is reported once.
     failing: BTreeMap<Slot, &'static str>,
     /// Adverts of one batch that leave by multicast; kept for its memory.
-    together: Vec<Due>,
+    together: Vec<(u32, Due)>,
 }
 
 /// What became of an advert.
@@ -42,6 +52,34 @@ pub(super) struct Advertised {
     pub(super) at: Time,
     /// Whether it left, by unicast to one peer at least; the failure is there if it is news.
     pub(super) result: Result<(), Option<Failure>>,
+    /// Whether adverts stay in the queue, this one as well.
+    pub(super) stuck: Option<Stuck>,
+}
+
+/// Adverts stay in the queue.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stuck {
+    /// When the router's last advert was sent that has left.
+    pub(super) left: Time,
+    /// Whether the interface's adverts had left until then.
+    pub(super) is_news: bool,
+}
+
+/// An interface and how often adverts are sent there: what the lanes are for.
+type Road = (u32, Duration);
+
+/// Opens the sockets for it.
+fn lay((_, every): Road) -> io::Result<Lanes<PacketSocket>> {
+    let [a, b, c, d, e] = std::array::from_fn(|_| PacketSocket::urgent());
+    Ok(Lanes::shared([a?, b?, c?, d?, e?], every))
+}
+
+/// Returns what to tell of an advert; what is news is so of one alone.
+fn stuck(flow: &mut Flow, left: Time) -> Option<Stuck> {
+    match flow {
+        Flow::Leaves => None,
+        Flow::Stuck { is_news } => Some(Stuck { left, is_news: std::mem::take(is_news) }),
+    }
 }
 
 /// Something could not be sent, and this is news.
@@ -59,7 +97,8 @@ impl Voice {
     /// Opens the sockets.
     pub(super) fn open() -> io::Result<Self> {
         Ok(Self {
-            adverts: PacketSocket::open()?,
+            roads: BTreeMap::new(),
+            trails: BySlot::default(),
             bursts: PacketSocket::open()?,
             _sink: VrrpSocket::open()?,
             outlets: BySlot::default(),
@@ -72,64 +111,130 @@ impl Voice {
 
     /// Gives a router its frames, and returns those it had.
     pub(super) fn set(&mut self, slot: Slot, outlet: Box<Outlet>) -> Option<Box<Outlet>> {
+        if let Message::Multicast(frame) = &outlet.advert
+            && let Entry::Vacant(none) = self.roads.entry((frame.ifindex, outlet.every))
+            && let Ok(lanes) = lay(*none.key())
+        {
+            none.insert(lanes); // else it is tried again, and told, when there is something to send
+        }
+        match self.trails.get_mut(slot) {
+            Some(trail) => trail.forget(),
+            None => drop(self.trails.insert(slot, Trail::default())),
+        }
         self.outlets.insert(slot, outlet)
     }
 
-    /// Sends adverts: those by multicast together, as far as one system call goes. Appends what became of each.
+    /// Sends adverts: those by multicast of one interface and pace together, as far as one system call goes. Appends what
+    /// became of each.
     pub(super) fn advertise(&mut self, batch: &[Due], out: &mut Vec<Advertised>) {
         let mut together = std::mem::take(&mut self.together);
         for due in batch {
             match self.outlets.get(due.slot).map(|outlet| outlet.message(due.priority)) {
-                Some(Message::Multicast(_)) => together.push(*due),
+                Some(Message::Multicast(frame)) => together.push((frame.ifindex, *due)),
                 Some(Message::Unicast(_)) => out.push(self.unicast(*due)),
                 // Without frames nothing leaves, and nothing is news.
-                None => out.push(Advertised { due: *due, at: clock::now(), result: Err(None) }),
+                None => out.push(Advertised { due: *due, at: clock::now(), result: Err(None), stuck: None }),
             }
         }
-        let mut left = together.as_slice();
-        while !left.is_empty() {
-            // Read before they leave: no lease must run from later than the peers' timers do.
-            let at = clock::now();
-            let sent = self.adverts.send(left.iter().filter_map(|due| {
-                match self.outlets.get(due.slot)?.message(due.priority) {
-                    Message::Multicast(frame) => Some(frame),
-                    Message::Unicast(_) => None,
-                }
-            }));
-            let (done, rest) = left.split_at(sent.count.min(left.len()));
-            for due in done {
-                self.failing.remove(&due.slot);
-                out.push(Advertised { due: *due, at, result: Ok(()) });
-            }
-            left = rest;
-            // Why the kernel stopped in the middle it says when asked again.
-            if sent.count == 0
-                && let Some((due, rest)) = left.split_first()
-            {
-                let error = sent.error.unwrap_or_else(|| io::ErrorKind::WriteZero.into());
-                let result = Err(self.failed(due.slot, "advert", error));
-                out.push(Advertised { due: *due, at, result });
-                left = rest;
-            }
+        if !together.is_sorted_by_key(|due| self.road(due)) {
+            together.sort_by_key(|due| self.road(due));
+        }
+        let mut rest = together.as_slice();
+        while let Some(first) = rest.first() {
+            let road = self.road(first);
+            let count = rest.iter().take_while(|other| self.road(other) == road).count();
+            let (these, others) = rest.split_at(count.max(1));
+            self.multicast(road, these, out);
+            rest = others;
         }
         together.clear();
         self.together = together;
+    }
+
+    fn road(&self, (ifindex, due): &(u32, Due)) -> Road {
+        (*ifindex, self.outlets.get(due.slot).map_or(Duration::ZERO, |outlet| outlet.every))
+    }
+
+    /// Sends adverts by multicast on one interface.
+    fn multicast(&mut self, road: Road, dues: &[(u32, Due)], out: &mut Vec<Advertised>) {
+        let begun = out.len();
+        let mut left = dues;
+        while let Some(((_, due), others)) = left.split_first() {
+            // Read before they leave: no lease must run from later than the peers' timers do.
+            let at = clock::now();
+            let lanes = match self.roads.entry(road) {
+                Entry::Occupied(lanes) => Ok(lanes.into_mut()),
+                Entry::Vacant(none) => lay(road).map(|lanes| none.insert(lanes)),
+            };
+            let outlets = &self.outlets;
+            let send = |socket: &PacketSocket| {
+                let sent = socket.send(left.iter().filter_map(|(_, due)| {
+                    match outlets.get(due.slot)?.message(due.priority) {
+                        Message::Multicast(frame) => Some(frame),
+                        Message::Unicast(_) => None,
+                    }
+                }));
+                (sent.count > 0, sent)
+            };
+            let (lane, sent) = match lanes {
+                Ok(lanes) => lanes.send(at, send),
+                Err(error) => (None, Some(Sent { count: 0, error: Some(error) })),
+            };
+            if let (Some(lane), Some(Sent { count, .. })) = (lane, &sent) {
+                let (done, others) = left.split_at((*count).min(left.len()));
+                for (_, due) in done {
+                    self.failing.remove(&due.slot);
+                    if let Some(trail) = self.trails.get_mut(due.slot).filter(|_| due.priority > 0) {
+                        trail.sent(lane, at);
+                    }
+                    out.push(Advertised { due: *due, at, result: Ok(()), stuck: None });
+                }
+                left = others;
+            } else {
+                // Why the kernel stopped in the middle it says when asked again.
+                let error =
+                    sent.and_then(|sent| sent.error).unwrap_or_else(|| io::ErrorKind::WriteZero.into());
+                let result = Err(self.failed(due.slot, "advert", error));
+                out.push(Advertised { due: *due, at, result, stuck: None });
+                left = others;
+            }
+        }
+        let Some(lanes) = self.roads.get_mut(&road) else { return };
+        let mut flow = lanes.flow(clock::now());
+        for advertised in out.iter_mut().skip(begun) {
+            if let Some(trail) = self.trails.get_mut(advertised.due.slot) {
+                advertised.stuck = stuck(&mut flow, trail.left(lanes));
+            }
+        }
     }
 
     /// Sends an advert to each peer; it has left if one of them could be reached.
     fn unicast(&mut self, due: Due) -> Advertised {
         let at = clock::now();
         let mut result = Err(io::ErrorKind::NotConnected.into());
-        if let Some(outlet) = self.outlets.get(due.slot)
-            && let (Message::Unicast(peers), Line::Peers(socket)) =
-                (outlet.message(due.priority), &outlet.line)
+        let mut kept = None;
+        if let Some(Outlet { line: Line::Peers(lanes), advert, resign, .. }) =
+            self.outlets.get_mut(due.slot).map(Box::as_mut)
+            && let Message::Unicast(peers) = if due.priority == 0 { resign } else { advert }
         {
-            for (peer, message) in peers {
-                // One peer out of reach does not keep the others from hearing.
-                let sent = socket.send(message, *peer);
-                if result.is_err() {
-                    result = sent;
+            let (lane, sent) = lanes.send(at, |socket| {
+                let mut outcome = Err(io::ErrorKind::NotConnected.into());
+                for (peer, message) in peers {
+                    // One peer out of reach does not keep the others from hearing.
+                    let sent = socket.send(message, *peer);
+                    if outcome.is_err() {
+                        outcome = sent;
+                    }
                 }
+                (outcome.is_ok(), outcome)
+            });
+            result = sent.unwrap_or(result);
+            let mut flow = lanes.flow(clock::now());
+            if let Some(trail) = self.trails.get_mut(due.slot) {
+                if let Some(lane) = lane.filter(|_| due.priority > 0) {
+                    trail.sent(lane, at);
+                }
+                kept = stuck(&mut flow, trail.left(lanes));
             }
         }
         let result = match result {
@@ -139,7 +244,7 @@ impl Voice {
             }
             Err(error) => Err(self.failed(due.slot, "advert", error)),
         };
-        Advertised { due, at, result }
+        Advertised { due, at, result, stuck: kept }
     }
 
     fn failed(&mut self, slot: Slot, what: &'static str, error: io::Error) -> Option<Failure> {

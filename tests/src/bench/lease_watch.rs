@@ -47,14 +47,16 @@ impl Reading {
 
 /// When a node ceased to own a router: a lease that runs out says so exactly, a revocation lies between two readings.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Lapse {
-    pub(super) earliest: u64,
-    pub(super) latest: u64,
+pub struct Lapse {
+    /// The earliest that it may have been, in nanoseconds of CLOCK_MONOTONIC.
+    pub earliest: u64,
+    /// The latest.
+    pub latest: u64,
 }
 
 /// What was read of two nodes.
 #[derive(Debug, Default)]
-pub(super) struct Watched {
+pub struct Watched {
     /// The first node's readings, those that differ.
     readings: Vec<Reading>,
     /// When both nodes' leases were in force at once: the first and the last time that was read, and how often.
@@ -63,7 +65,7 @@ pub(super) struct Watched {
 
 /// The maps of two nodes whose daemons may come and go: pins outlive them.
 #[derive(Debug)]
-pub(super) struct LeaseWatch {
+pub struct LeaseWatch {
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<Result<Watched>>>,
 }
@@ -80,7 +82,7 @@ impl LeaseWatch {
     /// # Errors
     ///
     /// When a daemon has not pinned them.
-    pub(super) fn start(nodes: [&Node; 2]) -> Result<Self> {
+    pub fn start(nodes: [&Node; 2]) -> Result<Self> {
         let [first, second] = [Maps::open(nodes[0])?, Maps::open(nodes[1])?];
         let stop = Arc::<AtomicBool>::default();
         let stopped = Arc::clone(&stop);
@@ -110,7 +112,7 @@ impl LeaseWatch {
     /// # Errors
     ///
     /// When the maps could not be read.
-    pub(super) fn end(mut self) -> Result<Watched> {
+    pub fn end(mut self) -> Result<Watched> {
         self.stop.store(true, Ordering::Relaxed);
         let thread = self.thread.take().context("the maps are no longer read")?;
         thread.join().map_err(|_| anyhow!("the reader of the maps panicked"))?
@@ -131,7 +133,7 @@ impl Watched {
     }
 
     /// Returns when both nodes' leases were in force at once: the first and the last time that was read, and how often.
-    pub(super) fn both(&self) -> Option<(u64, u64, usize)> {
+    pub fn both(&self) -> Option<(u64, u64, usize)> {
         self.both
     }
 
@@ -140,7 +142,7 @@ impl Watched {
     /// # Errors
     ///
     /// When it did not own the router at `since`.
-    pub(super) fn lapse(&self, since: u64) -> Result<Option<Lapse>> {
+    pub fn lapse(&self, since: u64) -> Result<Option<Lapse>> {
         lapse(&self.readings, since)
     }
 }

@@ -25,4 +25,5 @@ mod thousand;
 pub mod xdp;
 
 pub use brief::brief;
+pub use lease_watch::{Lapse, LeaseWatch, Watched};
 pub use plan::Part;

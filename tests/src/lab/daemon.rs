@@ -218,6 +218,11 @@ impl Daemon {
         self.process.signal(Signal::SIGCONT)
     }
 
+    /// Returns all its processes: of hadp, the companion and the daemon proper.
+    pub fn pids(&self) -> Vec<Pid> {
+        [self.process.pid()].into_iter().chain(self.process.child_pid()).collect()
+    }
+
     fn daemon_pid(&self) -> Result<Pid> {
         self.process.child_pid().context("there is no daemon proper")
     }

@@ -13,6 +13,7 @@
 //! of different processes cannot collide.
 
 mod daemon;
+mod freezer;
 mod frr;
 mod guardian;
 mod holder;
@@ -26,6 +27,7 @@ mod rtnl;
 mod wait;
 
 pub use daemon::{Daemon, KEEPALIVED_REALTIME, Software, hadp_binary, hadp_status};
+pub use freezer::Freezer;
 pub use frr::Frr;
 pub use holder::Holder;
 pub use lan::Lan;

@@ -74,6 +74,7 @@ impl World {
                     this.mute = true;
                 }
             }
+            Fault::Jam => self.jam(host),
             Fault::Tracked => self.tell_all(host, Event::Fault(Cause::Tracked)),
             Fault::Resign => {
                 self.resigned = true;
@@ -124,6 +125,7 @@ impl World {
                     this.mute = false;
                 }
             }
+            Fault::Jam => self.unjam(host),
             Fault::Shutdown | Fault::Tracked => self.startup(host),
             Fault::Reload => self.set_priority(host, false),
             Fault::Partition => self.network.partition(1 << host, hosts, true, false),

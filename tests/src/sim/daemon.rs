@@ -220,7 +220,11 @@ impl World {
                 None
             }
             Action::SendAdvert { priority } => {
-                if self.send(host, slot, priority) || mutation == Some(Mutation::RenewalWithoutAdvert) {
+                let sent = self.send(host, slot, priority);
+                if let Some(stuck) = self.stuck(host, slot, now) {
+                    return Some(stuck);
+                }
+                if sent || mutation == Some(Mutation::RenewalWithoutAdvert) {
                     done.advertised = true;
                     Some(Event::AdvertSent { at: now })
                 } else {

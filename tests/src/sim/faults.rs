@@ -34,6 +34,9 @@ pub(super) enum Fault {
     LinkDown,
     /// Nothing it sends leaves for a while (a full socket buffer).
     Mute,
+    /// What it sends is taken and kept for a while (a queue that is shaped, a driver that has stopped), and then leaves, or
+    /// does not.
+    Jam,
     /// A tracked object fails for a while.
     Tracked,
     /// `hadp failover` of every router.

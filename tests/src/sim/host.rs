@@ -12,6 +12,7 @@ use super::{
     clock::Clock,
     datapath::{self, Datapath},
     heart::Heart,
+    jam::Kept,
     plan::address,
     sessions::Watch,
 };
@@ -44,6 +45,11 @@ pub(super) struct Host {
     pub(super) link: bool,
     /// Whether what it sends leaves.
     pub(super) mute: bool,
+    /// Whether what it sends is kept, and what is.
+    pub(super) jammed: bool,
+    pub(super) kept: Vec<Kept>,
+    /// When each router's last advert left.
+    pub(super) left: Vec<Time>,
     /// Whether the operator wants it to run.
     pub(super) wanted: bool,
     /// For each router: its configuration, and whether its addresses are on the interface.
@@ -90,6 +96,9 @@ impl Host {
             life: 0,
             link: true,
             mute: false,
+            jammed: false,
+            kept: Vec::new(),
+            left: vec![Time::ZERO; configs.len()],
             wanted: true,
             configs,
             vips,

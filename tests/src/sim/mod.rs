@@ -26,6 +26,7 @@ mod excuse;
 mod faults;
 mod heart;
 mod host;
+mod jam;
 mod mutation;
 mod network;
 mod path;
@@ -35,6 +36,7 @@ mod sessions;
 mod world;
 
 pub use audit::{Summary, Violation};
+pub use jam::has_jam;
 pub use mutation::Mutation;
 pub use path::has_bfd;
 pub use plan::Plan;

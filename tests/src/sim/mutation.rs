@@ -53,6 +53,10 @@ pub enum Mutation {
     StepDownForgotten,
     /// The datapath goes on owning although the neighbour says that it has given this node up.
     GivenUpUnheard,
+    /// What a queue takes is thought to have left.
+    QueueTrusted,
+    /// Adverts that stay in a queue renew nothing, and take back nothing that the one before has renewed.
+    LeaseNotCutBack,
 }
 
 impl Mutation {
@@ -77,6 +81,9 @@ impl Mutation {
         Self::DrainForgotten,
         Self::SkewForgotten,
     ];
+
+    /// Those of queues that do not send, which only runs with such a queue can find.
+    pub const OF_QUEUE: &'static [Self] = &[Self::QueueTrusted, Self::LeaseNotCutBack];
 
     /// Those of BFD, which only runs with BFD can find.
     pub const OF_BFD: &'static [Self] = &[

@@ -11,6 +11,7 @@ use hadp::{
 use super::{
     clock::Clock,
     faults::{self, Planned},
+    jam,
     path::{self, Bfd},
     rng::Rng,
 };
@@ -101,6 +102,7 @@ impl Plan {
         faults::draw(&mut plan, &mut rng);
         plan.rng = rng;
         path::draw(&mut plan);
+        jam::draw(&mut plan);
         plan
     }
 

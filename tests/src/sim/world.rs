@@ -207,6 +207,9 @@ impl World {
             return false;
         }
         let link = this.link;
+        if self.keep(host, slot, priority) {
+            return true;
+        }
         for other in (0..self.hosts.len()).filter(|other| *other != host) {
             if !link || self.hosts.get(other).is_some_and(|other| !other.link) {
                 self.network.take(self.now, host, other);

@@ -10,6 +10,7 @@ use super::{
     mapped::MappedArray,
     open::{OpenError, Xdp},
 };
+use crate::{shell::clock, units::Time};
 
 /// What [`Settings`](hadp_common::settings::Settings) says of the clocks.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -18,11 +19,34 @@ pub(super) struct Calibration {
     pub(super) offset_ns: u64,
 }
 
+/// Leases would end at another time than this process thinks.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "CLOCK_MONOTONIC of this process is {seconds:+.3} s from the kernel's, by which leases are counted: hadp runs in another \
+     time namespace (unshare --time, or a container runtime's timeOffsets); start it in the initial one"
+)]
+struct AnotherClock {
+    seconds: f64,
+}
+
 /// How many samples are taken at least, and over how many ticks.
 const SAMPLES: u32 = 64;
 const TICKS: u64 = 3;
 /// The most samples, should the tick stand still.
 const MAX_SAMPLES: u32 = 200_000;
+
+/// Returns by how much this process's CLOCK_MONOTONIC is ahead of the kernel's, which was read between `before` and `after`;
+/// `None` if they are one.
+///
+/// A time namespace shifts the one for the processes in it, and not the one that programs read: every lease would be off.
+fn shift(before: Time, sample: ClockSample, after: Time) -> Option<i64> {
+    let (before, kernel, after) = (before.as_nanos(), sample.ktime_ns, after.as_nanos());
+    if (before..=after).contains(&kernel) {
+        return None;
+    }
+    let middle = before + after.saturating_sub(before) / 2;
+    Some(middle.wrapping_sub(kernel).cast_signed())
+}
 
 /// Samples both clocks over a few ticks.
 ///
@@ -30,14 +54,14 @@ const MAX_SAMPLES: u32 = 200_000;
 ///
 /// # Errors
 ///
-/// When the clocks cannot be read.
-pub(super) fn calibrate(program: &XdpProgram, clock: &MappedArray<ClockSample>) -> io::Result<Calibration> {
+/// When the clocks cannot be read, or this process has another CLOCK_MONOTONIC than the kernel.
+pub(super) fn calibrate(program: &XdpProgram, own: &MappedArray<ClockSample>) -> io::Result<Calibration> {
     let resolution = Duration::from(clock_getres(ClockId::CLOCK_MONOTONIC_COARSE)?);
     let tick_ns = u64::try_from(resolution.as_nanos()).map_err(io::Error::other)?;
-    let first = sample(program, clock)?;
+    let first = check(program, own)?;
     let mut samples = vec![first];
     for taken in 1..MAX_SAMPLES {
-        let next = sample(program, clock)?;
+        let next = sample(program, own)?;
         samples.push(next);
         if taken >= SAMPLES && next.jiffies.wrapping_sub(first.jiffies) >= TICKS {
             break;
@@ -57,6 +81,20 @@ fn offset(samples: &[ClockSample], tick_ns: u64) -> u64 {
     let least =
         samples.iter().map(distance).min_by_key(|distance| distance.cast_signed()).unwrap_or_default();
     least.wrapping_add(tick_ns / 2)
+}
+
+/// Takes a sample, and checks that the kernel counts by this process's clock.
+///
+/// # Errors
+///
+/// When the clocks cannot be read, or it does not.
+pub(super) fn check(program: &XdpProgram, own: &MappedArray<ClockSample>) -> io::Result<ClockSample> {
+    let before = clock::now();
+    let read = sample(program, own)?;
+    match shift(before, read, clock::now()) {
+        None => Ok(read),
+        Some(ahead) => Err(io::Error::other(AnotherClock { seconds: ahead as f64 / 1e9 })),
+    }
 }
 
 /// Runs the `clock` program once.
@@ -91,6 +129,20 @@ mod tests {
     fn samples(base: u64, late: u64, times: impl Iterator<Item = u64>) -> Vec<ClockSample> {
         let jiffies = |at: u64| 0xfffb_6c20 + (at - base - late) / TICK;
         times.map(|at| ClockSample { jiffies: jiffies(at), ktime_ns: at }).collect()
+    }
+
+    #[test]
+    fn a_clock_that_is_shifted_is_told_from_one_that_is_not() {
+        let at = Time::from_nanos;
+        let shift = |before, kernel, after| {
+            shift(at(before), ClockSample { jiffies: 0, ktime_ns: kernel }, at(after))
+        };
+        assert_eq!(shift(1_000, 1_000, 1_000), None);
+        assert_eq!(shift(1_000, 1_400, 2_000), None);
+        assert_eq!(shift(1_000, 999, 2_000), Some(501));
+        assert_eq!(shift(1_000, 2_001, 2_000), Some(-501));
+        assert_eq!(shift(5_000_000_000, 2_000_000_000, 5_000_000_000), Some(3_000_000_000));
+        assert_eq!(shift(0, 2_000_000_000, 0), Some(-2_000_000_000));
     }
 
     #[test]

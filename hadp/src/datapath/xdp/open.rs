@@ -144,14 +144,23 @@ impl Xdp {
     pub fn open(lock: PinLock) -> Result<Self, OpenError> {
         if lock.legacy() == Legacy::Adoptable {
             match Maps::open(lock.dir()) {
-                Ok(maps) => return Ok(Self::with(lock, maps, None)),
+                Ok(maps) => {
+                    Programs::check_clock(lock.dir(), &maps)?;
+                    return Ok(Self::with(lock, maps, None));
+                }
                 Err(error) => tracing::warn!(%error, "what a former daemon left cannot be used"),
             }
         }
         pins::clear(lock.dir())?;
         let programs = Programs::open_or_load(lock.dir())?;
         let maps = Maps::open(lock.dir())?;
-        let calibration = clock::calibrate(&programs.clock, &maps.clock).map_err(OpenError::Clock)?;
+        let calibration = clock::calibrate(&programs.clock, &maps.clock).map_err(|error| {
+            // Nothing was there before, and nothing is of use.
+            if let Err(error) = pins::remove(lock.dir()) {
+                tracing::warn!(%error, "pins are left");
+            }
+            OpenError::Clock(error)
+        })?;
         let settings = Settings {
             layout: LAYOUT_VERSION,
             tick_ns: calibration.tick_ns,

@@ -125,7 +125,7 @@ pub(super) fn layout(path: &Path) -> Option<u32> {
 }
 
 /// Removes every pin and the directory; what hadp did not put there keeps it.
-fn remove(dir: &Path) -> Result<(), CleanupError> {
+pub(super) fn remove(dir: &Path) -> Result<(), CleanupError> {
     let failed = |path: &Path, source| CleanupError::Remove { path: path.to_owned(), source };
     let mut first = None;
     for path in pinned(dir).map_err(|source| failed(dir, source))? {

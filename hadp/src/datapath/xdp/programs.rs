@@ -13,9 +13,9 @@ use aya::{
 use aya_obj::programs::XdpAttachType;
 
 use super::{
-    egress,
+    clock, egress,
     object::OBJECT,
-    open::{OpenError, Xdp},
+    open::{Maps, OpenError, Xdp},
     pins::{self, MAPS},
     program_log,
 };
@@ -50,6 +50,19 @@ impl Programs {
             load(&mut ebpf, name, &pin(dir, name, fingerprint))?;
         }
         Self::open(dir, fingerprint)
+    }
+
+    /// Checks that leases are counted by this process's clock, if this build's programs are pinned; others are replaced, and
+    /// it is checked then.
+    ///
+    /// # Errors
+    ///
+    /// When they are counted by another one.
+    pub(super) fn check_clock(dir: &Path, maps: &Maps) -> Result<(), OpenError> {
+        match Self::open(dir, fingerprint()) {
+            Ok(programs) => clock::check(&programs.clock, &maps.clock).map(drop).map_err(OpenError::Clock),
+            Err(_) => Ok(()),
+        }
     }
 
     fn open(dir: &Path, fingerprint: u64) -> Result<Self, OpenError> {
@@ -100,7 +113,9 @@ impl Xdp {
     /// When the kernel refuses them.
     pub fn load(&mut self) -> Result<(), OpenError> {
         if self.programs.is_none() {
-            self.programs = Some(Programs::open_or_load(self.lock.dir())?);
+            let programs = Programs::open_or_load(self.lock.dir())?;
+            clock::check(&programs.clock, &self.maps.clock).map_err(OpenError::Clock)?;
+            self.programs = Some(programs);
         }
         Ok(())
     }

@@ -238,3 +238,104 @@ fn a_router_started_while_it_resigns_is_a_backup_afterwards() {
     assert_eq!(router.last_heard().map(|last| last.from), Some(ip(9)));
     assert_eq!(router.source(), Some(ip(3)));
 }
+
+/// What peers never heard keeps none of them from taking over.
+#[test]
+fn an_advert_that_stays_in_the_queue_renews_nothing() {
+    #[rustfmt::skip]
+    let table = [ // told at, the last that left, end of the lease in ms after T0
+        (2_000, 1_000, 4_000),
+        (2_999,     0, 3_000), // the takeover's own
+        (2_000, 2_000, 5_000), // others of the interface stay; this one's have left
+    ];
+    for (told, left, end) in table {
+        let mut router = active(config(), T0);
+        for sent in [1_000, 2_000] {
+            tell(&mut router, T0 + ms(sent), Event::Timeout);
+            tell(&mut router, T0 + ms(sent), Event::AdvertSent { at: T0 + ms(sent) });
+        }
+        let cut = (end < 5_000).then_some(Action::RenewLease { until: T0 + ms(end) });
+        let stuck = Event::AdvertStuck { left: T0 + ms(left) };
+        let expected: Vec<_> = cut.into_iter().collect();
+        assert_eq!(tell(&mut router, T0 + ms(told), stuck), expected, "{told} {left}");
+        assert_eq!(lease(&router), Some(T0 + ms(end)));
+        assert_eq!(tell(&mut router, T0 + ms(told), stuck), [], "told again");
+        // One that leaves later counts as ever.
+        let again = tell(&mut router, T0 + ms(told), Event::AdvertSent { at: T0 + ms(2_999) });
+        assert_eq!(again, [Action::RenewLease { until: T0 + ms(5_999) }]);
+    }
+}
+
+/// Peers that heard nothing of this reign wait for nobody.
+#[test]
+fn a_router_none_of_whose_adverts_left_owns_nothing() {
+    for left in [Time::ZERO, T0 - ms(1)] {
+        let mut router = active(config(), T0);
+        let mut expected = vec![Action::RenewLease { until: T0 }];
+        expected.extend(lapsed());
+        assert_eq!(tell(&mut router, T0 + ms(1_000), Event::AdvertStuck { left }), expected);
+        assert_eq!(deadline_ms(&router, T0), Some(4_609));
+    }
+}
+
+/// What the daemon before sent has left; what this one sends may not.
+#[test]
+fn a_lease_that_was_gone_on_with_is_not_taken_back() {
+    let mut router = Router::new(config(), T0);
+    let until = T0 + ms(2_500);
+    tell(&mut router, T0, Event::Resume { source: ip(2), lease: until });
+    tell(&mut router, T0, Event::Timeout);
+    tell(&mut router, T0, Event::AdvertSent { at: T0 });
+    assert_eq!(lease(&router), Some(T0 + ms(3_000)));
+    let cut = [Action::RenewLease { until }];
+    assert_eq!(tell(&mut router, T0 + ms(1_000), Event::AdvertStuck { left: Time::ZERO }), cut);
+    assert_eq!(lease(&router), Some(until));
+}
+
+/// Told when it is over already: it is over.
+#[test]
+fn a_lease_that_is_taken_back_too_late_has_ended() {
+    let mut router = active(config(), T0);
+    tell(&mut router, T0 + ms(2_000), Event::Timeout);
+    tell(&mut router, T0 + ms(2_000), Event::AdvertSent { at: T0 + ms(2_000) });
+    let mut expected = vec![Action::RenewLease { until: T0 + ms(3_000) }];
+    expected.extend(lapsed());
+    assert_eq!(tell(&mut router, T0 + ms(3_000), Event::AdvertStuck { left: T0 }), expected);
+}
+
+#[test]
+fn a_resignation_that_stays_in_the_queue_ends_with_what_peers_heard() {
+    let mut router = active(config(), T0);
+    tell(&mut router, T0 + ms(1_000), Event::Timeout);
+    tell(&mut router, T0 + ms(1_000), Event::AdvertSent { at: T0 + ms(1_000) });
+    let now = T0 + ms(2_500);
+    tell(&mut router, now, Event::Shutdown);
+    assert_eq!(deadline_ms(&router, now), Some(1_016));
+    assert_eq!(tell(&mut router, now, Event::AdvertStuck { left: T0 }), []);
+    assert_eq!(deadline_ms(&router, now), Some(500));
+    // The advert that was to go first stays as well: the resignation follows, and no longer than that.
+    let mut router = active(config(), T0);
+    let now = T0 + ms(2_500);
+    assert_eq!(tell(&mut router, now, Event::Shutdown), [Action::SendAdvert { priority: 100 }]);
+    let expected = [RESIGN, notify("Active", "Resigning", Reason::Shutdown)];
+    assert_eq!(tell(&mut router, now, Event::AdvertStuck { left: T0 }), expected);
+    assert_eq!(deadline_ms(&router, now), Some(500));
+}
+
+/// Another daemon of this node, or another router of the interface, has adverts in the queue.
+#[test]
+fn a_queue_that_does_not_send_is_no_reason_to_act_where_nothing_is_owned() {
+    let stuck = Event::AdvertStuck { left: T0 };
+    let mut idle = Router::new(config(), T0);
+    assert_eq!(tell(&mut idle, T0 + ms(1), stuck), []);
+    let mut backup = started(config());
+    let due = backup.next_deadline();
+    assert_eq!(tell(&mut backup, T0 + ms(1), stuck), []);
+    assert_eq!(backup.next_deadline(), due);
+    // A takeover is none; it is not tried again at once, as where the queue was full.
+    let now = due.unwrap();
+    tell(&mut backup, now, Event::Timeout);
+    let expected = [REVOKED, notify("Backup", "Backup", Reason::Unsendable)];
+    assert_eq!(tell(&mut backup, now, stuck), expected);
+    assert_eq!(deadline_ms(&backup, now), Some(3_609));
+}

@@ -79,7 +79,7 @@ fn a_thousand_routers_are_served_fairly() {
 
 /// One step: how much later, which router, and what happens to it.
 fn steps() -> impl Strategy<Value = Vec<(u64, u32, Event)>> {
-    let event = (0..16_u8, 0..3_000_u64, 1..4_u8, 0..=255_u8, 1..200_u16);
+    let event = (0..17_u8, 0..3_000_u64, 1..4_u8, 0..=255_u8, 1..200_u16);
     let step = (0..700_000_000_u64, 0..4_u32, event);
     prop::collection::vec(step, 1..80).prop_map(|steps| {
         let mut now = T0;
@@ -96,6 +96,7 @@ fn steps() -> impl Strategy<Value = Vec<(u64, u32, Event)>> {
                 8 => Event::Resume { source: ip(2), lease: now + ms(ago) - ms(1_000) },
                 9 => Event::ActiveDown { from: ip(host), wait: ms(ago / 300) },
                 10 => Event::Revoked,
+                12 => Event::AdvertStuck { left: now - ms(ago) },
                 11 => Event::Priority(crate::units::Priority::new(priority.max(1)).unwrap()),
                 _ => Event::Advert(Heard {
                     interval: centis(interval),

@@ -58,6 +58,7 @@ pub(crate) fn event(now: impl Strategy<Value = Time> + 'static) -> impl Strategy
         4 => heard.prop_map(Event::Advert),
         3 => time().prop_map(|at| Event::AdvertSent { at }),
         1 => Just(Event::AdvertFailed),
+        1 => time().prop_map(|left| Event::AdvertStuck { left }),
         1 => Just(Event::Resign),
         1 => (addr(), time()).prop_map(|(source, lease)| Event::Resume { source, lease }),
         1 => (addr(), span(Duration::from_secs(1))).prop_map(|(from, wait)| Event::ActiveDown { from, wait }),

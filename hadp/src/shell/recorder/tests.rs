@@ -68,6 +68,7 @@ impl Log {
                 | Event::Fault(_)
                 | Event::Shutdown
                 | Event::AdvertFailed
+                | Event::AdvertStuck { .. }
                 | Event::Resign
                 | Event::ActiveDown { .. }
                 | Event::Revoked
