@@ -7,7 +7,7 @@ use std::{
 };
 
 use hadp::{
-    proto::bfd::{Promises, Schedule, SessionId, Transmission, Verdict},
+    proto::bfd::{Promises, Schedule, SessionId, SessionState, Transmission, Verdict},
     units::Time,
 };
 use hadp_common::{
@@ -126,6 +126,7 @@ impl World {
                     }
                     None => match heart.orders.pop_front() {
                         Some(order) => self.obey(host, order),
+                        None if heart.promises.lapsed_by(local).is_some() => self.look_at_guard(host, local),
                         None => {
                             let (clock, next) = (this.clock, heart.next());
                             if let Some(at) = next {
@@ -140,6 +141,15 @@ impl World {
             if self.stall(host) {
                 return;
             }
+        }
+    }
+
+    /// Tells of a guard that has lapsed.
+    fn look_at_guard(&mut self, host: usize, now: Time) {
+        let Some(heart) = self.hosts.get_mut(host).and_then(|host| host.heart.as_mut()) else { return };
+        if let Some(guard) = heart.promises.lapsed_by(now) {
+            let verdict = heart.promises.look(guard, now);
+            self.carry_out(host, guard, verdict);
         }
     }
 
@@ -207,8 +217,11 @@ impl World {
             Order::SendNow(id, control) => {
                 let left = self.send_bfd(host, id, control);
                 let heart = self.hosts.get_mut(host).and_then(|host| host.heart.as_mut());
-                if let Some(heart) = heart.filter(|_| left) {
-                    heart.beats.entry(id).or_default().beside = Some(now);
+                let Some(heart) = heart.filter(|_| left) else { return };
+                let beat = heart.beats.entry(id).or_default();
+                beat.beside = Some(now);
+                if matches!(control.state, SessionState::AdminDown | SessionState::Down) {
+                    self.change(host, id, |promises, guard, _| promises.sent(guard, id, now, None, now));
                 }
             }
             Order::Rearm(guard) => {
@@ -278,7 +291,8 @@ impl World {
 
 impl Heart {
     fn next(&self) -> Option<Time> {
-        self.beats.values().filter_map(|beat| beat.schedule.next()).min()
+        let packets = self.beats.values().filter_map(|beat| beat.schedule.next());
+        packets.chain(self.promises.next_lapse()).min()
     }
 
     fn due(&self, now: Time) -> Option<SessionId> {
