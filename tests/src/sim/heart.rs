@@ -7,7 +7,7 @@ use std::{
 };
 
 use hadp::{
-    proto::bfd::{Promises, Schedule, SessionId, SessionState, Transmission, Verdict},
+    proto::bfd::{Promises, Schedule, SessionId, Transmission, Verdict},
     units::Time,
 };
 use hadp_common::{
@@ -217,11 +217,8 @@ impl World {
             Order::SendNow(id, control) => {
                 let left = self.send_bfd(host, id, control);
                 let heart = self.hosts.get_mut(host).and_then(|host| host.heart.as_mut());
-                let Some(heart) = heart.filter(|_| left) else { return };
-                let beat = heart.beats.entry(id).or_default();
-                beat.beside = Some(now);
-                if matches!(control.state, SessionState::AdminDown | SessionState::Down) {
-                    self.change(host, id, |promises, guard, _| promises.sent(guard, id, now, None, now));
+                if let Some(heart) = heart.filter(|_| left) {
+                    heart.beats.entry(id).or_default().beside = Some(now);
                 }
             }
             Order::Rearm(guard) => {

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     net::bfd_receive::{BfdReceiver, MAX_PACKET},
-    proto::bfd::{Promises, SessionId, SessionState, Transmission, Verdict},
+    proto::bfd::{Promises, SessionId, Transmission, Verdict},
     shell::clock,
     units::Time,
 };
@@ -214,17 +214,8 @@ impl<G: GuardTable, H: Record> Heart<G, H> {
                 }
             }
             Order::SendNow(session, control) => {
-                let beat = self.beat(session);
-                let outcome = beat.send_now(&control, now);
-                let ends = matches!(control.state, SessionState::AdminDown | SessionState::Down);
-                let told = ends && matches!(outcome, Outcome::Left);
-                let guards = if told { beat.guards.clone() } else { Vec::new() };
+                let outcome = self.beat(session).send_now(&control, now);
                 settle(&self.inbox, &self.news, session, outcome);
-                // Nobody takes over by a session whose end he has been told.
-                for guard in guards {
-                    let verdict = self.promises.sent(guard, session, now, None, clock::now());
-                    carry_out(&self.table, &self.news, &mut self.promises, guard, verdict);
-                }
             }
             Order::Rearm(guard) => {
                 let verdict = self.promises.rearm(guard, now);

@@ -249,24 +249,6 @@ fn a_guard_that_lapses_between_two_packets_is_told_then() {
     assert_eq!(rig.end(), Vec::<String>::new(), "it is told once");
 }
 
-/// Who takes over from a neighbour tells it Down first: what was promised to that one is over, and lapses under nobody.
-#[test]
-fn a_neighbour_that_was_told_the_end_is_promised_nothing() {
-    let rig = Rig::new(None, Kernel, Kernel);
-    rig.transmit(ms(2), ms(30_000));
-    rig.receive(3);
-    assert!(rig.guard() > Some(clock::now()) && rig.guard() < Some(Time::from_nanos(GUARD_OPEN)));
-    rig.heartbeat.order(Order::SendNow(id(), Control { state: SessionState::Down, diag: 1, ..CONTROL }));
-    let slow = Transmission { control: CONTROL, every: ms(3_600_000), detected_after: None };
-    rig.heartbeat.order(Order::Transmit(id(), Some(slow)));
-    let begun = clock::now();
-    while rig.guard() != Some(Time::from_nanos(GUARD_OPEN)) {
-        assert!(clock::now().since(begun) < ms(5_000), "{:?}", rig.guard());
-        thread::yield_now();
-    }
-    assert_eq!(rig.end(), Vec::<String>::new());
-}
-
 /// A guard that the datapath has ended is told as lapsed, and not in force before the election has stepped down.
 #[test]
 fn a_guard_that_the_datapath_has_ended_stays_so_until_it_is_re_armed() {
