@@ -173,7 +173,10 @@ fn random_port() -> io::Result<u16> {
 mod tests {
     use std::net::UdpSocket;
 
-    use super::*;
+    use super::{
+        super::queued::{CONTROL, priority},
+        *,
+    };
 
     fn path(neighbor: IpAddr) -> BfdPath {
         BfdPath { neighbor, source: None, interface: None, multihop: false, ttl: 255 }
@@ -185,6 +188,7 @@ mod tests {
             let first = BfdSender::open(&path(neighbor), None).unwrap();
             let second = BfdSender::open(&path(neighbor), Some(first.port())).unwrap();
             assert_ne!(first.port(), second.port());
+            assert_eq!(priority(&first.socket).unwrap(), CONTROL, "the TOS has not undone it");
             assert!(PORTS.contains(&first.port()) && PORTS.contains(&second.port()));
             let port = first.port();
             drop(first);

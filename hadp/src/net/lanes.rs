@@ -33,6 +33,8 @@ struct Lane<S> {
     socket: S,
     /// When something was first and last sent of which it is not known that it has left.
     open: Option<(Time, Time)>,
+    /// Whether something had been queued for too long, and the lane has not been empty since.
+    stuck: bool,
 }
 
 /// The sockets of one interface and pace, or of one router.
@@ -74,7 +76,7 @@ impl<S: Queue> Lanes<S> {
     }
 
     fn new(sockets: impl IntoIterator<Item = S>, turn: Duration, every: Duration) -> Self {
-        let lanes = sockets.into_iter().map(|socket| Lane { socket, open: None }).collect();
+        let lanes = sockets.into_iter().map(|socket| Lane { socket, open: None, stuck: false }).collect();
         Self { lanes, current: 0, since: Time::ZERO, turn, patience: every * 3 / 4, told: false }
     }
 
@@ -92,18 +94,18 @@ impl<S: Queue> Lanes<S> {
         (taken.then_some(self.current), Some(outcome))
     }
 
-    /// Looks at the lanes that are at rest.
+    /// Looks at the lanes that are at rest, or were found stuck.
     pub fn flow(&mut self, now: Time) -> Flow {
         let patience = self.patience;
         let mut stuck = false;
         for lane in &mut self.lanes {
-            if lane.open.is_some_and(|(_, last)| now.since(last) >= patience) {
+            if lane.open.is_some_and(|(_, last)| lane.stuck || now.since(last) >= patience) {
                 // A kernel that does not say is believed to have sent.
-                if lane.socket.queued().is_ok_and(|octets| octets > 0) {
-                    stuck = true;
-                } else {
+                lane.stuck = lane.socket.queued().is_ok_and(|octets| octets > 0);
+                if !lane.stuck {
                     lane.open = None;
                 }
+                stuck |= lane.stuck;
             }
         }
         let is_news = stuck && !self.told;

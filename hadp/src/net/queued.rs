@@ -3,7 +3,7 @@
 use std::{io, os::fd::AsRawFd};
 
 /// The band of what must not wait (`TC_PRIO_CONTROL` of linux/pkt_sched.h).
-static CONTROL: libc::c_int = 7;
+pub(super) static CONTROL: libc::c_int = 7;
 
 /// A socket that tells what of its own is still queued.
 pub trait Queue {
@@ -39,11 +39,27 @@ pub(super) fn go_first(socket: &impl AsRawFd) {
     };
 }
 
+/// Returns a socket's band.
+#[cfg(test)]
+pub(super) fn priority(socket: &impl AsRawFd) -> io::Result<libc::c_int> {
+    let mut value: libc::c_int = 0;
+    let mut length = size_of_val(&value) as libc::socklen_t;
+    // SAFETY: both outlive the call, and the length is the value's.
+    let done = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_PRIORITY,
+            (&raw mut value).cast(),
+            &raw mut length,
+        )
+    };
+    if done == 0 { Ok(value) } else { Err(io::Error::last_os_error()) }
+}
+
 #[cfg(test)]
 mod tests {
     use std::net::UdpSocket;
-
-    use socket2::SockRef;
 
     use super::*;
 
@@ -52,26 +68,8 @@ mod tests {
         let socket = UdpSocket::bind(("127.0.0.1", 0)).unwrap();
         assert_eq!(queued(&socket).unwrap(), 0);
         go_first(&socket);
-        assert_eq!(priority(&socket), CONTROL);
+        assert_eq!(priority(&socket).unwrap(), CONTROL);
         drop(socket);
         assert!(queued(&-1).is_err());
-    }
-
-    fn priority(socket: &UdpSocket) -> libc::c_int {
-        let mut value: libc::c_int = 0;
-        let mut length = size_of_val(&value) as libc::socklen_t;
-        let fd = SockRef::from(socket).as_raw_fd();
-        // SAFETY: both outlive the call, and the length is the value's.
-        let done = unsafe {
-            libc::getsockopt(
-                fd,
-                libc::SOL_SOCKET,
-                libc::SO_PRIORITY,
-                (&raw mut value).cast(),
-                &raw mut length,
-            )
-        };
-        assert_eq!(done, 0);
-        value
     }
 }

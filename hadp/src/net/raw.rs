@@ -87,3 +87,19 @@ impl Membership {
         Ok(Self { _socket: socket })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::queued::{CONTROL, priority},
+        *,
+    };
+
+    #[test]
+    fn adverts_by_unicast_go_first() {
+        let socket = VrrpSocket::open().unwrap();
+        socket.send_from(Ipv4Addr::LOCALHOST, 255).unwrap();
+        assert_eq!(priority(&socket.socket).unwrap(), CONTROL, "the TOS has not undone it");
+        assert_eq!(socket.queued().unwrap(), 0);
+    }
+}
