@@ -160,14 +160,21 @@ fn a_queue_that_takes_one_advert_and_no_other() -> Result<()> {
     with_queue(&confs(0.02, ""), one, &[QUEUED, REFUSED])
 }
 
+/// What goes to a peer that does not answer ARP waits for that, for seconds, and again and again: no reason to own nothing.
 #[test]
-fn a_queue_that_takes_adverts_by_unicast_and_does_not_send_them() -> Result<()> {
-    let conf = |priority, own: u8, peer: u8| {
-        let line =
-            format!("unicast_src_ip 10.77.0.{own}\n    unicast_peer {{\n        10.77.0.{peer}\n    }}");
-        Instance::new(priority).every(0.01).with(&line).to_string()
-    };
-    with_queue(&[conf(150, 1, 2), conf(100, 2, 1)], STUCK, &[QUEUED])
+fn a_node_whose_unicast_peer_is_dead_keeps_its_address() -> Result<()> {
+    let lan = Lan::new(2)?;
+    let (n1, n2) = lan.pair()?;
+    n2.run(["ip", "link", "set", "eth0", "down"])?;
+    let line = "unicast_src_ip 10.77.0.1\n    unicast_peer {\n        10.77.0.2\n    }";
+    let conf = Instance::new(150).every(0.1).with(line).to_string();
+    let mut daemon = Software::Hadp.start_with(n1, &conf)?;
+    wait_state(n1, "Active", "")?;
+    // The neighbour entry fails after three seconds, and begins anew.
+    thread::sleep(7 * SECOND);
+    let log = daemon.log().text();
+    ensure!(!log.contains("Active -> "), "{log}");
+    daemon.stop()
 }
 
 #[test]

@@ -13,7 +13,6 @@ use hadp_common::wire::{
 };
 
 use super::{
-    lanes::Lanes,
     packet::Frame,
     raw::{Membership, VrrpSocket},
 };
@@ -44,8 +43,8 @@ pub struct Outlet {
 pub enum Line {
     /// By a group.
     Group(Membership),
-    /// By sockets that send to each of them.
-    Peers(Lanes<VrrpSocket>),
+    /// By a socket that sends to each of them.
+    Peers(VrrpSocket),
 }
 
 /// An advert ready to leave.
@@ -105,12 +104,9 @@ impl Outlet {
                 Line::Group(joined.map_err(failed("join the multicast group"))?)
             }
             Delivery::Unicast { .. } => {
-                let open = || {
-                    let socket = VrrpSocket::open().map_err(failed("open a raw socket for VRRP"))?;
-                    let from = socket.send_from(port.source, router.ttl);
-                    from.map_err(failed("send from the source address")).map(|()| socket)
-                };
-                Line::Peers(Lanes::own([open()?, open()?], every))
+                let socket = VrrpSocket::open().map_err(failed("open a raw socket for VRRP"))?;
+                socket.send_from(port.source, router.ttl).map_err(failed("send from the source address"))?;
+                Line::Peers(socket)
             }
             Delivery::Multicast { group: IpAddr::V6(_) } => {
                 return Err(FrameError::Unencodable("the group is IPv6"));

@@ -24,8 +24,6 @@ use crate::units::Time;
 
 /// How many lanes the adverts of several routers take: one is not used again before its turn has been judged.
 pub const SHARED: usize = 5;
-/// How many those of one router take.
-pub const OWN: usize = 2;
 
 /// One socket.
 #[derive(Debug)]
@@ -68,11 +66,6 @@ impl<S: Queue> Lanes<S> {
     /// Makes lanes for routers that advertise at this pace.
     pub fn shared(sockets: [S; SHARED], every: Duration) -> Self {
         Self::new(sockets, every / 4, every)
-    }
-
-    /// Makes lanes for one router that does.
-    pub fn own(sockets: [S; OWN], every: Duration) -> Self {
-        Self::new(sockets, every * 3 / 4, every)
     }
 
     fn new(sockets: impl IntoIterator<Item = S>, turn: Duration, every: Duration) -> Self {
@@ -188,8 +181,8 @@ mod tests {
         (lanes.flow(now), trail.left(lanes))
     }
 
-    fn all() -> [Lanes<Fake>; 2] {
-        [Lanes::shared(Default::default(), EVERY), Lanes::own(Default::default(), EVERY)]
+    fn all() -> [Lanes<Fake>; 1] {
+        [Lanes::shared(Default::default(), EVERY)]
     }
 
     #[test]

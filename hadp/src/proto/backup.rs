@@ -47,11 +47,15 @@ impl Router {
 
     /// Handles an advert while Backup. There is no tie-break by address here (RFC 9568 §6.4.2).
     pub(super) fn advert_in_backup(&mut self, heard: Heard) {
+        // Not even noted: whoever is followed was heard last.
+        if heard.priority == 0 && self.is_led_by_another(&heard) {
+            return;
+        }
         if !self.hearing.admit(&heard, self.source) {
             return;
         }
         if heard.priority == 0 {
-            if !self.is_led_by_another(&heard) && self.hearing.apply(&heard) {
+            if self.hearing.apply(&heard) {
                 if self.following == Some(heard.from) {
                     self.following = None;
                     self.deferring = false;

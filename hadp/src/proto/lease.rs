@@ -28,6 +28,9 @@
 use super::{Action, Event, Reason, Router, State};
 use crate::units::Time;
 
+/// How long an advert may be on its way, as a share of a lease, which is three intervals as a rule.
+const FLIGHT: u32 = 24;
+
 /// What a router owns by before any advert of its own has left.
 #[derive(Clone, Copy, Debug, Default)]
 #[cfg_attr(feature = "daemon", derive(serde::Deserialize, serde::Serialize))]
@@ -36,6 +39,9 @@ pub(super) struct Grant {
     pub(super) since: Time,
     /// The lease that another daemon left it.
     pub(super) lease: Time,
+    /// Whether adverts were kept from leaving, and none has renewed the lease since.
+    #[cfg_attr(feature = "daemon", serde(default))]
+    pub(super) kept: bool,
 }
 
 impl Router {
@@ -61,6 +67,7 @@ impl Router {
         match self.state {
             State::Active { next_advert, lease } if end < lease && self.takeover.is_none() => {
                 self.state = State::Active { next_advert, lease: end };
+                self.grant.kept = true;
                 out.push(Action::RenewLease { until: end });
             }
             State::Resigning { until, next } => {
@@ -87,7 +94,8 @@ impl Router {
             self.state = State::Active { next_advert, lease: until };
             out.push(Action::SetLease { until });
             self.forget_drain(out);
-        } else if until > lease {
+        } else if until > lease && self.arrives(at, lease) {
+            self.grant.kept = false;
             self.state = State::Active { next_advert, lease: until };
             out.push(Action::RenewLease { until });
         }
@@ -138,6 +146,12 @@ impl Router {
     /// Tells whether an event reports late an advert that left in time: no peer has taken over then.
     fn renews(&self, now: Time, lease: Time, event: Event) -> bool {
         let Event::AdvertSent { at } = event else { return false };
-        at < lease && at + self.lease_span() > now
+        at < lease && self.arrives(at, lease) && at + self.lease_span() > now
+    }
+
+    /// Tells whether an advert that leaves at `at` is with the peers before their patience is over. As a rule it has two
+    /// intervals for that; behind others that were kept from leaving, what is left of the lease.
+    fn arrives(&self, at: Time, lease: Time) -> bool {
+        !self.grant.kept || at + self.lease_span() / FLIGHT <= lease
     }
 }

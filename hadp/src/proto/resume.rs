@@ -16,7 +16,7 @@ impl Router {
         }
         self.set_out(now, source);
         self.owner = Some(source);
-        self.grant = Grant { since: now, lease };
+        self.grant = Grant { since: now, lease, kept: false };
         self.forget_drain(out);
         self.announcer = Announcer::resumed(now, &self.config);
         self.hold(out);

@@ -29,7 +29,7 @@ impl Router {
         if is_first {
             self.forget_drain(out);
         }
-        self.grant = Grant { since: now, lease: Time::ZERO };
+        self.grant = Grant { since: now, lease: Time::ZERO, kept: false };
         // What was owed when the router was last Active is void.
         self.announcer = Announcer::default();
         self.state = State::Active { next_advert, lease };

@@ -244,7 +244,7 @@ impl<D: Datapath> Driver<D> {
     pub(super) fn feed(&mut self, slot: Slot, event: Event) {
         self.settle(slot);
         // Before it goes on as Active on the strength of a promise that was broken.
-        if event != Event::Revoked && self.has_lapsed(slot) {
+        if event != Event::Revoked && self.is_active(slot) && self.watch.has_lapsed(slot, clock::now()) {
             self.handle(slot, Event::Revoked, clock::now());
         }
         self.handle(slot, event, clock::now());

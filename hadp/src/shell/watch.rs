@@ -18,7 +18,7 @@ use super::{
 use crate::{
     datapath::{BfdSessions, Datapath, Guards},
     proto::{
-        Cause, Event, Slot, State,
+        Cause, Event, Slot,
         bfd::{self, Followers, Received, Session, SessionId, SessionState, Sessions, Standing},
     },
     units::Time,
@@ -99,11 +99,10 @@ impl Watch {
         }
     }
 
-    /// Returns when a router's guard lapsed, if it has: XDP no longer serves it, whatever its lease says. Zero if it was ended.
-    fn lapsed(&self, slot: Slot, now: Time) -> Option<Time> {
+    /// Tells whether a router's guard has lapsed: XDP no longer serves it, whatever its lease says.
+    pub(super) fn has_lapsed(&self, slot: Slot, now: Time) -> bool {
         let guard = self.senses.followers.guards().of(slot).unwrap_or(0);
-        let until = self.senses.guards.load(guard);
-        (guard != 0 && until <= now).then_some(until)
+        guard != 0 && self.senses.guards.load(guard) <= now
     }
 
     /// Tells the datapath which guards end when the neighbour says that it has given this node up: those of its session's
@@ -168,6 +167,7 @@ impl<D: Datapath> Driver<D> {
         while let Some(id) = self.watch.sessions.due(now) {
             if let Some(news) = self.watch.news(id) {
                 self.feed_session(id, news);
+                self.watch.note_ended(id); // its own event may have been lost
             }
             self.feed_session(id, bfd::Event::Timeout);
         }
@@ -322,20 +322,11 @@ impl<D: Datapath> Driver<D> {
         self.feed_session(id, bfd::Event::Start);
     }
 
-    /// Tells whether an Active router owns nothing any more because its guard has lapsed since it took over.
-    pub(super) fn has_lapsed(&self, slot: Slot) -> bool {
-        let router = self.node.get(slot).filter(|router| matches!(router.state(), State::Active { .. }));
-        let lapsed = router.and_then(|router| Some((router, self.watch.lapsed(slot, clock::now())?)));
-        lapsed.is_some_and(|(router, lapsed)| Followers::takes(lapsed, router))
-    }
-
     /// Ends every lease that a lapsed guard limits, and has the guard put in force again: what is left of a lease would
     /// count again too, although a neighbour may have taken over. A router that has resigned is no exception.
     pub(super) fn guard_lapsed(&mut self, guard: u32) {
-        let lapsed = self.watch.senses.guards.load(guard);
-        let takes = |slot: &Slot| self.node.get(*slot).is_some_and(|router| Followers::takes(lapsed, router));
-        let slots = self.watch.senses.followers.guards().routers(guard);
-        let leased: Vec<Slot> = slots.filter(takes).collect();
+        let slots: Vec<Slot> = self.watch.senses.followers.guards().routers(guard).collect();
+        let leased: Vec<Slot> = slots.into_iter().filter(|slot| self.has_lease(*slot)).collect();
         for &slot in &leased {
             self.feed(slot, Event::Revoked);
         }

@@ -16,6 +16,7 @@ use hadp_common::{
 };
 
 use super::{
+    host::Host,
     host::Power,
     mutation::Mutation,
     world::{Happening, World},
@@ -57,6 +58,7 @@ pub(super) enum Order {
     Transmit(SessionId, Option<Transmission>),
     SendNow(SessionId, Control),
     Rearm(u32),
+    Ended(u32),
 }
 
 /// How far it has come with a packet that is due.
@@ -220,6 +222,18 @@ impl World {
                 if let Some(heart) = heart.filter(|_| left) {
                     heart.beats.entry(id).or_default().beside = Some(now);
                 }
+            }
+            Order::Ended(guard) => {
+                let ended = |host: &&mut Host| {
+                    host.datapath.guards.get(&guard) == Some(&Time::from_nanos(GUARD_ENDED))
+                };
+                let Some(heart) =
+                    self.hosts.get_mut(host).filter(|host| ended(host)).and_then(|host| host.heart.as_mut())
+                else {
+                    return;
+                };
+                let verdict = heart.promises.ended(guard);
+                self.carry_out(host, guard, verdict);
             }
             Order::Rearm(guard) => {
                 let heart = self.hosts.get_mut(host).and_then(|host| host.heart.as_mut());

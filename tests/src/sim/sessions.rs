@@ -68,6 +68,10 @@ impl World {
         let Some(daemon) = daemon else { return };
         let event = daemon.watch.tell(id, received);
         self.feed_session(host, id, event);
+        let guards = self.hosts.get(host).map(|host| host.guards_of(id)).unwrap_or_default();
+        for guard in guards {
+            self.order(host, Order::Ended(guard));
+        }
     }
 
     /// Returns how much too early a mutation lets silence be found.
@@ -171,14 +175,10 @@ impl World {
         }
     }
 
-    /// Tells whether an Active router owns nothing any more because its guard has lapsed since it took over.
+    /// Tells whether XDP serves a router no more, whatever its lease says, because its guard has lapsed.
     pub(super) fn has_lapsed(&self, host: usize, slot: usize) -> bool {
         let now = self.local(host);
-        let Some(this) = self.hosts.get(host) else { return false };
-        let router = Slot::new(slot as u32).and_then(|slot| this.daemon.as_ref()?.node.get(slot));
-        let lapsed = this.datapath.guard(slot).filter(|until| *until <= now);
-        let active = router.filter(|router| matches!(router.state(), State::Active { .. }));
-        lapsed.zip(active).is_some_and(|(lapsed, router)| Followers::takes(lapsed, router))
+        self.hosts.get(host).is_some_and(|host| !host.datapath.is_guarded(slot, now))
     }
 
     /// Takes what the heartbeat told: steps every Active router of a lapsed guard down, and has it put in force again.
@@ -188,10 +188,10 @@ impl World {
             let Some(daemon) = &mut this.daemon else { return };
             let Some(guard) = daemon.lapsed.pop_front() else { return };
             let routers: Vec<Slot> = daemon.watch.followers.guards().routers(guard).collect();
-            let lapsed = this.datapath.guards.get(&guard).copied().unwrap_or(Time::ZERO);
-            let takes =
-                |slot: &Slot| daemon.node.get(*slot).is_some_and(|router| Followers::takes(lapsed, router));
-            let active: Vec<Slot> = routers.into_iter().filter(takes).collect();
+            let active = |slot: &Slot| {
+                daemon.node.get(*slot).is_some_and(|router| matches!(router.state(), State::Active { .. }))
+            };
+            let active: Vec<Slot> = routers.into_iter().filter(active).collect();
             for slot in active {
                 self.tell(host, slot.index() as usize, Event::Revoked);
             }

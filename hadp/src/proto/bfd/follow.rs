@@ -169,16 +169,6 @@ impl Followers {
         }
     }
 
-    /// Tells whether a guard that lapsed at `lapsed`, or was ended if that is zero, takes from a router what it owns: a neighbour
-    /// may have taken over what this node owned then. What it has taken over since, nobody has taken from it.
-    pub fn takes(lapsed: Time, router: &proto::Router) -> bool {
-        match router.state() {
-            State::Active { .. } => lapsed == Time::ZERO || router.since() <= lapsed,
-            State::Resigning { .. } => true,
-            State::Initialize { .. } | State::Backup { .. } => false,
-        }
-    }
-
     /// Tells whether a router fails over by this session.
     pub fn is_followed(&self, id: SessionId) -> bool {
         self.fast.contains_key(&id)

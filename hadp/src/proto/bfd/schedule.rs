@@ -12,6 +12,8 @@ pub type Luck = u32;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Schedule {
     next: Option<Time>,
+    /// Whether a neighbour may be waiting for the packet that is due then, however often what it says has changed since.
+    awaited: bool,
 }
 
 impl Schedule {
@@ -30,9 +32,10 @@ impl Schedule {
         luck: Luck,
         now: Time,
     ) {
-        let awaited = before.is_some_and(|before| before.detected_after.is_some());
+        self.awaited |= before.is_some_and(|before| before.detected_after.is_some());
+        self.awaited &= what.is_some();
         self.next = what.map(|what| match (self.next, now + interval(what, luck)) {
-            (Some(next), new) if awaited => next.min(new),
+            (Some(next), new) if self.awaited => next.min(new),
             (Some(_), new) => new,
             (None, _) => now,
         });
@@ -41,6 +44,7 @@ impl Schedule {
     /// Moves on from the packet that was due; intervals that were missed are not made up for.
     pub fn advance(&mut self, what: &Transmission, luck: Luck, now: Time) {
         let interval = interval(what, luck);
+        self.awaited = false;
         self.next = self.next.map(|next| match next + interval {
             next if next > now => next,
             _ => now + interval,
@@ -68,6 +72,29 @@ mod tests {
 
     fn us(micros: u64) -> Time {
         Time::from_nanos(1_000_000_000 + micros * 1000)
+    }
+
+    /// A session that falls and is at Init a moment later, as the neighbour is alive, changes what it sends twice.
+    #[test]
+    fn a_packet_that_is_awaited_stays_so_through_all_changes() {
+        let up = Transmission { detected_after: Some(Duration::from_micros(750)), ..every(250, 3) };
+        let init = Transmission { detected_after: Some(Duration::from_secs(3)), ..every(1_000_000, 3) };
+        let mut schedule = Schedule::default();
+        schedule.change(None, Some(&up), 0, us(0));
+        schedule.advance(&up, 0, us(0));
+        let due = schedule.next();
+        assert_eq!(due, Some(us(250)));
+        schedule.change(Some(&up), Some(&every(1_000_000, 3)), 0, us(100));
+        schedule.change(Some(&every(1_000_000, 3)), Some(&init), 0, us(150));
+        assert_eq!(schedule.next(), due, "what was promised with the last packet is kept");
+        schedule.advance(&init, 0, us(250));
+        assert_eq!(schedule.next(), Some(us(1_000_250)));
+        schedule.change(Some(&every(1_000_000, 3)), Some(&every(500_000, 3)), 0, us(300));
+        assert_eq!(schedule.next(), Some(us(500_300)), "nobody waits");
+        schedule.change(Some(&up), None, 0, us(400));
+        schedule.change(None, Some(&every(9_000, 3)), 0, us(500));
+        schedule.change(Some(&every(9_000, 3)), Some(&every(1_000, 3)), 0, us(600));
+        assert_eq!(schedule.next(), Some(us(1_600)), "who fell silent is awaited no more");
     }
 
     #[test]

@@ -203,6 +203,9 @@ fn who_was_taken_over_from_resigns_in_vain() {
         }
         hear(&mut router, T0 + ms(500), who, 0);
         assert_eq!(deadline_ms(&router, T0 + ms(500)), Some(expected), "{adverts:?} {who}");
+        // Whose death is waited for is still the one that is followed.
+        let last = if expected > 3_000 { adverts.last().map(|(_, host, _)| *host) } else { Some(who) };
+        assert_eq!(router.last_heard().map(|heard| heard.from), last.map(ip), "{adverts:?} {who}");
     }
     // One that is overdue may be dead, and who resigns its successor.
     let mut router = started(config());

@@ -262,7 +262,9 @@ fn an_advert_that_stays_in_the_queue_renews_nothing() {
         assert_eq!(tell(&mut router, T0 + ms(told), stuck), [], "told again");
         // One that leaves later counts as ever.
         let again = tell(&mut router, T0 + ms(told), Event::AdvertSent { at: T0 + ms(2_999) });
-        assert_eq!(again, [Action::RenewLease { until: T0 + ms(5_999) }]);
+        // Too late to be heard before the peers' patience is over, it is one of a queue that moves again.
+        let renewed = (end > 3_000).then_some(Action::RenewLease { until: T0 + ms(5_999) });
+        assert_eq!(again, Vec::from_iter(renewed));
     }
 }
 

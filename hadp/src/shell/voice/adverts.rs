@@ -5,7 +5,7 @@ use std::{collections::btree_map::Entry, io, time::Duration};
 use super::{Advertised, Road, Stuck, Voice};
 use crate::{
     net::{
-        frames::{Line, Message, Outlet},
+        frames::{Line, Message},
         lanes::{Flow, Lanes},
         packet::{PacketSocket, Sent},
     },
@@ -99,32 +99,22 @@ impl Voice {
     }
 
     /// Sends an advert to each peer; it has left if one of them could be reached.
+    ///
+    /// Whether it is kept in a queue is not asked: what goes to a peer that does not answer ARP is kept too, by the kernel, for
+    /// seconds and again and again, and a node whose peers are all dead must not lose its lease by that.
     fn unicast(&mut self, due: Due) -> Advertised {
         let at = clock::now();
         let mut result = Err(io::ErrorKind::NotConnected.into());
-        let mut kept = None;
-        if let Some(Outlet { line: Line::Peers(lanes), advert, resign, .. }) =
-            self.outlets.get_mut(due.slot).map(Box::as_mut)
-            && let Message::Unicast(peers) = if due.priority == 0 { resign } else { advert }
+        if let Some(outlet) = self.outlets.get(due.slot)
+            && let (Message::Unicast(peers), Line::Peers(socket)) =
+                (outlet.message(due.priority), &outlet.line)
         {
-            let (lane, sent) = lanes.send(at, |socket| {
-                let mut outcome = Err(io::ErrorKind::NotConnected.into());
-                for (peer, message) in peers {
-                    // One peer out of reach does not keep the others from hearing.
-                    let sent = socket.send(message, *peer);
-                    if outcome.is_err() {
-                        outcome = sent;
-                    }
+            for (peer, message) in peers {
+                // One peer out of reach does not keep the others from hearing.
+                let sent = socket.send(message, *peer);
+                if result.is_err() {
+                    result = sent;
                 }
-                (outcome.is_ok(), outcome)
-            });
-            result = sent.unwrap_or(result);
-            let mut flow = lanes.flow(clock::now());
-            if let Some(trail) = self.trails.get_mut(due.slot) {
-                if let Some(lane) = lane.filter(|_| due.priority > 0) {
-                    trail.sent(lane, at);
-                }
-                kept = stuck(&mut flow, trail.left(lanes));
             }
         }
         let result = match result {
@@ -134,11 +124,11 @@ impl Voice {
             }
             Err(error) => Err(self.failed(due.slot, "advert", error)),
         };
-        Advertised { due, at, result, stuck: kept }
+        Advertised { due, at, result, stuck: None }
     }
 }
 
-/// Opens the sockets for it.
+/// Makes the lanes of a road.
 pub(super) fn lay((_, every): Road) -> io::Result<Lanes<PacketSocket>> {
     let [a, b, c, d, e] = std::array::from_fn(|_| PacketSocket::urgent());
     Ok(Lanes::shared([a?, b?, c?, d?, e?], every))

@@ -388,25 +388,3 @@ fn a_session_takes_its_configuration_from_the_instance() {
     let auth = Some(model::BfdAuth { key_id: 1, key: [0; 20], meticulous: true });
     assert!(Config::from(&BfdInstance { auth, ..model }).authenticated);
 }
-
-/// A lapse takes what was owned then, and not what was taken over since.
-#[test]
-fn a_lapse_is_about_what_was_owned_when_it_came() {
-    let fast = router(100, Some(&[]), Vec::new());
-    let mut node = Node::default();
-    active(&mut node, 0, &fast);
-    backup(&mut node, 1, &fast, Some(2));
-    let owner = node.get(slot(0)).unwrap();
-    let since = owner.since();
-    for (lapsed, takes) in [(Time::ZERO, true), (since - us(1), false), (since, true), (since + us(1), true)]
-    {
-        assert_eq!(Followers::takes(lapsed, owner), takes, "{lapsed:?}");
-        assert!(!Followers::takes(lapsed, node.get(slot(1)).unwrap()), "{lapsed:?}");
-    }
-    let mut out = Vec::new();
-    node.handle(since + ms(5), slot(0), proto::Event::Shutdown, &mut out);
-    node.handle(since + ms(5), slot(0), proto::Event::AdvertSent { at: since + ms(5) }, &mut out);
-    let resigning = node.get(slot(0)).unwrap();
-    assert!(matches!(resigning.state(), proto::State::Resigning { .. }));
-    assert!(Followers::takes(since, resigning), "what is left of its lease must not count again");
-}
