@@ -133,7 +133,7 @@ pub(super) struct Supervisor {
     /// What the companion needs to know, should this process die.
     pub(super) will: Will,
     pub(super) reload: Reload,
-    /// Routers that have left, and whose slots are to be freed.
+    /// Routers of which nothing is left, and whose slots are to be freed.
     gone: Vec<Slot>,
     /// Whether something has left since it was looked at what waits for that.
     unblocked: bool,
@@ -353,7 +353,9 @@ impl Supervisor {
             Notice::ReleasedVips(slot) => self.ledger.release(slot),
             Notice::AddressesFailed { slot, errors } => self.addresses_failed(slot, &errors),
             Notice::Retired(outlet) => drop(outlet),
-            Notice::Left(slot) => {
+            // Until its addresses are off, XDP has to know whose they are.
+            Notice::Left(slot) => self.threads.placer.forget(slot),
+            Notice::Forgotten(slot) => {
                 self.gone.push(slot);
                 self.unblocked = true;
             }

@@ -175,13 +175,12 @@ impl Supervisor {
         }
     }
 
-    /// Frees the slots of routers that have left.
+    /// Frees the slots of routers that have left, and whose addresses are off.
     pub(in crate::shell) fn forget_routers(&mut self, slots: &[Slot]) {
         for &slot in slots {
             if let Some(entry) = self.roster.get(slot) {
                 info!("({}) has left", entry.router.name);
             }
-            self.threads.placer.forget(slot);
             self.ledger.forget(slot);
             self.will.erase(slot);
             self.unstarted.remove(&slot);
