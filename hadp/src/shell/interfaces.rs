@@ -180,6 +180,9 @@ impl Supervisor {
     }
 
     pub(super) fn changed(&mut self, change: Option<Change>) {
+        if let Some(Change::Removed(index, addr)) = change {
+            self.came_off(index, addr);
+        }
         match change {
             Some(Change::Link) => self.replace(),
             Some(Change::Added(addr) | Change::Removed(_, addr)) if !self.roster.is_virtual(addr) => {

@@ -9,7 +9,7 @@ use hadp_common::router::MAX_ROUTERS;
 
 use super::placement::{self, Placement, Site};
 use crate::{
-    datapath::{Inherited, Plan, PlannedRouter},
+    datapath::{Inherited, Plan, PlannedRouter, PlannedVip},
     model::{Router, Track, Tracked},
     net::link::Links,
     proto::{Cause, Config, Slot},
@@ -33,6 +33,9 @@ pub(crate) struct Entry {
     pub(crate) before: Option<(Config, Time)>,
     /// Until when frames to its virtual MAC are taken although it does not use that any more.
     pub(crate) virtual_mac_until: Option<Time>,
+    /// Addresses that a reload took from it and that may still be on their interfaces, and how often that was looked at: who
+    /// owns the router answers for them.
+    pub(crate) retired: Vec<(u8, PlannedVip)>,
 }
 
 impl Entry {
@@ -45,6 +48,7 @@ impl Entry {
             leaving: false,
             before: None,
             virtual_mac_until: None,
+            retired: Vec::new(),
         }
     }
 
@@ -215,7 +219,27 @@ impl Roster {
 
     /// Describes to the datapath every router whose interfaces exist.
     pub(crate) fn plan(&self) -> Plan {
-        Plan { routers: self.sites().map(|(slot, entry, site)| plan(slot, entry, site)).collect() }
+        let mut routers: Vec<_> = self.sites().map(|(slot, entry, site)| plan(slot, entry, site)).collect();
+        if self.entries.values().any(|entry| !entry.retired.is_empty()) {
+            let vips = routers.iter().flat_map(|router| &router.vips);
+            let mut taken: BTreeSet<_> = vips.map(|vip| (vip.ifindex, vip.addr)).collect();
+            for (router, (_, entry, _)) in routers.iter_mut().zip(self.sites()) {
+                let retired = entry.retired.iter().map(|(_, vip)| *vip);
+                router.vips.extend(retired.filter(|vip| taken.insert((vip.ifindex, vip.addr))));
+            }
+        }
+        Plan { routers }
+    }
+
+    /// Forgets the retired addresses of which `is_over` holds, and tells whether there were any.
+    pub(crate) fn end_retired(&mut self, is_over: impl Fn(Slot, &mut (u8, PlannedVip)) -> bool) -> bool {
+        let mut any = false;
+        for (slot, entry) in &mut self.entries {
+            let before = entry.retired.len();
+            entry.retired.retain_mut(|retired| !is_over(*slot, retired));
+            any |= entry.retired.len() < before;
+        }
+        any
     }
 
     fn sites(&self) -> impl Iterator<Item = (Slot, &Entry, &Site)> {

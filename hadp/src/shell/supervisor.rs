@@ -293,14 +293,12 @@ impl Supervisor {
             self.refused.clear();
             self.replace();
         }
+        self.settle_addresses();
         for slot in std::mem::take(&mut self.troubled) {
             self.threads.placer.repair(slot);
         }
         self.reach.idle.relax();
         self.settle_intervals();
-        if self.ledger.settle() {
-            self.write_ledger();
-        }
     }
 
     /// Frees what has left, and does what has waited for that.

@@ -1,13 +1,19 @@
 //! Routers in a reload.
 
-use std::{collections::BTreeMap, ops::Range, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+    sync::Arc,
+    time::Duration,
+};
 
 use tracing::info;
 
 use super::difference::{self, Running, Steps};
 use crate::{
+    datapath::PlannedVip,
     model::Router,
-    net::{addr::Placed, address_set::AddressSet},
+    net::{addr::Placed, address_set::AddressSet, link::Links},
     observe::control::Reloaded,
     proto::{Addresses, Cause, Config, Reconfiguration, Slot},
     shell::{
@@ -86,6 +92,7 @@ impl Supervisor {
             info!("({}) is reconfigured", router.name);
             done.routers.changed.push(router.name.clone());
             let old = std::mem::replace(&mut entry.router, router.clone());
+            entry.retired.extend(retired(self.ledger.prepared(slot), router, &self.links));
             let config = Config::from(&old);
             if config.lease_span() < Config::from(router).lease_span() {
                 entry.before = Some((config, clock::now() + old.interval.duration() * EASING));
@@ -207,13 +214,23 @@ impl Supervisor {
     }
 }
 
+/// Returns which of the addresses that were put on interfaces for a router are not its own any more: till the kernel has given
+/// them up this node must not answer for them where it does not own them.
+fn retired(put: &[Placed], router: &Router, links: &Links) -> Vec<(u8, PlannedVip)> {
+    let index = |dev: &str| links.by_name(dev).map(|link| link.index);
+    let wanted: BTreeSet<_> = placement::vips(router).map(|vip| (index(&vip.dev), vip.addr)).collect();
+    let vips = put.iter().map(|placed| PlannedVip { addr: placed.vip.addr, ifindex: placed.ifindex });
+    let goes = |vip: &PlannedVip| !wanted.contains(&(Some(vip.ifindex), vip.addr));
+    vips.filter(|vip| goes(vip) && links.has(vip.ifindex, vip.addr)).map(|vip| (0, vip)).collect()
+}
+
 /// Compares the addresses of a router before and after, in their orders.
 fn addresses(before: &[Placed], now: &[Placed]) -> Addresses {
     if before == now {
         return Addresses::Same;
     }
     let key = |placed: &Placed| (placed.ifindex, placed.vip.addr);
-    let known: std::collections::BTreeSet<_> = before.iter().map(key).collect();
+    let known: BTreeSet<_> = before.iter().map(key).collect();
     let mut new: Vec<Range<usize>> = Vec::new();
     for (index, _) in now.iter().enumerate().filter(|(_, placed)| !known.contains(&key(placed))) {
         match new.last_mut() {
