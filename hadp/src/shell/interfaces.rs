@@ -29,13 +29,17 @@ use crate::{
 
 impl Supervisor {
     /// Places every router on the interfaces there are, and tells the election what that changed.
+    ///
+    /// Routers that a reload has changed take that up. Where the datapath refuses its tables they do not, but go on as they are
+    /// by the tables before, until it takes them.
     pub(super) fn replace(&mut self) {
-        let _: bool = self.replace_changed(&BTreeMap::new());
+        let reloaded = std::mem::take(&mut self.reload.untold);
+        if !self.replace_changed(&reloaded) {
+            self.reload.untold = reloaded;
+        }
     }
 
-    /// Does so after a reload, which has changed these routers: they take that up where they run. False, and they do not, where
-    /// the datapath refuses its tables.
-    pub(super) fn replace_changed(&mut self, reloaded: &BTreeMap<Slot, Former>) -> bool {
+    fn replace_changed(&mut self, reloaded: &BTreeMap<Slot, Former>) -> bool {
         self.follow_tracked_links();
         self.place_sessions();
         let mut moved = self.roster.place(&self.links, &self.refused);
@@ -69,7 +73,7 @@ impl Supervisor {
         if let Err(error) = self.datapath.apply(&self.plan()) {
             // Without its tables a router would hear nobody, and take over from a living one.
             error!(%error, "the datapath keeps its previous tables; the routers that changed wait");
-            for slot in changed {
+            for slot in changed.into_iter().filter(|slot| !reloaded.contains_key(slot)) {
                 self.unstarted.insert(slot);
                 self.command(Command::Fault { slot, cause: Cause::NoDatapath });
             }
@@ -77,7 +81,12 @@ impl Supervisor {
         }
         self.prepare(&changed);
         self.in_force = true;
-        for slot in changed {
+        let (gaining, others): (Vec<Slot>, Vec<Slot>) = changed.into_iter().partition(|slot| {
+            let entry = self.roster.get(*slot).map(|entry| &entry.router);
+            reloaded.get(slot).zip(entry).is_some_and(|(former, router)| former.gains(router))
+        });
+        // What goes from one router to another stays on its interface, if the one that gets it is told first.
+        for slot in gaining.into_iter().chain(others) {
             match reloaded.get(&slot) {
                 Some(former) => self.reconfigure_router(slot, former),
                 None => self.start_router(slot),

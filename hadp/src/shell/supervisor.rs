@@ -289,7 +289,7 @@ impl Supervisor {
     /// Tries again what was refused or failed.
     fn retry(&mut self) {
         let waits = !self.refused.is_empty() || !self.unstarted.is_empty() || self.has_waiting_sessions();
-        if waits || !self.in_force {
+        if waits || !self.in_force || !self.reload.untold.is_empty() {
             self.refused.clear();
             self.replace();
         }

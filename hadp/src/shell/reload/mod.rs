@@ -25,6 +25,7 @@ use crate::{
     config::{self, Loaded, Severity},
     model::Config,
     observe::control::{Answer, Reload as Outcome, Reloaded},
+    proto::Slot,
 };
 
 /// Those who wait for an answer.
@@ -42,6 +43,8 @@ pub(super) struct Reload {
     again: Option<Askers>,
     /// What is not done yet.
     wanted: Option<Config>,
+    /// Routers that are to take something up once the datapath has its tables, and what they run as until then.
+    pub(super) untold: BTreeMap<Slot, Former>,
     /// The daemon stops.
     has_ended: bool,
 }
@@ -50,7 +53,19 @@ impl Reload {
     /// Starts with nothing to do; what is read comes by the other end.
     pub(super) fn new(options: config::Options, paths: Paths) -> (Self, mpsc::Receiver<Loaded>) {
         let (read, loaded) = mpsc::channel(1);
-        (Self { options, paths, read, reading: None, again: None, wanted: None, has_ended: false }, loaded)
+        (
+            Self {
+                options,
+                paths,
+                read,
+                reading: None,
+                again: None,
+                wanted: None,
+                untold: BTreeMap::new(),
+                has_ended: false,
+            },
+            loaded,
+        )
     }
 
     /// Has the configuration read, for `asker` if there is one.

@@ -12,7 +12,7 @@ use tracing::info;
 use super::difference::{self, Running, Steps};
 use crate::{
     datapath::PlannedVip,
-    model::Router,
+    model::{Router, Vip},
     net::{addr::Placed, address_set::AddressSet, link::Links},
     observe::control::Reloaded,
     proto::{Addresses, Cause, Config, Reconfiguration, Slot},
@@ -39,6 +39,20 @@ pub(crate) struct Former {
     placement: Placement,
 }
 
+impl Former {
+    /// Tells whether it could run.
+    pub(in crate::shell) fn ran(&self) -> bool {
+        self.placement.port.is_some() && self.placement.obstacle.is_none()
+    }
+
+    /// Tells whether the router has addresses now that it had not before.
+    pub(in crate::shell) fn gains(&self, now: &Router) -> bool {
+        let place = |vip: &Vip| (vip.dev.clone(), vip.addr);
+        let had: BTreeSet<_> = self.router.iter().flat_map(placement::vips).map(place).collect();
+        placement::vips(now).any(|vip| !had.contains(&place(vip)))
+    }
+}
+
 impl Supervisor {
     /// Compares the routers with what is wanted.
     pub(super) fn routers_to(&self, wanted: &[Router]) -> Steps<Slot> {
@@ -54,6 +68,7 @@ impl Supervisor {
         for &(slot, why) in &plan.leave {
             let Some(entry) = self.roster.get_mut(slot) else { continue };
             entry.leaving = true;
+            self.reload.untold.remove(&slot);
             entry.position = usize::MAX;
             let name = entry.router.name.clone();
             match why {
@@ -131,12 +146,11 @@ impl Supervisor {
             let (name, config) = (entry.router.name.as_str().into(), Config::from(&entry.router));
             self.command(Command::Insert { slot, name, config, since: clock::now() });
         }
-        if !self.replace_changed(&changed) {
-            // They wait for the datapath, as what they are now.
-            for (slot, former) in changed {
-                self.reconfigure_router(slot, &former);
-            }
+        for (slot, former) in changed {
+            // What it runs as counts, where it was not told of the reload before this one.
+            self.reload.untold.entry(slot).or_insert(former);
         }
+        self.replace();
     }
 
     /// Has a router take up what has changed; one that could not run, and can now, is started.
@@ -174,10 +188,9 @@ impl Supervisor {
             self.command(Command::Fault { slot, cause });
             return;
         }
-        let ran = former.placement.port.is_some() && former.placement.obstacle.is_none();
         // One that tracks nothing any more is not kept by that either.
         let is_free = !self.reach.followers.tracks(slot) && self.reach.faulted.remove(&slot);
-        if !ran || is_free {
+        if !former.ran() || is_free {
             self.start_router(slot);
         }
     }
@@ -193,6 +206,7 @@ impl Supervisor {
             self.unstarted.remove(&slot);
             self.troubled.remove(&slot);
             self.reach.faulted.remove(&slot);
+            self.reload.untold.remove(&slot);
             self.roster.remove(slot);
         }
         self.roster.note_addresses();
@@ -244,7 +258,7 @@ fn addresses(before: &[Placed], now: &[Placed]) -> Addresses {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Scope, Vip};
+    use crate::model::Scope;
 
     fn placed(ifindex: u32, last: u8) -> Placed {
         let addr = std::net::IpAddr::from([10, 77, 0, last]);
