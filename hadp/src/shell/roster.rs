@@ -52,6 +52,18 @@ impl Entry {
         }
     }
 
+    /// Notes that peers may go by the interval of a configuration before until then. Of two the shorter one counts, for as long as
+    /// either does.
+    pub(crate) fn ease(&mut self, config: Config, now: Time, until: Time) {
+        self.before = Some(match self.before.take() {
+            Some((before, longer)) if longer > now => {
+                let shorter = if before.lease_span() < config.lease_span() { before } else { config };
+                (shorter, longer.max(until))
+            }
+            _ => (config, until),
+        });
+    }
+
     /// Returns the configuration by whose interval peers may still go.
     pub(crate) fn before(&self) -> Option<&Config> {
         self.before.as_ref().map(|(config, _)| config)

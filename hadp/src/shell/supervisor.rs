@@ -136,7 +136,7 @@ pub(super) struct Supervisor {
     /// Routers of which nothing is left, and whose slots are to be freed.
     gone: Vec<Slot>,
     /// Whether something has left since it was looked at what waits for that.
-    unblocked: bool,
+    pub(super) unblocked: bool,
     inputs: Option<Inputs>,
 }
 
@@ -357,10 +357,7 @@ impl Supervisor {
                 self.gone.push(slot);
                 self.unblocked = true;
             }
-            Notice::SessionEnded(id) => {
-                self.forget_session(id);
-                self.unblocked = true;
-            }
+            Notice::SessionEnded(id) => self.forget_session(id),
             Notice::Standing { slot, standing } => self.bring_to(slot, standing),
             told @ (Notice::Transition { .. }
             | Notice::PutBack { .. }

@@ -110,7 +110,8 @@ impl Supervisor {
             entry.retired.extend(retired(self.ledger.prepared(slot), router, &self.links));
             let config = Config::from(&old);
             if config.lease_span() < Config::from(router).lease_span() {
-                entry.before = Some((config, clock::now() + old.interval.duration() * EASING));
+                let now = clock::now();
+                entry.ease(config, now, now + old.interval.duration() * EASING);
             }
             if old.virtual_mac && !router.virtual_mac {
                 entry.virtual_mac_until = Some(clock::now() + UNLEARNED);

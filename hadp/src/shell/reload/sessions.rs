@@ -100,9 +100,10 @@ impl Supervisor {
         }
     }
 
-    /// Frees the place of a session whose neighbour has been told.
+    /// Frees the place of a session whose neighbour has been told, or that had not begun: another one may wait for it.
     pub(in crate::shell) fn forget_session(&mut self, id: SessionId) {
         self.reach.neighbors.remove(id);
+        self.unblocked = true;
         self.reach.idle.forget(id);
         self.threads.heartbeat.connect(id, None, false);
         self.threads.heartbeat.order(Order::Forget(id));
