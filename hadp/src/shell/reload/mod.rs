@@ -148,7 +148,7 @@ impl Supervisor {
         };
         let plan = self.routers_to(&wanted.routers);
         self.dismiss(&plan, done);
-        let sessions_wait = self.change_sessions(&wanted.bfd, done);
+        let sessions_wait = self.change_sessions(&wanted.bfd, &plan, done);
         let (changed, routers_wait) = self.change_routers(&wanted.routers, &plan, done);
         self.follow_anew(&changed).await;
         if !self.reach.followers.guards().refused().is_empty() {
