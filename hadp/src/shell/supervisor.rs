@@ -23,7 +23,7 @@ use super::{
     reach::Reach,
     realtime,
     recorder::{self, Recorder},
-    reload::Reload,
+    reload::{Read, Reload},
     report,
     resume::Resumed,
     roster::Roster,
@@ -34,7 +34,7 @@ use super::{
 };
 use crate::{
     companion::{self, Phase, Will},
-    config::{self, Loaded},
+    config,
     datapath::{Legacy, PinLock, Xdp},
     dir_lock::DirLock,
     model::Config,
@@ -146,7 +146,7 @@ struct Inputs {
     notices: UnboundedReceiver<Notice>,
     requests: mpsc::Receiver<Asked>,
     signals: Signals,
-    loaded: mpsc::Receiver<Loaded>,
+    loaded: mpsc::Receiver<Read>,
 }
 
 /// What a start has to begin with.
@@ -164,7 +164,7 @@ impl Supervisor {
         lock: PinLock,
         paths: Paths,
         will: Will,
-        (recorder, reload, loaded): (Option<Recorder>, Reload, mpsc::Receiver<Loaded>),
+        (recorder, reload, loaded): (Option<Recorder>, Reload, mpsc::Receiver<Read>),
     ) -> Result<Self, StartError> {
         let Config { global, routers, .. } = config;
         let signals = Signals::catch()?;
