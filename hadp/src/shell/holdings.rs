@@ -103,6 +103,7 @@ impl Supervisor {
         };
         if self.roster.end_retired(is_over) {
             self.apply();
+            self.detach_unneeded();
         }
     }
 
@@ -111,6 +112,7 @@ impl Supervisor {
         self.ledger.came_off(ifindex, addr);
         if self.roster.end_retired(|_, (_, vip)| (vip.ifindex, vip.addr) == (ifindex, addr)) {
             self.apply();
+            self.detach_unneeded();
         }
     }
 

@@ -33,13 +33,13 @@ impl Supervisor {
     /// Routers that a reload has changed take that up. Where the datapath refuses its tables they do not, but go on as they are
     /// by the tables before, until it takes them.
     pub(super) fn replace(&mut self) {
-        let reloaded = std::mem::take(&mut self.reload.untold);
-        if !self.replace_changed(&reloaded) {
+        let mut reloaded = std::mem::take(&mut self.reload.untold);
+        if !self.replace_changed(&mut reloaded) {
             self.reload.untold = reloaded;
         }
     }
 
-    fn replace_changed(&mut self, reloaded: &BTreeMap<Slot, Former>) -> bool {
+    fn replace_changed(&mut self, reloaded: &mut BTreeMap<Slot, Former>) -> bool {
         self.follow_tracked_links();
         self.place_sessions();
         let mut moved = self.roster.place(&self.links, &self.refused);
@@ -54,6 +54,7 @@ impl Supervisor {
             let gone =
                 moved.get(&slot).filter(|moved| **moved == Moved::Elsewhere).map(|_| Cause::NoInterface);
             if let Some(cause) = obstacle.or(gone) {
+                reloaded.entry(slot).and_modify(|former| former.stop(cause));
                 self.command(Command::Fault { slot, cause });
             }
         }

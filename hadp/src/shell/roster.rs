@@ -226,7 +226,8 @@ impl Roster {
 
     /// Returns every interface the datapath must be attached to.
     pub(crate) fn interfaces(&self) -> BTreeSet<u32> {
-        self.sites().flat_map(|(_, _, site)| site.interfaces()).collect()
+        let retired = self.entries.values().flat_map(|entry| &entry.retired).map(|(_, vip)| vip.ifindex);
+        self.sites().flat_map(|(_, _, site)| site.interfaces()).chain(retired).collect()
     }
 
     /// Describes to the datapath every router whose interfaces exist.
@@ -278,4 +279,82 @@ fn former(router: &Router, inherited: &[Inherited], index: impl Fn(&str) -> Opti
         (left.ifindex, left.vrid, left.family) == (ifindex, router.vrid.get(), router.family as u8)
     };
     inherited.iter().find(same).map(|left| left.slot)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::config::{self, Options};
+
+    /// Two routers in slots 0 and 1, each with one address on interface 2.
+    fn roster() -> Roster {
+        let router = |name: &str, vrid: u8| {
+            format!(
+                "vrrp_instance {name} {{\n interface eth0\n version 3\n virtual_router_id {vrid}\n \
+                 virtual_ipaddress {{\n 10.0.0.{vrid}/16\n }}\n}}\n"
+            )
+        };
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("hadp.conf");
+        std::fs::write(&path, router("A", 1) + &router("B", 2)).unwrap();
+        let loaded = config::load(&path, &Options::default());
+        let config = loaded.config.unwrap_or_else(|| panic!("{}", loaded.report.render(false)));
+        let mut roster = Roster::new(config.routers, &[], |_| None).unwrap();
+        for entry in roster.entries.values_mut() {
+            let (link_mac, source) = ([2, 0, 0, 0, 0, 1], [10, 0, 0, 9].into());
+            let carriers = vec![(2, link_mac)];
+            entry.placement.port = Some(Site { ifindex: 2, link_mac, mac: link_mac, source, carriers });
+        }
+        roster
+    }
+
+    fn slot(index: u32) -> Slot {
+        Slot::new(index).unwrap()
+    }
+
+    #[test]
+    fn a_retired_address_is_its_routers_until_it_is_off_or_another_ones() {
+        let mut roster = roster();
+        let vip = |ifindex: u32, last: u8| PlannedVip { addr: [10, 0, 0, last].into(), ifindex };
+        roster.get_mut(slot(0)).unwrap().retired = vec![(0, vip(2, 7)), (0, vip(3, 8)), (0, vip(2, 2))];
+        let planned = |roster: &Roster| {
+            let of = |router: &PlannedRouter| router.vips.iter().map(|vip| (vip.ifindex, vip.addr)).collect();
+            roster.plan().routers.iter().map(of).collect::<Vec<Vec<(u32, IpAddr)>>>()
+        };
+        let list = |vips: &[(u32, u8)]| -> Vec<(u32, IpAddr)> {
+            vips.iter().map(|(ifindex, last)| (*ifindex, [10, 0, 0, *last].into())).collect()
+        };
+        // The other router has the third one.
+        assert_eq!(planned(&roster), [list(&[(2, 1), (2, 7), (3, 8)]), list(&[(2, 2)])]);
+        assert_eq!(roster.interfaces(), [2, 3].into());
+        assert!(roster.end_retired(|_, (_, vip)| vip.ifindex == 3));
+        assert!(!roster.end_retired(|_, (_, vip)| vip.ifindex == 3));
+        assert_eq!(planned(&roster), [list(&[(2, 1), (2, 7)]), list(&[(2, 2)])]);
+        assert_eq!(roster.interfaces(), [2].into());
+    }
+
+    #[test]
+    fn of_two_intervals_before_the_shorter_one_counts_while_either_does() {
+        let mut roster = roster();
+        let entry = roster.get_mut(slot(0)).unwrap();
+        let mut router = entry.router.clone();
+        let mut config = |centis| {
+            router.interval = crate::units::Centis::new(centis).unwrap();
+            Config::from(&router)
+        };
+        let at = |seconds| Time::ZERO + Duration::from_secs(seconds);
+        let (one, three, two) = (config(100), config(300), config(200));
+        let before = |entry: &Entry| entry.before.clone().map(|(config, until)| (config.lease_span(), until));
+        entry.ease(one.clone(), at(100), at(108));
+        entry.ease(three.clone(), at(101), at(125));
+        assert_eq!(before(entry), Some((one.lease_span(), at(125))));
+        entry.ease(two.clone(), at(102), at(110));
+        assert_eq!(before(entry), Some((one.lease_span(), at(125))));
+        entry.ease(three.clone(), at(125), at(149));
+        assert_eq!(before(entry), Some((three.lease_span(), at(149))), "the other one is over");
+        entry.ease(two.clone(), at(126), at(130));
+        assert_eq!(before(entry), Some((two.lease_span(), at(149))));
+    }
 }

@@ -45,6 +45,11 @@ impl Former {
         self.placement.port.is_some() && self.placement.obstacle.is_none()
     }
 
+    /// Notes that it was stopped before it was told of the reload.
+    pub(in crate::shell) fn stop(&mut self, cause: Cause) {
+        self.placement.obstacle = Some(cause);
+    }
+
     /// Tells whether the router has addresses now that it had not before.
     pub(in crate::shell) fn gains(&self, now: &Router) -> bool {
         let place = |vip: &Vip| (vip.dev.clone(), vip.addr);
