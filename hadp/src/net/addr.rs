@@ -21,6 +21,13 @@ pub struct Placed {
     pub vip: Vip,
 }
 
+impl Placed {
+    /// Returns what tells it from other addresses: by that the kernel finds it.
+    pub(crate) fn key(&self) -> (u32, IpAddr, u8, Option<(IpAddr, u8)>) {
+        (self.ifindex, self.vip.addr, self.vip.prefix, self.vip.peer)
+    }
+}
+
 /// What failed on an address.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {what} {addr}/{prefix} on {dev}: {reason}")]

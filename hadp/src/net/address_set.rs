@@ -41,7 +41,9 @@ pub enum Change {
 pub struct Outcome {
     /// The addresses that were not as wanted before, and are now.
     pub changed: Vec<Placed>,
-    /// What failed.
+    /// Those that are not.
+    pub failed: Vec<Placed>,
+    /// Why, for each of them.
     pub errors: Vec<AddressError>,
 }
 
@@ -67,9 +69,18 @@ impl AddressSet {
     /// Returns those of these addresses that another set does not have on the same interface.
     #[must_use]
     pub fn without(&self, other: &Self) -> Self {
-        let key = |placed: &Placed| (placed.ifindex, placed.vip.addr, placed.vip.prefix, placed.vip.peer);
-        let kept: BTreeSet<_> = other.placed.iter().map(key).collect();
-        Self::new(self.placed.iter().filter(|placed| !kept.contains(&key(placed))).cloned().collect())
+        let kept: BTreeSet<_> = other.placed.iter().map(Placed::key).collect();
+        Self::new(self.placed.iter().filter(|placed| !kept.contains(&placed.key())).cloned().collect())
+    }
+
+    /// Returns the addresses.
+    pub fn placed(&self) -> &[Placed] {
+        &self.placed
+    }
+
+    /// Returns the addresses of chunk `index`.
+    pub fn part(&self, index: usize) -> &[Placed] {
+        self.placed.chunks(CHUNK).nth(index).unwrap_or_default()
     }
 
     fn chunk(&self, index: usize, change: Change) -> Option<(&[Placed], &[u8])> {
@@ -148,7 +159,10 @@ impl AddressSocket {
             match failed {
                 None => outcome.changed.push(placed.clone()),
                 Some(errno) if change.is_done(errno) => {}
-                Some(errno) => outcome.errors.push(change.error(placed, errno)),
+                Some(errno) => {
+                    outcome.failed.push(placed.clone());
+                    outcome.errors.push(change.error(placed, errno));
+                }
             }
         }
         Some(outcome)

@@ -29,7 +29,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const LONGEST_INTERVAL: Duration = Duration::from_secs(255);
 
 /// How long the daemon may take to read its configuration, and to put it in force.
-const READING: Duration = Duration::from_secs(60);
+pub(crate) const READING: Duration = Duration::from_secs(60);
 
 /// What a client may ask.
 #[derive(Clone, Debug, Deserialize, Serialize)]

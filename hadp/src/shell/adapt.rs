@@ -1,7 +1,10 @@
 //! What a reload changes in the election thread: routers take up another configuration or leave, sessions are followed in
 //! another way or end.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use super::{
     clock,
@@ -62,7 +65,10 @@ impl<D: Datapath> Driver<D> {
             runs && (moves || router.source() != Some(source))
         });
         if is_elsewhere {
-            self.feed(slot, Event::Startup { source });
+            // One that hands over on account of what it tracks does not stay because of that.
+            if self.standing(slot, clock::now()) != Some(Standing::Fault) {
+                self.feed(slot, Event::Startup { source });
+            }
         }
     }
 
@@ -96,6 +102,10 @@ impl<D: Datapath> Driver<D> {
     /// Follows sessions in another way, and returns what that makes of every router that tracks something.
     pub(super) fn follow(&mut self, followers: Followers) -> BTreeMap<Slot, Standing> {
         let slots: Vec<Slot> = self.routers.slots().collect();
+        let sessions: Vec<SessionId> = self.watch.sessions.iter().map(|(id, _)| id).collect();
+        // Whatever a neighbour says while the routers change their guards: it ends the one that a router has then.
+        let now = clock::now();
+        sessions.iter().for_each(|id| self.watch.set_ends_of(*id, Some(&followers), now));
         for &slot in &slots {
             let of = |followers: &Followers| followers.guards().of(slot).unwrap_or(0);
             let (before, after) = (of(&self.watch.senses.followers), of(&followers));
@@ -103,15 +113,27 @@ impl<D: Datapath> Driver<D> {
             let covers = followers.guards().covers(after, self.watch.senses.followers.guards(), before);
             if before != after && covers {
                 self.datapath.set_guard(slot, after);
+                // The guard before may have ended just then, and the other one without that.
+                let lapsed = before != 0 && self.watch.senses.guards.load(before) <= clock::now();
+                if lapsed && self.has_lease(slot) {
+                    self.feed(slot, Event::Revoked);
+                }
             } else if before != after {
                 self.change_guard(slot, before, after);
             }
         }
+        let numbers = |followers: &Followers| {
+            followers.guards().iter().map(|(guard, _)| guard).collect::<BTreeSet<_>>()
+        };
+        let guards = &numbers(&self.watch.senses.followers) | &numbers(&followers);
         self.watch.senses.followers = followers;
         let now = clock::now();
-        let sessions: Vec<SessionId> = self.watch.sessions.iter().map(|(id, _)| id).collect();
         for id in sessions {
             self.watch.set_ends(id, now);
+        }
+        for guard in guards {
+            // Nothing else shows that one has ended meanwhile.
+            self.watch.order(Order::Ended(guard));
         }
         for slot in slots {
             if self.standing(slot, now).is_none() {

@@ -1,6 +1,6 @@
 //! The virtual addresses on the interfaces, as far as they may wait: noted beforehand, swept up at the start.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, net::IpAddr};
 
 use rtnetlink::Handle;
 use tracing::{info, warn};
@@ -13,6 +13,7 @@ use super::{
     supervisor::Supervisor,
 };
 use crate::{
+    datapath::PlannedVip,
     model::Vip,
     net::{
         addr::{self, AddressError, Placed},
@@ -86,6 +87,33 @@ impl Supervisor {
             self.ledger.prepare(slot, placed);
         }
         self.write_ledger();
+    }
+
+    /// Forgets the addresses that routers do not have any more and that are off their interfaces.
+    pub(super) fn settle_addresses(&mut self) {
+        let (links, troubled) = (&self.links, &self.troubled);
+        // What is there although nothing failed was put there by somebody else.
+        let stays = |slot: Slot, ifindex: u32, addr| troubled.contains(&slot) && links.has(ifindex, addr);
+        if self.ledger.settle(|slot, left| stays(slot, left.ifindex, left.vip.addr)) {
+            self.write_ledger();
+        }
+        let is_over = |slot, (looks, vip): &mut (u8, PlannedVip)| {
+            *looks = looks.saturating_add(1);
+            *looks >= 2 && !stays(slot, vip.ifindex, vip.addr)
+        };
+        if self.roster.end_retired(is_over) {
+            self.apply();
+            self.detach_unneeded();
+        }
+    }
+
+    /// Does so for one that has just been taken off.
+    pub(super) fn came_off(&mut self, ifindex: u32, addr: IpAddr) {
+        self.ledger.came_off(ifindex, addr);
+        if self.roster.end_retired(|_, (_, vip)| (vip.ifindex, vip.addr) == (ifindex, addr)) {
+            self.apply();
+            self.detach_unneeded();
+        }
     }
 
     /// Has a successor find what may be on interfaces.

@@ -29,13 +29,17 @@ use crate::{
 
 impl Supervisor {
     /// Places every router on the interfaces there are, and tells the election what that changed.
+    ///
+    /// Routers that a reload has changed take that up. Where the datapath refuses its tables they do not, but go on as they are
+    /// by the tables before, until it takes them.
     pub(super) fn replace(&mut self) {
-        let _: bool = self.replace_changed(&BTreeMap::new());
+        let mut reloaded = std::mem::take(&mut self.reload.untold);
+        if !self.replace_changed(&mut reloaded) {
+            self.reload.untold = reloaded;
+        }
     }
 
-    /// Does so after a reload, which has changed these routers: they take that up where they run. False, and they do not, where
-    /// the datapath refuses its tables.
-    pub(super) fn replace_changed(&mut self, reloaded: &BTreeMap<Slot, Former>) -> bool {
+    fn replace_changed(&mut self, reloaded: &mut BTreeMap<Slot, Former>) -> bool {
         self.follow_tracked_links();
         self.place_sessions();
         let mut moved = self.roster.place(&self.links, &self.refused);
@@ -50,6 +54,7 @@ impl Supervisor {
             let gone =
                 moved.get(&slot).filter(|moved| **moved == Moved::Elsewhere).map(|_| Cause::NoInterface);
             if let Some(cause) = obstacle.or(gone) {
+                reloaded.entry(slot).and_modify(|former| former.stop(cause));
                 self.command(Command::Fault { slot, cause });
             }
         }
@@ -69,7 +74,7 @@ impl Supervisor {
         if let Err(error) = self.datapath.apply(&self.plan()) {
             // Without its tables a router would hear nobody, and take over from a living one.
             error!(%error, "the datapath keeps its previous tables; the routers that changed wait");
-            for slot in changed {
+            for slot in changed.into_iter().filter(|slot| !reloaded.contains_key(slot)) {
                 self.unstarted.insert(slot);
                 self.command(Command::Fault { slot, cause: Cause::NoDatapath });
             }
@@ -77,7 +82,12 @@ impl Supervisor {
         }
         self.prepare(&changed);
         self.in_force = true;
-        for slot in changed {
+        let (gaining, others): (Vec<Slot>, Vec<Slot>) = changed.into_iter().partition(|slot| {
+            let entry = self.roster.get(*slot).map(|entry| &entry.router);
+            reloaded.get(slot).zip(entry).is_some_and(|(former, router)| former.gains(router))
+        });
+        // What goes from one router to another stays on its interface, if the one that gets it is told first.
+        for slot in gaining.into_iter().chain(others) {
             match reloaded.get(&slot) {
                 Some(former) => self.reconfigure_router(slot, former),
                 None => self.start_router(slot),
@@ -180,6 +190,9 @@ impl Supervisor {
     }
 
     pub(super) fn changed(&mut self, change: Option<Change>) {
+        if let Some(Change::Removed(index, addr)) = change {
+            self.came_off(index, addr);
+        }
         match change {
             Some(Change::Link) => self.replace(),
             Some(Change::Added(addr) | Change::Removed(_, addr)) if !self.roster.is_virtual(addr) => {

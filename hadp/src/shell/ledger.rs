@@ -25,7 +25,8 @@ pub(crate) struct Ledger {
     path: PathBuf,
     prepared: BTreeMap<Slot, Vec<Placed>>,
     /// Addresses that routers do not have any more but that may still be there, and how often that was looked at.
-    leaving: Vec<(u8, Placed)>,
+    /// What a router has again is no longer among them.
+    leaving: Vec<(u8, Slot, Placed)>,
     held: BTreeSet<Slot>,
 }
 
@@ -50,7 +51,10 @@ impl Ledger {
     pub(crate) fn prepare(&mut self, slot: Slot, placed: Vec<Placed>) {
         let stays = |old: &Placed| placed.contains(old);
         let before = self.prepared.remove(&slot).unwrap_or_default();
-        self.leaving.extend(before.into_iter().filter(|old| !stays(old)).map(|old| (0, old)));
+        self.leaving.extend(before.into_iter().filter(|old| !stays(old)).map(|old| (0, slot, old)));
+        for placed in &placed {
+            self.came_off(placed.ifindex, placed.vip.addr);
+        }
         self.prepared.insert(slot, placed);
     }
 
@@ -61,14 +65,20 @@ impl Ledger {
         self.held.remove(&slot);
     }
 
-    /// Forgets the addresses that have had the time to come off, seconds after the first look; tells whether there were any.
-    pub(crate) fn settle(&mut self) -> bool {
+    /// Forgets the addresses that have come off, seconds after the first look at the earliest; tells whether there were any.
+    /// `stays` tells whether one could not be taken off.
+    pub(crate) fn settle(&mut self, stays: impl Fn(Slot, &Placed) -> bool) -> bool {
         let before = self.leaving.len();
-        self.leaving.retain_mut(|(looks, _)| {
-            *looks += 1;
-            *looks < 2
+        self.leaving.retain_mut(|(looks, slot, left)| {
+            *looks = looks.saturating_add(1);
+            *looks < 2 || stays(*slot, left)
         });
         self.leaving.len() < before
+    }
+
+    /// Notes that an address has come off: who puts it there from now on is somebody else.
+    pub(crate) fn came_off(&mut self, ifindex: u32, addr: IpAddr) {
+        self.leaving.retain(|(_, _, left)| (left.ifindex, left.vip.addr) != (ifindex, addr));
     }
 
     /// Returns the addresses of a router.
@@ -103,7 +113,7 @@ impl Ledger {
             .prepared
             .values()
             .flatten()
-            .chain(self.leaving.iter().map(|(_, left)| left))
+            .chain(self.leaving.iter().map(|(_, _, left)| left))
             .map(entry)
             .collect();
         let text = serde_json::to_vec(&entries)?;
@@ -177,6 +187,16 @@ mod tests {
         assert_eq!(ledger.holder(4, addr), None);
         ledger.release(second);
         assert_eq!(ledger.holder(3, addr), None);
+        // One stays on its interface although its router does not have it any more.
+        ledger.prepare(second, vec![vip(101)]);
+        for _ in 0..3 {
+            assert!(!ledger.settle(|_, _| true));
+            ledger.write().unwrap();
+            assert_eq!(left_behind(&path).unwrap(), [vip(100), vip(101), vip(102)]);
+        }
+        assert!(ledger.settle(|_, _| false));
+        ledger.write().unwrap();
+        assert_eq!(left_behind(&path).unwrap(), [vip(100), vip(101)]);
         fs::write(&path, "[{").unwrap();
         assert!(left_behind(&path).is_err());
     }

@@ -89,6 +89,8 @@ pub(crate) struct Frames {
 pub(crate) enum Notice {
     /// A router that was to leave has left.
     Left(Slot),
+    /// None of its addresses is on an interface any more.
+    Forgotten(Slot),
     /// The neighbour of a session that was to end has been told.
     SessionEnded(SessionId),
     /// The router's addresses are being put on their interfaces.

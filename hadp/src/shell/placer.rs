@@ -10,6 +10,7 @@
 //! every change waits for the kernel's one lock on network configuration, which others hold for as long as they like.
 
 mod jobs;
+mod place;
 
 use std::{
     collections::BTreeMap,
@@ -20,7 +21,10 @@ use std::{
 
 use tokio::sync::{mpsc::UnboundedSender, oneshot};
 
-use self::jobs::{Job, Jobs};
+use self::{
+    jobs::{Job, Jobs},
+    place::Place,
+};
 use super::{
     clock,
     messages::Notice,
@@ -44,7 +48,7 @@ enum Order {
     Release(Slot),
     /// See to it that they are as last ordered.
     Repair(Slot),
-    /// The router has left: finish with it, and keep nothing.
+    /// The router has left: finish with it, and tell when nothing is left of it.
     Forget(Slot),
     /// Take everything off, and say what stayed.
     Leave(oneshot::Sender<Vec<AddressError>>),
@@ -107,7 +111,7 @@ impl Placer {
         self.order(Order::Repair(slot));
     }
 
-    /// Finishes what there is to do for a router that has left.
+    /// Finishes what there is to do for a router that has left; [`Notice::Forgotten`] tells when none of its addresses is there.
     pub(crate) fn forget(&self, slot: Slot) {
         self.order(Order::Forget(slot));
     }
@@ -123,12 +127,6 @@ impl Placer {
         // The thread ends after all who could order anything.
         drop(self.orders.send(order));
     }
-}
-
-/// What was last ordered for a router, and for which addresses.
-struct Place {
-    addresses: Arc<AddressSet>,
-    wanted: Change,
 }
 
 struct Worker {
@@ -162,10 +160,11 @@ impl Worker {
         match order {
             Order::Acquire { slot, addresses, number } => {
                 let job = Job::new(slot, Arc::clone(&addresses), Change::Add).reporting(number);
-                match self
-                    .places
-                    .insert(slot, Place { addresses: Arc::clone(&addresses), wanted: Change::Add })
-                {
+                let mut place = Place::new(Arc::clone(&addresses));
+                let old = self.places.remove(&slot);
+                old.iter().for_each(|old| place.inherit(old));
+                self.places.insert(slot, place);
+                match old {
                     Some(old) if !Arc::ptr_eq(&old.addresses, &addresses) => self.exchange(slot, &old, job),
                     _ => self.jobs.push(job),
                 }
@@ -173,19 +172,11 @@ impl Worker {
             Order::Release(slot) => {
                 if let Some(place) = self.places.get_mut(&slot) {
                     place.wanted = Change::Remove;
-                    self.jobs.push(Job::new(slot, Arc::clone(&place.addresses), Change::Remove));
+                    self.jobs.push(Job::new(slot, place.all(), Change::Remove));
                 }
             }
-            Order::Repair(slot) => {
-                // What is under way comes to the same.
-                if let Some(place) = self.places.get(&slot).filter(|_| !self.jobs.has(slot)) {
-                    self.jobs.push(Job::new(slot, Arc::clone(&place.addresses), place.wanted).repairing());
-                }
-            }
-            Order::Forget(slot) => {
-                self.finish(slot);
-                self.places.remove(&slot);
-            }
+            Order::Repair(slot) => self.repair(slot),
+            Order::Forget(slot) => self.part_with(slot),
             Order::Leave(reply) => {
                 // Nobody may be listening.
                 drop(reply.send(self.leave()));
@@ -193,18 +184,62 @@ impl Worker {
         }
     }
 
+    fn repair(&mut self, slot: Slot) {
+        if self.places.get(&slot).is_some_and(|place| place.has_left) {
+            return self.part_with(slot);
+        }
+        // What is under way comes to the same, but for what was left behind.
+        if self.jobs.has(slot) {
+            return;
+        }
+        self.take_off_left(slot);
+        if let Some(place) = self.places.get(&slot) {
+            self.jobs.push(Job::new(slot, Arc::clone(&place.addresses), place.wanted).repairing());
+        }
+    }
+
+    /// Takes off once more what could not be taken off before.
+    fn take_off_left(&mut self, slot: Slot) {
+        let left = self.places.get_mut(&slot).map(Place::take_left).unwrap_or_default();
+        let left = place::own(&self.places, slot, &left);
+        if !left.is_empty() {
+            self.jobs.push(Job::new(slot, Arc::new(AddressSet::new(left)), Change::Remove));
+            self.finish(slot);
+        }
+    }
+
+    /// Finishes with a router that has left. Where an address stays, so does the place, to be tried again: until it is off, the
+    /// router's slot must stay too, since by that XDP keeps the kernel silent on it.
+    fn part_with(&mut self, slot: Slot) {
+        self.finish(slot);
+        if let Some(place) = self.places.get_mut(&slot) {
+            place.has_left = true;
+            if std::mem::replace(&mut place.wanted, Change::Remove) == Change::Add {
+                self.jobs.push(Job::new(slot, place.all(), Change::Remove));
+                self.finish(slot);
+            }
+        }
+        self.take_off_left(slot);
+        if self.places.get(&slot).is_some_and(Place::leaves_something) {
+            return;
+        }
+        self.places.remove(&slot);
+        // When the supervisor has ended nobody wants to know.
+        drop(self.notices.send(Notice::Forgotten(slot)));
+    }
+
     /// Puts on what is new in another set, or as a rule the whole of it on another interface, and takes off what is not in
-    /// it any more; what is in both stays.
+    /// it any more; what is in both stays, and so does what another router has got.
     ///
     /// With the first address of a subnet the kernel takes off the others too (net.ipv4.conf.*.promote_secondaries), so all of
     /// them are looked at once more, right behind that.
     fn exchange(&mut self, slot: Slot, old: &Place, job: Job) {
         let again = Job::new(slot, Arc::clone(&job.addresses), Change::Add);
-        let gone = old.addresses.without(&job.addresses);
+        let gone = place::own(&self.places, slot, old.addresses.without(&job.addresses).placed());
         self.jobs.push(job);
         self.finish(slot);
         if !gone.is_empty() {
-            self.jobs.push(Job::new(slot, Arc::new(gone), Change::Remove));
+            self.jobs.push(Job::new(slot, Arc::new(AddressSet::new(gone)), Change::Remove));
             self.finish(slot);
             self.jobs.push(again);
             self.finish(slot);
@@ -214,9 +249,14 @@ impl Worker {
     /// Carries out one chunk of the next job.
     fn work(&mut self) {
         let Some(mut job) = self.jobs.pop() else { return };
-        let Some(outcome) = self.socket.change(&job.addresses, job.next, job.change) else { return };
-        job.next += 1;
+        let Some(mut outcome) = self.socket.change(&job.addresses, job.next, job.change) else { return };
         let slot = job.slot;
+        if job.change == Change::Remove
+            && let Some(place) = self.places.get_mut(&slot)
+        {
+            place.taken_off(job.addresses.part(job.next), std::mem::take(&mut outcome.failed));
+        }
+        job.next += 1;
         if let Some(number) = job.number {
             let count = job.addresses.len().min(job.next * CHUNK);
             // When the election has ended nobody wants to know.
@@ -232,7 +272,7 @@ impl Worker {
         thread::yield_now();
     }
 
-    fn report(&self, job: &Job, Outcome { changed, errors }: Outcome) {
+    fn report(&self, job: &Job, Outcome { changed, errors, .. }: Outcome) {
         let slot = job.slot;
         if job.is_repair && job.change == Change::Add && !changed.is_empty() {
             drop(self.notices.send(Notice::PutBack { slot, addresses: changed }));
@@ -253,8 +293,8 @@ impl Worker {
         let mut errors = Vec::new();
         self.jobs = Jobs::default();
         for place in std::mem::take(&mut self.places).into_values() {
-            let mut next = 0;
-            while let Some(outcome) = self.socket.change(&place.addresses, next, Change::Remove) {
+            let (addresses, mut next) = (place.all(), 0);
+            while let Some(outcome) = self.socket.change(&addresses, next, Change::Remove) {
                 errors.extend(outcome.errors);
                 next += 1;
             }

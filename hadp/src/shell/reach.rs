@@ -232,6 +232,10 @@ impl Supervisor {
 
     /// Brings a router to what tracking makes of it: its frames carry the priority, and one that may run again starts.
     pub(super) fn bring_to(&mut self, slot: Slot, standing: Standing) {
+        if !self.reach.followers.tracks(slot) {
+            self.free_of_tracking(slot, standing);
+            return;
+        }
         let was_fault = self.reach.faulted.contains(&slot);
         match standing {
             Standing::Fault => {
@@ -244,6 +248,16 @@ impl Supervisor {
                     self.start_router(slot);
                 }
             }
+        }
+    }
+
+    /// Has a router run that tracks nothing: a reload ended that while what tracking had made of it was on its way.
+    fn free_of_tracking(&mut self, slot: Slot, standing: Standing) {
+        let Some(base) = self.roster.get(slot).map(|entry| entry.configured.priority) else { return };
+        let was_fault = self.reach.faulted.remove(&slot) || standing == Standing::Fault;
+        self.set_priority(slot, base);
+        if was_fault {
+            self.start_router(slot);
         }
     }
 

@@ -132,7 +132,7 @@ pub(super) fn notice(supervisor: &Supervisor, notice: &Notice) {
         Notice::AcquiredVips(slot) | Notice::ReleasedVips(slot) | Notice::AddressesFailed { slot, .. } => {
             debug!("({}) addresses", name(slot))
         }
-        Notice::Left(slot) => debug!("({}) is out of its slot", name(slot)),
+        Notice::Left(slot) | Notice::Forgotten(slot) => debug!("({}) is out of its slot", name(slot)),
         Notice::SessionEnded(id) => debug!("({}) BFD session is over", session(id).0),
         Notice::Stopped => debug!("election stopped"),
     }

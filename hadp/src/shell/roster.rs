@@ -9,7 +9,7 @@ use hadp_common::router::MAX_ROUTERS;
 
 use super::placement::{self, Placement, Site};
 use crate::{
-    datapath::{Inherited, Plan, PlannedRouter},
+    datapath::{Inherited, Plan, PlannedRouter, PlannedVip},
     model::{Router, Track, Tracked},
     net::link::Links,
     proto::{Cause, Config, Slot},
@@ -33,6 +33,9 @@ pub(crate) struct Entry {
     pub(crate) before: Option<(Config, Time)>,
     /// Until when frames to its virtual MAC are taken although it does not use that any more.
     pub(crate) virtual_mac_until: Option<Time>,
+    /// Addresses that a reload took from it and that may still be on their interfaces, and how often that was looked at: who
+    /// owns the router answers for them.
+    pub(crate) retired: Vec<(u8, PlannedVip)>,
 }
 
 impl Entry {
@@ -45,7 +48,20 @@ impl Entry {
             leaving: false,
             before: None,
             virtual_mac_until: None,
+            retired: Vec::new(),
         }
+    }
+
+    /// Notes that peers may go by the interval of a configuration before until then. Of two the shorter one counts, for as long as
+    /// either does.
+    pub(crate) fn ease(&mut self, config: Config, now: Time, until: Time) {
+        self.before = Some(match self.before.take() {
+            Some((before, longer)) if longer > now => {
+                let shorter = if before.lease_span() < config.lease_span() { before } else { config };
+                (shorter, longer.max(until))
+            }
+            _ => (config, until),
+        });
     }
 
     /// Returns the configuration by whose interval peers may still go.
@@ -210,12 +226,33 @@ impl Roster {
 
     /// Returns every interface the datapath must be attached to.
     pub(crate) fn interfaces(&self) -> BTreeSet<u32> {
-        self.sites().flat_map(|(_, _, site)| site.interfaces()).collect()
+        let retired = self.entries.values().flat_map(|entry| &entry.retired).map(|(_, vip)| vip.ifindex);
+        self.sites().flat_map(|(_, _, site)| site.interfaces()).chain(retired).collect()
     }
 
     /// Describes to the datapath every router whose interfaces exist.
     pub(crate) fn plan(&self) -> Plan {
-        Plan { routers: self.sites().map(|(slot, entry, site)| plan(slot, entry, site)).collect() }
+        let mut routers: Vec<_> = self.sites().map(|(slot, entry, site)| plan(slot, entry, site)).collect();
+        if self.entries.values().any(|entry| !entry.retired.is_empty()) {
+            let vips = routers.iter().flat_map(|router| &router.vips);
+            let mut taken: BTreeSet<_> = vips.map(|vip| (vip.ifindex, vip.addr)).collect();
+            for (router, (_, entry, _)) in routers.iter_mut().zip(self.sites()) {
+                let retired = entry.retired.iter().map(|(_, vip)| *vip);
+                router.vips.extend(retired.filter(|vip| taken.insert((vip.ifindex, vip.addr))));
+            }
+        }
+        Plan { routers }
+    }
+
+    /// Forgets the retired addresses of which `is_over` holds, and tells whether there were any.
+    pub(crate) fn end_retired(&mut self, is_over: impl Fn(Slot, &mut (u8, PlannedVip)) -> bool) -> bool {
+        let mut any = false;
+        for (slot, entry) in &mut self.entries {
+            let before = entry.retired.len();
+            entry.retired.retain_mut(|retired| !is_over(*slot, retired));
+            any |= entry.retired.len() < before;
+        }
+        any
     }
 
     fn sites(&self) -> impl Iterator<Item = (Slot, &Entry, &Site)> {
@@ -242,4 +279,82 @@ fn former(router: &Router, inherited: &[Inherited], index: impl Fn(&str) -> Opti
         (left.ifindex, left.vrid, left.family) == (ifindex, router.vrid.get(), router.family as u8)
     };
     inherited.iter().find(same).map(|left| left.slot)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::config::{self, Options};
+
+    /// Two routers in slots 0 and 1, each with one address on interface 2.
+    fn roster() -> Roster {
+        let router = |name: &str, vrid: u8| {
+            format!(
+                "vrrp_instance {name} {{\n interface eth0\n version 3\n virtual_router_id {vrid}\n \
+                 virtual_ipaddress {{\n 10.0.0.{vrid}/16\n }}\n}}\n"
+            )
+        };
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("hadp.conf");
+        std::fs::write(&path, router("A", 1) + &router("B", 2)).unwrap();
+        let loaded = config::load(&path, &Options::default());
+        let config = loaded.config.unwrap_or_else(|| panic!("{}", loaded.report.render(false)));
+        let mut roster = Roster::new(config.routers, &[], |_| None).unwrap();
+        for entry in roster.entries.values_mut() {
+            let (link_mac, source) = ([2, 0, 0, 0, 0, 1], [10, 0, 0, 9].into());
+            let carriers = vec![(2, link_mac)];
+            entry.placement.port = Some(Site { ifindex: 2, link_mac, mac: link_mac, source, carriers });
+        }
+        roster
+    }
+
+    fn slot(index: u32) -> Slot {
+        Slot::new(index).unwrap()
+    }
+
+    #[test]
+    fn a_retired_address_is_its_routers_until_it_is_off_or_another_ones() {
+        let mut roster = roster();
+        let vip = |ifindex: u32, last: u8| PlannedVip { addr: [10, 0, 0, last].into(), ifindex };
+        roster.get_mut(slot(0)).unwrap().retired = vec![(0, vip(2, 7)), (0, vip(3, 8)), (0, vip(2, 2))];
+        let planned = |roster: &Roster| {
+            let of = |router: &PlannedRouter| router.vips.iter().map(|vip| (vip.ifindex, vip.addr)).collect();
+            roster.plan().routers.iter().map(of).collect::<Vec<Vec<(u32, IpAddr)>>>()
+        };
+        let list = |vips: &[(u32, u8)]| -> Vec<(u32, IpAddr)> {
+            vips.iter().map(|(ifindex, last)| (*ifindex, [10, 0, 0, *last].into())).collect()
+        };
+        // The other router has the third one.
+        assert_eq!(planned(&roster), [list(&[(2, 1), (2, 7), (3, 8)]), list(&[(2, 2)])]);
+        assert_eq!(roster.interfaces(), [2, 3].into());
+        assert!(roster.end_retired(|_, (_, vip)| vip.ifindex == 3));
+        assert!(!roster.end_retired(|_, (_, vip)| vip.ifindex == 3));
+        assert_eq!(planned(&roster), [list(&[(2, 1), (2, 7)]), list(&[(2, 2)])]);
+        assert_eq!(roster.interfaces(), [2].into());
+    }
+
+    #[test]
+    fn of_two_intervals_before_the_shorter_one_counts_while_either_does() {
+        let mut roster = roster();
+        let entry = roster.get_mut(slot(0)).unwrap();
+        let mut router = entry.router.clone();
+        let mut config = |centis| {
+            router.interval = crate::units::Centis::new(centis).unwrap();
+            Config::from(&router)
+        };
+        let at = |seconds| Time::ZERO + Duration::from_secs(seconds);
+        let (one, three, two) = (config(100), config(300), config(200));
+        let before = |entry: &Entry| entry.before.clone().map(|(config, until)| (config.lease_span(), until));
+        entry.ease(one.clone(), at(100), at(108));
+        entry.ease(three.clone(), at(101), at(125));
+        assert_eq!(before(entry), Some((one.lease_span(), at(125))));
+        entry.ease(two.clone(), at(102), at(110));
+        assert_eq!(before(entry), Some((one.lease_span(), at(125))));
+        entry.ease(three.clone(), at(125), at(149));
+        assert_eq!(before(entry), Some((three.lease_span(), at(149))), "the other one is over");
+        entry.ease(two.clone(), at(126), at(130));
+        assert_eq!(before(entry), Some((two.lease_span(), at(149))));
+    }
 }

@@ -23,7 +23,7 @@ use super::{
     reach::Reach,
     realtime,
     recorder::{self, Recorder},
-    reload::Reload,
+    reload::{Read, Reload},
     report,
     resume::Resumed,
     roster::Roster,
@@ -34,7 +34,7 @@ use super::{
 };
 use crate::{
     companion::{self, Phase, Will},
-    config::{self, Loaded},
+    config,
     datapath::{Legacy, PinLock, Xdp},
     dir_lock::DirLock,
     model::Config,
@@ -133,10 +133,10 @@ pub(super) struct Supervisor {
     /// What the companion needs to know, should this process die.
     pub(super) will: Will,
     pub(super) reload: Reload,
-    /// Routers that have left, and whose slots are to be freed.
+    /// Routers of which nothing is left, and whose slots are to be freed.
     gone: Vec<Slot>,
     /// Whether something has left since it was looked at what waits for that.
-    unblocked: bool,
+    pub(super) unblocked: bool,
     inputs: Option<Inputs>,
 }
 
@@ -146,7 +146,7 @@ struct Inputs {
     notices: UnboundedReceiver<Notice>,
     requests: mpsc::Receiver<Asked>,
     signals: Signals,
-    loaded: mpsc::Receiver<Loaded>,
+    loaded: mpsc::Receiver<Read>,
 }
 
 /// What a start has to begin with.
@@ -164,7 +164,7 @@ impl Supervisor {
         lock: PinLock,
         paths: Paths,
         will: Will,
-        (recorder, reload, loaded): (Option<Recorder>, Reload, mpsc::Receiver<Loaded>),
+        (recorder, reload, loaded): (Option<Recorder>, Reload, mpsc::Receiver<Read>),
     ) -> Result<Self, StartError> {
         let Config { global, routers, .. } = config;
         let signals = Signals::catch()?;
@@ -289,18 +289,16 @@ impl Supervisor {
     /// Tries again what was refused or failed.
     fn retry(&mut self) {
         let waits = !self.refused.is_empty() || !self.unstarted.is_empty() || self.has_waiting_sessions();
-        if waits || !self.in_force {
+        if waits || !self.in_force || !self.reload.untold.is_empty() {
             self.refused.clear();
             self.replace();
         }
+        self.settle_addresses();
         for slot in std::mem::take(&mut self.troubled) {
             self.threads.placer.repair(slot);
         }
         self.reach.idle.relax();
         self.settle_intervals();
-        if self.ledger.settle() {
-            self.write_ledger();
-        }
     }
 
     /// Frees what has left, and does what has waited for that.
@@ -353,14 +351,13 @@ impl Supervisor {
             Notice::ReleasedVips(slot) => self.ledger.release(slot),
             Notice::AddressesFailed { slot, errors } => self.addresses_failed(slot, &errors),
             Notice::Retired(outlet) => drop(outlet),
-            Notice::Left(slot) => {
+            // Until its addresses are off, XDP has to know whose they are.
+            Notice::Left(slot) => self.threads.placer.forget(slot),
+            Notice::Forgotten(slot) => {
                 self.gone.push(slot);
                 self.unblocked = true;
             }
-            Notice::SessionEnded(id) => {
-                self.forget_session(id);
-                self.unblocked = true;
-            }
+            Notice::SessionEnded(id) => self.forget_session(id),
             Notice::Standing { slot, standing } => self.bring_to(slot, standing),
             told @ (Notice::Transition { .. }
             | Notice::PutBack { .. }

@@ -108,8 +108,20 @@ impl Watch {
     /// Tells the datapath which guards end when the neighbour says that it has given this node up: those of its session's
     /// followers, unless the session flaps, when neither end goes by it.
     pub(super) fn set_ends(&self, id: SessionId, now: Time) {
+        self.set_ends_of(id, None, now);
+    }
+
+    /// Does so while routers go over to other followers: of both, and of those before first, which limit leases now.
+    pub(super) fn set_ends_of(&self, id: SessionId, others: Option<&Followers>, now: Time) {
         let counts = self.sessions.get(id).is_some_and(|session| !session.is_damped(now));
-        self.senses.heard.set_ends(id, self.senses.followers.guards().of_session(id).filter(|_| counts));
+        let followers = [Some(&self.senses.followers), others];
+        let mut guards: Vec<u32> = Vec::new();
+        for guard in followers.into_iter().flatten().flat_map(|followers| followers.guards().of_session(id)) {
+            if counts && !guards.contains(&guard) {
+                guards.push(guard);
+            }
+        }
+        self.senses.heard.set_ends(id, guards);
     }
 
     /// Has the heartbeat look at the guards of a session that the datapath has ended: where nothing is renewed, nothing else

@@ -113,8 +113,23 @@ fn steps<Id: Copy, T: PartialEq, K: PartialEq, H: Ord>(
             }
         }
     }
-    for (index, ((new, stays), taken)) in wanted.iter().zip(stays).zip(taken).enumerate() {
-        let waits = taken || !holds(new).is_disjoint(&held);
+    let mut waits = taken;
+    loop {
+        let mut more = BTreeSet::new();
+        for ((new, stays), waits) in wanted.iter().zip(&stays).zip(&mut waits) {
+            let changes = stays.is_none_or(|(_, old)| old != new);
+            if changes && !*waits && !holds(new).is_disjoint(&held) {
+                *waits = true;
+                // What it has it keeps meanwhile, and who is to get that waits too.
+                more.extend(stays.map(|(_, old)| holds(old)).into_iter().flatten());
+            }
+        }
+        if more.is_subset(&held) {
+            break;
+        }
+        held.append(&mut more);
+    }
+    for (index, ((new, stays), waits)) in wanted.iter().zip(stays).zip(waits).enumerate() {
         match stays {
             Some((id, old)) if old == new => steps.same.push((id, index)),
             _ if waits => steps.waiting.push(index),

@@ -14,9 +14,12 @@ mod global;
 mod routers;
 mod sessions;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time,
+};
 use tracing::{error, info, warn};
 
 pub(super) use self::routers::Former;
@@ -24,33 +27,51 @@ use super::{start::Paths, supervisor::Supervisor};
 use crate::{
     config::{self, Loaded, Severity},
     model::Config,
-    observe::control::{Answer, Reload as Outcome, Reloaded},
+    observe::control::{Answer, READING, Reload as Outcome, Reloaded},
+    proto::Slot,
 };
 
 /// Those who wait for an answer.
 type Askers = Vec<oneshot::Sender<Answer>>;
+
+/// What has been read, or why nothing has.
+pub(super) type Read = Result<Loaded, String>;
 
 /// What has been asked for, and how far it is.
 pub(super) struct Reload {
     options: config::Options,
     paths: Paths,
     /// Where what has been read is told.
-    read: mpsc::Sender<Loaded>,
+    read: mpsc::Sender<Read>,
     /// Who asked for what is being read; `None` while nothing is.
     reading: Option<Askers>,
     /// Who asked since: the file may have changed behind what was read.
     again: Option<Askers>,
     /// What is not done yet.
     wanted: Option<Config>,
+    /// Routers that are to take something up once the datapath has its tables, and what they run as until then.
+    pub(super) untold: BTreeMap<Slot, Former>,
     /// The daemon stops.
     has_ended: bool,
 }
 
 impl Reload {
     /// Starts with nothing to do; what is read comes by the other end.
-    pub(super) fn new(options: config::Options, paths: Paths) -> (Self, mpsc::Receiver<Loaded>) {
+    pub(super) fn new(options: config::Options, paths: Paths) -> (Self, mpsc::Receiver<Read>) {
         let (read, loaded) = mpsc::channel(1);
-        (Self { options, paths, read, reading: None, again: None, wanted: None, has_ended: false }, loaded)
+        (
+            Self {
+                options,
+                paths,
+                read,
+                reading: None,
+                again: None,
+                wanted: None,
+                untold: BTreeMap::new(),
+                has_ended: false,
+            },
+            loaded,
+        )
     }
 
     /// Has the configuration read, for `asker` if there is one.
@@ -61,9 +82,10 @@ impl Reload {
                 self.reading = Some(asker.into_iter().collect());
                 let (options, path, read) =
                     (self.options.clone(), self.paths.config.clone(), self.read.clone());
-                tokio::task::spawn_blocking(move || {
-                    // The supervisor ends before its runtime.
-                    drop(read.blocking_send(config::load(&path, &options)));
+                tokio::spawn(async move {
+                    let outcome = read_within(READING, move || config::load(&path, &options)).await;
+                    // The supervisor may have ended.
+                    drop(read.send(outcome).await);
                 });
             }
         }
@@ -78,7 +100,7 @@ impl Reload {
 
 impl Supervisor {
     /// Takes up what has been read, and tells who asked.
-    pub(super) async fn reload(&mut self, loaded: Loaded) {
+    pub(super) async fn reload(&mut self, loaded: Read) {
         let askers = self.reload.reading.take().unwrap_or_default();
         let outcome = self.take_up(loaded).await;
         for asker in askers {
@@ -91,9 +113,18 @@ impl Supervisor {
         }
     }
 
-    async fn take_up(&mut self, loaded: Loaded) -> Outcome {
+    async fn take_up(&mut self, loaded: Read) -> Outcome {
         let path = self.paths.config.display().to_string();
         let mut problems = Vec::new();
+        let refused = |why: String, mut problems: Vec<String>| {
+            error!("{why}");
+            problems.push(why);
+            Outcome::Refused { problems }
+        };
+        let loaded = match loaded {
+            Ok(loaded) => loaded,
+            Err(why) => return refused(format!("{path}: not reloaded: {why}"), problems),
+        };
         for problem in loaded.report.diagnostics() {
             let line = problem.compact();
             match problem.severity {
@@ -102,11 +133,6 @@ impl Supervisor {
             }
             problems.push(line);
         }
-        let refused = |why: String, mut problems: Vec<String>| {
-            error!("{why}");
-            problems.push(why);
-            Outcome::Refused { problems }
-        };
         let Some(config) = loaded.config else {
             return refused(format!("{path}: not reloaded: nothing has changed"), problems);
         };
@@ -133,7 +159,7 @@ impl Supervisor {
         };
         let plan = self.routers_to(&wanted.routers);
         self.dismiss(&plan, done);
-        let sessions_wait = self.change_sessions(&wanted.bfd, done);
+        let sessions_wait = self.change_sessions(&wanted.bfd, &plan, done);
         let (changed, routers_wait) = self.change_routers(&wanted.routers, &plan, done);
         self.follow_anew(&changed).await;
         if !self.reach.followers.guards().refused().is_empty() {
@@ -148,9 +174,49 @@ impl Supervisor {
     }
 }
 
+/// Reads on a thread that may wait. A file system that does not answer, or a fault of the reader, ends that reading and no
+/// later one; its thread, if it waits still, is left to itself.
+async fn read_within(
+    patience: Duration,
+    read: impl FnOnce() -> Loaded + Send + 'static,
+) -> Result<Loaded, String> {
+    match time::timeout(patience, tokio::task::spawn_blocking(read)).await {
+        Ok(Ok(loaded)) => Ok(loaded),
+        Ok(Err(_)) => Err("the reader has failed, which is a bug of hadp".to_owned()),
+        Err(_) => Err(format!("it could not be read within {} s", patience.as_secs())),
+    }
+}
+
 /// Tells why a configuration would not fit the maps, if it would not.
 fn fits(config: &Config) -> Result<(), String> {
     super::roster::Roster::new(config.routers.clone(), &[], |_| None).map_err(|error| error.to_string())?;
     super::neighbors::Neighbors::new(config.bfd.clone()).map_err(|error| error.to_string())?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn a_reading_that_fails_or_takes_too_long_is_answered() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let (hang, hangs) = std::sync::mpsc::channel::<()>();
+        runtime.block_on(async {
+            let load = || config::load(Path::new("/nonexistent"), &config::Options::default());
+            let read = read_within(READING, load).await.unwrap();
+            assert!(read.config.is_none());
+            let failed = read_within(READING, || panic!("a bug")).await.unwrap_err();
+            assert!(failed.contains("failed"), "{failed}");
+            let hung = move || {
+                let _ = hangs.recv(); // until the end of the test
+                load()
+            };
+            let late = read_within(Duration::from_millis(20), hung).await.unwrap_err();
+            assert!(late.contains("within"), "{late}");
+        });
+        drop(hang);
+    }
 }

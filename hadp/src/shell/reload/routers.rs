@@ -1,13 +1,19 @@
 //! Routers in a reload.
 
-use std::{collections::BTreeMap, ops::Range, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+    sync::Arc,
+    time::Duration,
+};
 
 use tracing::info;
 
 use super::difference::{self, Running, Steps};
 use crate::{
-    model::Router,
-    net::{addr::Placed, address_set::AddressSet},
+    datapath::PlannedVip,
+    model::{Router, Vip},
+    net::{addr::Placed, address_set::AddressSet, link::Links},
     observe::control::Reloaded,
     proto::{Addresses, Cause, Config, Reconfiguration, Slot},
     shell::{
@@ -33,6 +39,25 @@ pub(crate) struct Former {
     placement: Placement,
 }
 
+impl Former {
+    /// Tells whether it could run.
+    pub(in crate::shell) fn ran(&self) -> bool {
+        self.placement.port.is_some() && self.placement.obstacle.is_none()
+    }
+
+    /// Notes that it was stopped before it was told of the reload.
+    pub(in crate::shell) fn stop(&mut self, cause: Cause) {
+        self.placement.obstacle = Some(cause);
+    }
+
+    /// Tells whether the router has addresses now that it had not before.
+    pub(in crate::shell) fn gains(&self, now: &Router) -> bool {
+        let place = |vip: &Vip| (vip.dev.clone(), vip.addr);
+        let had: BTreeSet<_> = self.router.iter().flat_map(placement::vips).map(place).collect();
+        placement::vips(now).any(|vip| !had.contains(&place(vip)))
+    }
+}
+
 impl Supervisor {
     /// Compares the routers with what is wanted.
     pub(super) fn routers_to(&self, wanted: &[Router]) -> Steps<Slot> {
@@ -48,6 +73,7 @@ impl Supervisor {
         for &(slot, why) in &plan.leave {
             let Some(entry) = self.roster.get_mut(slot) else { continue };
             entry.leaving = true;
+            self.reload.untold.remove(&slot);
             entry.position = usize::MAX;
             let name = entry.router.name.clone();
             match why {
@@ -86,9 +112,11 @@ impl Supervisor {
             info!("({}) is reconfigured", router.name);
             done.routers.changed.push(router.name.clone());
             let old = std::mem::replace(&mut entry.router, router.clone());
+            entry.retired.extend(retired(self.ledger.prepared(slot), router, &self.links));
             let config = Config::from(&old);
             if config.lease_span() < Config::from(router).lease_span() {
-                entry.before = Some((config, clock::now() + old.interval.duration() * EASING));
+                let now = clock::now();
+                entry.ease(config, now, now + old.interval.duration() * EASING);
             }
             if old.virtual_mac && !router.virtual_mac {
                 entry.virtual_mac_until = Some(clock::now() + UNLEARNED);
@@ -124,12 +152,11 @@ impl Supervisor {
             let (name, config) = (entry.router.name.as_str().into(), Config::from(&entry.router));
             self.command(Command::Insert { slot, name, config, since: clock::now() });
         }
-        if !self.replace_changed(&changed) {
-            // They wait for the datapath, as what they are now.
-            for (slot, former) in changed {
-                self.reconfigure_router(slot, &former);
-            }
+        for (slot, former) in changed {
+            // What it runs as counts, where it was not told of the reload before this one.
+            self.reload.untold.entry(slot).or_insert(former);
         }
+        self.replace();
     }
 
     /// Has a router take up what has changed; one that could not run, and can now, is started.
@@ -167,26 +194,25 @@ impl Supervisor {
             self.command(Command::Fault { slot, cause });
             return;
         }
-        let ran = former.placement.port.is_some() && former.placement.obstacle.is_none();
         // One that tracks nothing any more is not kept by that either.
         let is_free = !self.reach.followers.tracks(slot) && self.reach.faulted.remove(&slot);
-        if !ran || is_free {
+        if !former.ran() || is_free {
             self.start_router(slot);
         }
     }
 
-    /// Frees the slots of routers that have left.
+    /// Frees the slots of routers that have left, and whose addresses are off.
     pub(in crate::shell) fn forget_routers(&mut self, slots: &[Slot]) {
         for &slot in slots {
             if let Some(entry) = self.roster.get(slot) {
                 info!("({}) has left", entry.router.name);
             }
-            self.threads.placer.forget(slot);
             self.ledger.forget(slot);
             self.will.erase(slot);
             self.unstarted.remove(&slot);
             self.troubled.remove(&slot);
             self.reach.faulted.remove(&slot);
+            self.reload.untold.remove(&slot);
             self.roster.remove(slot);
         }
         self.roster.note_addresses();
@@ -208,13 +234,23 @@ impl Supervisor {
     }
 }
 
+/// Returns which of the addresses that were put on interfaces for a router are not its own any more: till the kernel has given
+/// them up this node must not answer for them where it does not own them.
+fn retired(put: &[Placed], router: &Router, links: &Links) -> Vec<(u8, PlannedVip)> {
+    let index = |dev: &str| links.by_name(dev).map(|link| link.index);
+    let wanted: BTreeSet<_> = placement::vips(router).map(|vip| (index(&vip.dev), vip.addr)).collect();
+    let vips = put.iter().map(|placed| PlannedVip { addr: placed.vip.addr, ifindex: placed.ifindex });
+    let goes = |vip: &PlannedVip| !wanted.contains(&(Some(vip.ifindex), vip.addr));
+    vips.filter(|vip| goes(vip) && links.has(vip.ifindex, vip.addr)).map(|vip| (0, vip)).collect()
+}
+
 /// Compares the addresses of a router before and after, in their orders.
 fn addresses(before: &[Placed], now: &[Placed]) -> Addresses {
     if before == now {
         return Addresses::Same;
     }
     let key = |placed: &Placed| (placed.ifindex, placed.vip.addr);
-    let known: std::collections::BTreeSet<_> = before.iter().map(key).collect();
+    let known: BTreeSet<_> = before.iter().map(key).collect();
     let mut new: Vec<Range<usize>> = Vec::new();
     for (index, _) in now.iter().enumerate().filter(|(_, placed)| !known.contains(&key(placed))) {
         match new.last_mut() {
@@ -228,7 +264,7 @@ fn addresses(before: &[Placed], now: &[Placed]) -> Addresses {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Scope, Vip};
+    use crate::model::Scope;
 
     fn placed(ifindex: u32, last: u8) -> Placed {
         let addr = std::net::IpAddr::from([10, 77, 0, last]);

@@ -1,6 +1,9 @@
 //! BFD sessions in a reload, and who follows them.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use tokio::{sync::oneshot, time};
 use tracing::{error, info};
@@ -10,7 +13,7 @@ use super::{
     routers::Former,
 };
 use crate::{
-    model::BfdInstance,
+    model::{BfdInstance, Router, Tracked},
     observe::control::Reloaded,
     proto::{
         Slot,
@@ -31,7 +34,12 @@ impl Supervisor {
     /// Brings the sessions in line, and tells whether some wait.
     ///
     /// Those that leave do so after the last router that leaves: they may guard its lease until then.
-    pub(super) fn change_sessions(&mut self, wanted: &[BfdInstance], done: &mut Reloaded) -> bool {
+    pub(super) fn change_sessions(
+        &mut self,
+        wanted: &[BfdInstance],
+        routers: &Steps<Slot>,
+        done: &mut Reloaded,
+    ) -> bool {
         let known = self.reach.neighbors.iter();
         let running: Vec<_> =
             known.map(|(id, known)| Running { id, is: &known.instance, leaving: known.leaving }).collect();
@@ -42,12 +50,17 @@ impl Supervisor {
                 known.position = position;
             }
         }
+        let mut renamed = BTreeMap::new();
         for (id, position) in changed {
             if let Some(instance) = wanted.get(position) {
+                if let Some(known) = self.reach.neighbors.get(id) {
+                    renamed.insert(known.instance.name.clone(), instance.name.clone());
+                }
                 self.change_session(id, position, instance.clone());
                 done.sessions.changed.push(instance.name.clone());
             }
         }
+        self.rename_sessions(&renamed, routers);
         for position in added {
             let Some(instance) = wanted.get(position) else { continue };
             match self.reach.neighbors.add(position, instance.clone()) {
@@ -63,6 +76,21 @@ impl Supervisor {
         let instances = self.reach.neighbors.iter().map(|(id, known)| (id, &known.instance));
         self.reach.idle.reconfigure(self.global.cpu_dma_latency, instances);
         waits
+    }
+
+    /// Has the routers that leave or wait follow the sessions that they name, by their new names. Those that stay as they are
+    /// name others, if any, and those that change have named them anew.
+    fn rename_sessions(&mut self, renamed: &BTreeMap<String, String>, routers: &Steps<Slot>) {
+        let told: BTreeSet<Slot> =
+            routers.same.iter().chain(&routers.changed).map(|(slot, _)| *slot).collect();
+        let slots: Vec<Slot> =
+            self.roster.iter().map(|(slot, _)| slot).filter(|slot| !told.contains(slot)).collect();
+        for slot in slots {
+            let Some(entry) = self.roster.get_mut(slot) else { continue };
+            for router in [&mut entry.configured, &mut entry.router] {
+                rename(router, renamed);
+            }
+        }
     }
 
     fn change_session(&mut self, id: SessionId, position: usize, instance: BfdInstance) {
@@ -100,9 +128,10 @@ impl Supervisor {
         }
     }
 
-    /// Frees the place of a session whose neighbour has been told.
+    /// Frees the place of a session whose neighbour has been told, or that had not begun: another one may wait for it.
     pub(in crate::shell) fn forget_session(&mut self, id: SessionId) {
         self.reach.neighbors.remove(id);
+        self.unblocked = true;
         self.reach.idle.forget(id);
         self.threads.heartbeat.connect(id, None, false);
         self.threads.heartbeat.order(Order::Forget(id));
@@ -156,5 +185,45 @@ impl Supervisor {
             Some(Standing::Fault) => drop(self.reach.faulted.insert(slot)),
             None => {}
         }
+    }
+}
+
+/// Puts other names of sessions in the place of those before.
+fn rename(router: &mut Router, renamed: &BTreeMap<String, String>) {
+    let tracked = router.tracks.iter_mut().filter_map(|track| match &mut track.object {
+        Tracked::Bfd(name) => Some(name),
+        Tracked::Interface(_) => None,
+    });
+    let followed = router.fast_failover.iter_mut().flat_map(|fast| &mut fast.sessions);
+    for name in tracked.chain(followed) {
+        if let Some(new) = renamed.get(name) {
+            name.clone_from(new);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{self, Options};
+
+    #[test]
+    fn names_that_change_places_are_followed() {
+        let text = "bfd_instance P {\n neighbor_ip 10.0.0.2\n}\nbfd_instance Q {\n neighbor_ip 10.0.0.3\n}\n\
+                    vrrp_instance A {\n interface eth0\n version 3\n virtual_router_id 1\n fast_failover P\n \
+                    track_bfd {\n P\n Q weight 10\n }\n virtual_ipaddress {\n 10.0.0.1/16\n }\n}\n";
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("hadp.conf");
+        std::fs::write(&path, text).unwrap();
+        let loaded = config::load(&path, &Options::default());
+        let mut router =
+            loaded.config.unwrap_or_else(|| panic!("{}", loaded.report.render(false))).routers.remove(0);
+        rename(
+            &mut router,
+            &[("P", "Q"), ("Q", "R")].map(|(old, new)| (old.to_owned(), new.to_owned())).into(),
+        );
+        let tracked: Vec<_> = router.tracks.iter().map(|track| track.object.clone()).collect();
+        assert_eq!(tracked, [Tracked::Bfd("Q".to_owned()), Tracked::Bfd("R".to_owned())]);
+        assert_eq!(router.fast_failover.unwrap().sessions, ["Q"]);
     }
 }

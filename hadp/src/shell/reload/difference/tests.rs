@@ -119,6 +119,27 @@ fn an_address_has_one_router_at_a_time() {
 }
 
 #[test]
+fn who_gets_what_a_waiting_router_still_has_waits_too() {
+    let list = |vips: &[&str]| [vips[0], &vips[1..].join("/16\n ")].join("/16\n ");
+    let old = router("A", 1, "10.0.0.1", "")
+        + &router("B", 2, "10.0.0.2", "")
+        + &router("C", 3, "10.0.0.3", "")
+        + &router("L", 4, "10.0.0.4", "");
+    // L's goes to C, whose goes to B, whose goes to A: in the file's order, nothing shows of that at first.
+    let taken_over = router("A", 1, &list(&["10.0.0.1", "10.0.0.2"]), "")
+        + &router("B", 2, "10.0.0.3", "")
+        + &router("C", 3, "10.0.0.4", "")
+        + &router("D", 5, "10.0.0.5", "");
+    let steps = compared(&old, &[], &taken_over);
+    assert_eq!((&steps.leave[..], &steps.waiting[..]), (&[(slot(3), None)][..], &[0, 1, 2][..]));
+    assert_eq!((steps.changed, steps.added), (vec![], vec![3]));
+    // Without one that leaves, addresses change hands at once.
+    let swapped = router("A", 1, "10.0.0.2", "") + &router("B", 2, "10.0.0.1", "");
+    let steps = compared(&two(), &[], &swapped);
+    assert_eq!((steps.changed, steps.waiting), (vec![(slot(0), 0), (slot(1), 1)], vec![]));
+}
+
+#[test]
 fn sessions_are_known_by_their_neighbours_and_paths() {
     let id = |index| SessionId::new(index).unwrap();
     let old = load(&(session("P", "10.0.0.2", "") + &session("Q", "10.0.0.3", "")));
