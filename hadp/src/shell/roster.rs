@@ -52,8 +52,8 @@ impl Entry {
         }
     }
 
-    /// Notes that peers may go by the interval of a configuration before until then. Of two the shorter one counts, for as long as
-    /// either does.
+    /// Notes that peers may go by the interval of a configuration before until then. Of two the shorter one counts, for as
+    /// long as either does.
     pub(crate) fn ease(&mut self, config: Config, now: Time, until: Time) {
         self.before = Some(match self.before.take() {
             Some((before, longer)) if longer > now => {
