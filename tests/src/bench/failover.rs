@@ -28,9 +28,9 @@ pub struct Options {
     /// Measures one program alone: hadp or keepalived
     #[arg(long, value_parser = software)]
     pub(super) only: Option<Software>,
-    /// Measures one part alone
+    /// Measures this part alone; given several times, these parts
     #[arg(long)]
-    part: Option<Part>,
+    part: Vec<Part>,
     #[command(flatten)]
     rows: Rows,
     /// Writes failover.md and failover.svg to this directory too
@@ -41,7 +41,7 @@ pub struct Options {
 impl Default for Options {
     /// As many runs as fit into a quarter of an hour.
     fn default() -> Self {
-        Self { runs: 7, slow_runs: 3, only: None, part: None, rows: Rows::default(), out: None }
+        Self { runs: 7, slow_runs: 3, only: None, part: Vec::new(), rows: Rows::default(), out: None }
     }
 }
 
@@ -68,7 +68,7 @@ fn software(name: &str) -> Result<Software, String> {
 ///
 /// When the machine cannot be watched (this needs root), or a file not be written. A run that fails is counted.
 pub fn run(options: &Options) -> Result<String> {
-    let wanted = |part| options.part.is_none_or(|only| only == part);
+    let wanted = |part| options.part.is_empty() || options.part.contains(&part);
     let witness = Witness::start()?;
     let mut rows = Vec::new();
     let mut text = String::new();
