@@ -246,6 +246,7 @@ impl<D: Datapath> Driver<D> {
         // Before it goes on as Active on the strength of a promise that was broken.
         if event != Event::Revoked && self.is_active(slot) && self.watch.has_lapsed(slot, clock::now()) {
             self.handle(slot, Event::Revoked, clock::now());
+            self.watch.recheck(slot);
         }
         self.handle(slot, event, clock::now());
     }

@@ -105,6 +105,14 @@ impl Watch {
         guard != 0 && self.senses.guards.load(guard) <= now
     }
 
+    /// Has the heartbeat look whether the datapath has ended a router's guard: should it not know, nobody would ever own
+    /// anything under it.
+    pub(super) fn recheck(&mut self, slot: Slot) {
+        if let Ok(guard @ 1..) = self.senses.followers.guards().of(slot) {
+            self.order(Order::Ended(guard));
+        }
+    }
+
     /// Tells the datapath which guards end when the neighbour says that it has given this node up: those of its session's
     /// followers, unless the session flaps, when neither end goes by it.
     pub(super) fn set_ends(&self, id: SessionId, now: Time) {
