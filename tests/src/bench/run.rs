@@ -131,15 +131,11 @@ pub(super) fn measure_asking(course: Course<'_>, asking: Duration) -> Result<Sam
 /// Returns the longest time between two of the successor's adverts while it announces.
 fn longest_gap(capture: &Capture, ordered: Instant, successor: Mac) -> Option<Duration> {
     let heard = capture.adverts();
-    let times = heard.iter().filter(|advert| advert.from_mac == successor && advert.at > ordered);
-    let times: Vec<Instant> = times.map(|advert| advert.at).collect();
-    let first = *times.first()?;
-    let near = |at: &&Instant| **at <= first + ANNOUNCING;
-    times
-        .windows(2)
-        .filter(|pair| pair.iter().all(|at| near(&at)))
-        .filter_map(|pair| Some(*pair.last()? - *pair.first()?))
-        .max()
+    let adverts = heard.iter().filter(|advert| advert.from_mac == successor && advert.at > ordered);
+    let times = adverts.map(|advert| advert.at);
+    let end = times.clone().next()? + ANNOUNCING;
+    let times = times.take_while(|at| *at <= end);
+    times.clone().zip(times.skip(1)).map(|(before, after)| after - before).max()
 }
 
 /// Waits until the sessions of both nodes are up, and followed.

@@ -168,8 +168,7 @@ impl Promises {
 
     /// Returns a guard that has lapsed by now and was not told, if there is one.
     pub fn lapsed_by(&self, now: Time) -> Option<u32> {
-        let due = |guard: &Guard| !guard.lapsed && guard.stored.is_some_and(|until| until <= now);
-        (0..).zip(&self.guards).find(|(_, guard)| due(guard)).map(|(number, _)| number)
+        (0..).zip(&self.guards).find(|(_, guard)| guard.is_lapsing(now)).map(|(number, _)| number)
     }
 
     /// Forgets what a session promised: it has stopped sending.
@@ -215,11 +214,14 @@ impl Promises {
 impl Guard {
     /// Tells whether it has lapsed; the answer is yes once, until it is re-armed.
     fn lapse(&mut self, now: Time) -> bool {
-        if self.lapsed || self.stored.is_none_or(|until| now < until) {
-            return false;
-        }
-        self.lapsed = true;
-        true
+        let lapses = self.is_lapsing(now);
+        self.lapsed |= lapses;
+        lapses
+    }
+
+    /// Tells whether it has lapsed, and was not told.
+    fn is_lapsing(&self, now: Time) -> bool {
+        !self.lapsed && self.stored.is_some_and(|until| until <= now)
     }
 
     /// Changes promises; what was promised before is judged first, and a lapse found stays one.

@@ -78,7 +78,12 @@ fn tell(router: &mut Router, now: Time, event: Event) -> Vec<Action> {
 /// Tells one event, and of every advert it orders that it left, as the shell does; returns the actions in the shell's
 /// order.
 fn step(router: &mut Router, now: Time, event: Event) -> Vec<Action> {
-    let mut actions = tell(router, now, event);
+    let actions = tell(router, now, event);
+    let_leave(router, now, actions)
+}
+
+/// Tells of every advert that was ordered that it left; returns all actions in the shell's order.
+fn let_leave(router: &mut Router, now: Time, mut actions: Vec<Action>) -> Vec<Action> {
     let mut next = 0;
     while let Some(action) = actions.get(next) {
         if matches!(action, Action::SendAdvert { priority: 1.. }) {

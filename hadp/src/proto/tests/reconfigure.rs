@@ -12,14 +12,7 @@ use crate::{
 fn becomes(router: &mut Router, now: Time, config: Config, addresses: Addresses) -> Vec<Action> {
     let mut actions = Vec::new();
     router.reconfigure(now, Reconfiguration { config, addresses }, &mut actions);
-    let mut next = 0;
-    while let Some(action) = actions.get(next) {
-        if matches!(action, Action::SendAdvert { priority: 1.. }) {
-            actions.extend(tell(router, now, Event::AdvertSent { at: now }));
-        }
-        next += 1;
-    }
-    actions
+    let_leave(router, now, actions)
 }
 
 fn same(router: &mut Router, now: Time, config: Config) -> Vec<Action> {
