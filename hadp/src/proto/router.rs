@@ -254,6 +254,11 @@ impl Router {
         self.since
     }
 
+    /// In Active: returns when the router decided to be, before any advert of it had left.
+    pub fn active_since(&self) -> Time {
+        self.grant.since
+    }
+
     /// Returns the address adverts are sent from, `None` before the first start.
     pub fn source(&self) -> Option<IpAddr> {
         self.source

@@ -31,7 +31,7 @@ impl<D: Datapath> Driver<D> {
         let Reconfigure { slot, name, change, frames, moves } = order;
         self.settle(slot);
         // Before it goes on as Active on the strength of a promise that was broken.
-        if self.is_active(slot) && self.watch.has_lapsed(slot, clock::now()) {
+        if self.is_active(slot) && !self.outlives(slot) {
             self.handle(slot, Event::Revoked, clock::now());
         }
         self.carry_out(); // it is of the addresses before

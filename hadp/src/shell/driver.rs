@@ -244,7 +244,7 @@ impl<D: Datapath> Driver<D> {
     pub(super) fn feed(&mut self, slot: Slot, event: Event) {
         self.settle(slot);
         // Before it goes on as Active on the strength of a promise that was broken.
-        if event != Event::Revoked && self.is_active(slot) && self.watch.has_lapsed(slot, clock::now()) {
+        if event != Event::Revoked && self.is_active(slot) && !self.outlives(slot) {
             self.handle(slot, Event::Revoked, clock::now());
             self.watch.recheck(slot);
         }
@@ -271,11 +271,16 @@ impl<D: Datapath> Driver<D> {
 
     /// Stores what a state machine has decided about its lease, and queues the rest.
     pub(super) fn conduct(&mut self, slot: Slot, mut actions: Vec<(Slot, Action)>, now: Time) {
-        let mut lost = false;
+        let (mut lost, mut gained) = (false, false);
         for (slot, action) in actions.drain(..) {
+            gained |= matches!(action, Action::SetLease { until } if until > Time::ZERO);
             lost |= self.order(slot, action, now) == Renewal::Revoked;
         }
         self.actions = actions;
+        if gained {
+            // Of a lapse from before the takeover, it would serve nobody. Where it does not outlive that, it soon hears of it.
+            self.outlives(slot);
+        }
         if lost {
             self.revoked(slot);
         }

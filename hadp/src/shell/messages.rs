@@ -121,6 +121,8 @@ pub(crate) enum Notice {
     Standing { slot: Slot, standing: Standing },
     /// So many Active routers stepped down, since their guard had lapsed.
     GuardLapsed(usize),
+    /// So many Active routers went on although their guard had lapsed.
+    GuardOutlived(usize),
     /// The packets of a BFD session do not leave any more.
     Unheard { id: SessionId, error: io::Error },
     /// The machine does not keep a session's pace: its packets should be so far apart, and are.

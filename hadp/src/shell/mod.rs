@@ -27,6 +27,7 @@ mod heartbeat;
 mod holdings;
 mod idle;
 mod interfaces;
+mod lapse;
 mod lateness;
 mod launch;
 mod ledger;

@@ -110,6 +110,10 @@ pub(super) fn notice(supervisor: &Supervisor, notice: &Notice) {
             routers,
             "BFD packets left too late: neighbours may have given this node up, and the routers they follow step down"
         ),
+        Notice::GuardOutlived(routers) => info!(
+            routers,
+            "BFD packets left too late, but those who wait for them are dead: the routers taken over from them go on"
+        ),
         Notice::Unheard { id, error } => warn!("({}) cannot send BFD packets: {error}", session(id).0),
         Notice::Behind { id, asked, kept } => warn!(
             ?asked,

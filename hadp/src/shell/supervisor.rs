@@ -368,6 +368,7 @@ impl Supervisor {
             | Notice::AdvertsStuck(_)
             | Notice::Session { .. }
             | Notice::GuardLapsed(_)
+            | Notice::GuardOutlived(_)
             | Notice::Unheard { .. }
             | Notice::Behind { .. }
             | Notice::Stopped) => report::notice(self, &told),

@@ -99,20 +99,6 @@ impl Watch {
         }
     }
 
-    /// Tells whether a router's guard has lapsed: XDP no longer serves it, whatever its lease says.
-    pub(super) fn has_lapsed(&self, slot: Slot, now: Time) -> bool {
-        let guard = self.senses.followers.guards().of(slot).unwrap_or(0);
-        guard != 0 && self.senses.guards.load(guard) <= now
-    }
-
-    /// Has the heartbeat look whether the datapath has ended a router's guard: should it not know, nobody would ever own
-    /// anything under it.
-    pub(super) fn recheck(&mut self, slot: Slot) {
-        if let Ok(guard @ 1..) = self.senses.followers.guards().of(slot) {
-            self.order(Order::Ended(guard));
-        }
-    }
-
     /// Tells the datapath which guards end when the neighbour says that it has given this node up: those of its session's
     /// followers, unless the session flaps, when neither end goes by it.
     pub(super) fn set_ends(&self, id: SessionId, now: Time) {
@@ -161,7 +147,7 @@ impl Watch {
     }
 
     /// Returns what the datapath has heard since the session was last told, as the event to tell.
-    fn news(&self, id: SessionId) -> Option<bfd::Event> {
+    pub(super) fn news(&self, id: SessionId) -> Option<bfd::Event> {
         self.sessions.get(id)?.reading(self.senses.heard.received(id)?)
     }
 }
@@ -255,7 +241,7 @@ impl<D: Datapath> Driver<D> {
     }
 
     /// Has a packet that was queued leave before anything else happens.
-    fn hasten(&mut self, id: SessionId, control: &Control) {
+    pub(super) fn hasten(&mut self, id: SessionId, control: &Control) {
         if !self.watch.senses.heartbeat.hasten(id, control) {
             self.let_others_go_on();
             self.watch.senses.heartbeat.hasten(id, control);
@@ -340,20 +326,6 @@ impl<D: Datapath> Driver<D> {
         self.watch.sessions.insert(id, Session::new(config, discriminator, now));
         self.watch.set_ends(id, now);
         self.feed_session(id, bfd::Event::Start);
-    }
-
-    /// Ends every lease that a lapsed guard limits, and has the guard put in force again: what is left of a lease would
-    /// count again too, although a neighbour may have taken over. A router that has resigned is no exception.
-    pub(super) fn guard_lapsed(&mut self, guard: u32) {
-        let slots: Vec<Slot> = self.watch.senses.followers.guards().routers(guard).collect();
-        let leased: Vec<Slot> = slots.into_iter().filter(|slot| self.has_lease(*slot)).collect();
-        for &slot in &leased {
-            self.feed(slot, Event::Revoked);
-        }
-        if !leased.is_empty() {
-            self.tell(Notice::GuardLapsed(leased.len()));
-        }
-        self.watch.order(Order::Rearm(guard));
     }
 
     /// Tells the neighbours over what is left when a router's link is gone, where nothing speaks against it.

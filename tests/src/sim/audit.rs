@@ -47,6 +47,8 @@ pub struct Summary {
     pub stepped_down: usize,
     /// Guards that lapsed.
     pub lapsed: usize,
+    /// Lapses that routers outlived which had taken over from the dead.
+    pub outlived: usize,
     /// Events lost because the ring buffer was full.
     pub lost_events: u64,
 }
@@ -63,6 +65,7 @@ impl Summary {
         self.bfd_takeovers += other.bfd_takeovers;
         self.stepped_down += other.stepped_down;
         self.lapsed += other.lapsed;
+        self.outlived += other.outlived;
         self.lost_events += other.lost_events;
     }
 }

@@ -100,7 +100,7 @@ impl World {
         let now = self.local(host);
         let active = self.hosts.get(host).is_some_and(|host| host.state(slot) == "Active");
         // Before it goes on as Active on the strength of a promise that was broken.
-        if event != Event::Revoked && active && self.has_lapsed(host, slot) {
+        if event != Event::Revoked && active && !self.outlives(host, slot) {
             self.tell_at(host, slot, Event::Revoked, now);
         }
         self.tell_at(host, slot, event, now);
@@ -121,7 +121,7 @@ impl World {
     pub(super) fn reconfigure(&mut self, host: usize, slot: usize, config: Config) {
         let now = self.local(host);
         let active = self.hosts.get(host).is_some_and(|host| host.state(slot) == "Active");
-        if active && self.has_lapsed(host, slot) {
+        if active && !self.outlives(host, slot) {
             self.tell_at(host, slot, Event::Revoked, now);
         }
         let Some(place) = Slot::new(slot as u32) else { return };
@@ -166,6 +166,9 @@ impl World {
             }
         }
         self.check(host, slot, event, before, &done);
+        if done.leased {
+            self.outlives(host, slot);
+        }
         self.set_alarm(host);
     }
 
@@ -188,6 +191,7 @@ impl World {
         match action {
             Action::SetLease { until } => {
                 let until = if until == Time::ZERO { until } else { longer(until) };
+                done.leased |= until > Time::ZERO;
                 let entry = this.datapath.slots.get_mut(slot)?;
                 (entry.lease, entry.resigned) = (until, false);
                 self.note(host, slot, None);
@@ -356,6 +360,7 @@ impl World {
 struct Done {
     advertised: bool,
     announced: bool,
+    leased: bool,
     resigned: bool,
     active: Option<Reason>,
 }

@@ -58,6 +58,7 @@ pub(super) enum Order {
     Transmit(SessionId, Option<Transmission>),
     SendNow(SessionId, Control),
     Rearm(u32),
+    Reopen(u32),
     Ended(u32),
 }
 
@@ -234,6 +235,12 @@ impl World {
                 };
                 let verdict = heart.promises.ended(guard);
                 self.carry_out(host, guard, verdict);
+            }
+            Order::Reopen(guard) => {
+                let heart = self.hosts.get_mut(host).and_then(|host| host.heart.as_mut());
+                if let Some(verdict) = heart.map(|heart| heart.promises.reopen(guard, now)) {
+                    self.carry_out(host, guard, verdict);
+                }
             }
             Order::Rearm(guard) => {
                 let heart = self.hosts.get_mut(host).and_then(|host| host.heart.as_mut());

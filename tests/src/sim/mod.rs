@@ -27,6 +27,7 @@ mod faults;
 mod heart;
 mod host;
 mod jam;
+mod lapse;
 mod mutation;
 mod network;
 mod path;

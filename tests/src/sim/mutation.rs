@@ -53,6 +53,8 @@ pub enum Mutation {
     StepDownForgotten,
     /// The datapath goes on owning although the neighbour says that it has given this node up.
     GivenUpUnheard,
+    /// Routers go on although their guard has lapsed, whoever may wait for their node.
+    LapseOutlivedByAll,
     /// What a queue takes is thought to have left.
     QueueTrusted,
     /// Adverts that stay in a queue renew nothing, and take back nothing that the one before has renewed.
@@ -94,5 +96,6 @@ impl Mutation {
         Self::BfdImpatient,
         Self::StepDownForgotten,
         Self::GivenUpUnheard,
+        Self::LapseOutlivedByAll,
     ];
 }

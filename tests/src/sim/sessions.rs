@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use hadp::{
     proto::{
-        Event, Slot, State,
+        Event, Slot,
         bfd::{self, Action, Followers, Received, Session, SessionId, Sessions, Verdict},
     },
     units::Time,
@@ -175,30 +175,6 @@ impl World {
         }
     }
 
-    /// Tells whether XDP serves a router no more, whatever its lease says, because its guard has lapsed.
-    pub(super) fn has_lapsed(&self, host: usize, slot: usize) -> bool {
-        let now = self.local(host);
-        self.hosts.get(host).is_some_and(|host| !host.datapath.is_guarded(slot, now))
-    }
-
-    /// Takes what the heartbeat told: steps every Active router of a lapsed guard down, and has it put in force again.
-    pub(super) fn read_lapses(&mut self, host: usize) {
-        loop {
-            let Some(this) = self.hosts.get_mut(host).filter(|host| host.runs()) else { return };
-            let Some(daemon) = &mut this.daemon else { return };
-            let Some(guard) = daemon.lapsed.pop_front() else { return };
-            let routers: Vec<Slot> = daemon.watch.followers.guards().routers(guard).collect();
-            let active = |slot: &Slot| {
-                daemon.node.get(*slot).is_some_and(|router| matches!(router.state(), State::Active { .. }))
-            };
-            let active: Vec<Slot> = routers.into_iter().filter(active).collect();
-            for slot in active {
-                self.tell(host, slot.index() as usize, Event::Revoked);
-            }
-            self.order(host, Order::Rearm(guard));
-        }
-    }
-
     /// Sends a packet to the neighbour of a session; false if it did not leave.
     pub(super) fn send_bfd(&mut self, host: usize, id: SessionId, control: Control) -> bool {
         let other = path::neighbor(id);
@@ -284,14 +260,18 @@ impl World {
 impl Watch {
     /// Returns what the datapath has heard since a session was last told, as the event to tell.
     fn news(&mut self, id: SessionId, received: Received) -> Option<bfd::Event> {
-        let known = self.sessions.get(id)?.last_heard();
-        if known.is_some_and(|known| received.at <= known) {
+        if !self.is_news(id, &received) {
             return None;
         }
         match self.told.get(&id) == Some(&content(&received.control)) {
             true => Some(bfd::Event::Alive { at: received.at }),
             false => Some(self.tell(id, received)),
         }
+    }
+
+    /// Tells whether a session was not told yet of what the datapath has heard.
+    pub(super) fn is_news(&self, id: SessionId, received: &Received) -> bool {
+        self.sessions.get(id).is_some_and(|session| session.last_heard() < Some(received.at))
     }
 
     fn tell(&mut self, id: SessionId, received: Received) -> bfd::Event {

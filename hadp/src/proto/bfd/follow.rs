@@ -8,7 +8,7 @@ use std::{
 
 use hadp_common::addr::Family;
 
-use super::{Action, Guards, SessionId, SessionState, Sessions, Standing, standing};
+use super::{Action, Guards, Session, SessionId, SessionState, Sessions, Standing, standing};
 use crate::{
     model::{BfdInstance, Delivery, Router, Track, Tracked},
     proto::{self, Cause, Event, Node, Slot, State},
@@ -109,6 +109,18 @@ impl Followers {
             };
             out.extend(event.map(|event| (follower.slot, event)));
         }
+    }
+
+    /// Tells whether a router goes on as Active although its guard has lapsed: it took over from neighbours that had been found
+    /// dead, all that its guard stands for, and none of them has said anything since. So nobody took it for alive before, and
+    /// to go on is what to take over is.
+    ///
+    /// A router that was Active before steps down: a neighbour may have taken over that is silent for another reason, as where
+    /// this node stood still and has yet to hear what arrived.
+    pub fn outlives(&self, guard: u32, router: &proto::Router, sessions: &Sessions) -> bool {
+        let deserted = |session: &Session| session.is_deserted() && session.since() <= router.active_since();
+        matches!(router.state(), State::Active { .. })
+            && self.guards.sessions(guard).all(|id| sessions.get(id).is_some_and(deserted))
     }
 
     /// Returns the routers that track a session: when its state changes, or it is settled, their standing may have.

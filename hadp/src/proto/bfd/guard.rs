@@ -83,6 +83,11 @@ impl Guards {
         self.routers.iter().filter(move |(_, number)| **number == guard).map(|(slot, _)| *slot)
     }
 
+    /// Returns the sessions that a guard stands for.
+    pub fn sessions(&self, guard: u32) -> impl Iterator<Item = SessionId> {
+        self.sets.get(&guard).into_iter().flatten().copied()
+    }
+
     /// Returns the routers that have no fast failover because there are too many sets.
     pub fn refused(&self) -> &[Slot] {
         &self.refused

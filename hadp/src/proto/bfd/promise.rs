@@ -84,8 +84,10 @@ struct Guard {
     promises: Vec<Promise>,
     /// The value in `GUARDS`, unless the datapath has ended it.
     stored: Option<Time>,
-    /// Whether it was told that the guard lapsed, and the answer has not come yet.
+    /// Whether the guard has lapsed, and was not put in force since.
     lapsed: bool,
+    /// How often that was told and not answered yet.
+    unanswered: u32,
 }
 
 /// What every guard is worth, by the guard's number.
@@ -176,24 +178,31 @@ impl Promises {
         self.promise(guard, session, None, now)
     }
 
-    /// Puts a lapsed guard in force again: every router that it guards has stepped down.
+    /// Takes the answer to a lapse that was told: every router that it concerned has stepped down. After the last one, a lapsed
+    /// guard is in force again.
     pub fn rearm(&mut self, guard: u32, now: Time) -> Verdict {
         let Some(guard) = self.guard(guard) else { return Verdict::Keep };
-        if !guard.lapsed {
+        guard.unanswered = guard.unanswered.saturating_sub(1);
+        if !guard.lapsed || guard.unanswered > 0 {
             return Verdict::Keep;
         }
-        guard.lapsed = false;
-        // What came after the lapse counts, as those packets left for neighbours that wait from them on.
-        for promise in &mut guard.promises {
-            promise.until = promise.until.filter(|until| now < *until);
-        }
+        guard.recover(now);
         guard.stored = guard.least();
         Verdict::Rearm(guard.stored.unwrap_or(OPEN))
     }
 
+    /// Puts a lapsed guard in force again although routers have not stepped down: they have taken over from neighbours that
+    /// were found dead, and nobody else waits for this node. Not, though, where the datapath has ended it. A lapse that was
+    /// told is still to be answered.
+    pub fn reopen(&mut self, guard: u32, now: Time) -> Verdict {
+        let Some(guard) = self.guard(guard) else { return Verdict::Keep };
+        guard.recover(now);
+        guard.update()
+    }
+
     /// Notes that the datapath has ended a guard: it has lapsed, if that is news.
     pub fn ended(&mut self, guard: u32) -> Verdict {
-        let news = self.guard(guard).is_some_and(|guard| !std::mem::replace(&mut guard.lapsed, true));
+        let news = self.guard(guard).is_some_and(Guard::fall);
         if news { Verdict::Lapsed } else { Verdict::Keep }
     }
 
@@ -214,9 +223,23 @@ impl Promises {
 impl Guard {
     /// Tells whether it has lapsed; the answer is yes once, until it is re-armed.
     fn lapse(&mut self, now: Time) -> bool {
-        let lapses = self.is_lapsing(now);
-        self.lapsed |= lapses;
-        lapses
+        self.is_lapsing(now) && self.fall()
+    }
+
+    /// Notes that it has lapsed, and tells whether that is news.
+    fn fall(&mut self) -> bool {
+        let is_news = !std::mem::replace(&mut self.lapsed, true);
+        self.unanswered += u32::from(is_news);
+        is_news
+    }
+
+    /// Forgets a lapse, and every promise that is over. What came after the lapse counts, as those packets left for neighbours
+    /// that wait from them on.
+    fn recover(&mut self, now: Time) {
+        self.lapsed = false;
+        for promise in &mut self.promises {
+            promise.until = promise.until.filter(|until| now < *until);
+        }
     }
 
     /// Tells whether it has lapsed, and was not told.

@@ -239,6 +239,11 @@ impl Session {
         self.gone
     }
 
+    /// Tells whether the neighbour is [gone](Self::neighbor_is_gone) and no packet of its has come since.
+    pub fn is_deserted(&self) -> bool {
+        self.gone && self.state == SessionState::Down && self.last_heard() <= Some(self.since)
+    }
+
     /// Tells whether the last fall from Up means that the neighbour has given this node up: it is alive and says that it
     /// heard nothing for its detection time, and the session was to be counted on.
     ///

@@ -221,6 +221,10 @@ impl<G: GuardTable, H: Record> Heart<G, H> {
                 let verdict = self.promises.rearm(guard, now);
                 carry_out(&self.table, &self.news, &mut self.promises, guard, verdict);
             }
+            Order::Reopen(guard) => {
+                let verdict = self.promises.reopen(guard, now);
+                carry_out(&self.table, &self.news, &mut self.promises, guard, verdict);
+            }
             Order::Ended(guard) if self.table.is_ended(guard) => {
                 let verdict = self.promises.ended(guard);
                 carry_out(&self.table, &self.news, &mut self.promises, guard, verdict);

@@ -36,8 +36,10 @@ pub(crate) enum Order {
     Transmit(SessionId, Option<Transmission>),
     /// Send one packet at once, beside those at their pace.
     SendNow(SessionId, Control),
-    /// Every router of this guard has stepped down: it may count again.
+    /// The answer to a lapse that was told: every router of this guard that it concerned has stepped down, so it may count again.
     Rearm(u32),
+    /// This guard counts again although its routers go on: they have taken over from the dead.
+    Reopen(u32),
     /// The datapath may have ended this guard: look, if nothing is to be renewed that would show it.
     Ended(u32),
     /// The session is no more: nothing of it is kept.

@@ -154,6 +154,29 @@ fn a_guard_that_the_datapath_has_ended_is_in_force_again_only_when_it_is_re_arme
 }
 
 #[test]
+fn a_guard_is_reopened_before_its_routers_have_stepped_down_and_the_answer_is_still_due() {
+    let mut guards = with(&[1]);
+    send(&mut guards, 1, 0, Some(D));
+    assert_eq!(guards.look(GUARD, us(800)), Verdict::Lapsed);
+    // Not by force: the datapath may have ended it in between, which the store finds out.
+    assert_eq!(guards.reopen(GUARD, us(810)), stored(OPEN));
+    send(&mut guards, 1, 1000, Some(D));
+    assert_eq!(guards.look(GUARD, us(1800)), Verdict::Lapsed);
+    assert_eq!(guards.rearm(GUARD, us(1810)), Verdict::Keep, "that is the answer to the first lapse");
+    assert_eq!(guards.rearm(GUARD, us(1820)), Verdict::Rearm(OPEN));
+}
+
+#[test]
+fn one_that_is_reopened_before_its_lapse_was_found_owes_no_answer() {
+    let mut guards = with(&[1]);
+    send(&mut guards, 1, 0, Some(D));
+    assert_eq!(guards.reopen(GUARD, us(800)), stored(OPEN));
+    assert_eq!(guards.look(GUARD, us(810)), Verdict::Keep);
+    assert_eq!(guards.ended(GUARD), Verdict::Lapsed);
+    assert_eq!(guards.rearm(GUARD, us(820)), Verdict::Rearm(OPEN));
+}
+
+#[test]
 fn guards_beyond_the_map_are_nothing() {
     let mut guards = with(&[1]);
     assert_eq!(guards.join(MAX_GUARDS, id(1), us(0)), Verdict::Keep);

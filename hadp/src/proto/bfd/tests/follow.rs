@@ -15,19 +15,19 @@ use crate::{
     units::{Centis, Priority, Vrid},
 };
 
-fn ip(host: u8) -> IpAddr {
+pub(super) fn ip(host: u8) -> IpAddr {
     IpAddr::from([10, 77, 0, host])
 }
 
-fn slot(index: u32) -> Slot {
+pub(super) fn slot(index: u32) -> Slot {
     Slot::new(index).unwrap()
 }
 
-fn id(index: u32) -> SessionId {
+pub(super) fn id(index: u32) -> SessionId {
     SessionId::new(index).unwrap()
 }
 
-fn instance(name: &str, neighbor: IpAddr) -> BfdInstance {
+pub(super) fn instance(name: &str, neighbor: IpAddr) -> BfdInstance {
     BfdInstance {
         name: name.to_owned(),
         neighbor,
@@ -47,7 +47,7 @@ fn instance(name: &str, neighbor: IpAddr) -> BfdInstance {
 }
 
 /// A router of this priority that follows these sessions by `fast_failover`.
-fn router(priority: u8, fast: Option<&[&str]>, tracks: Vec<Track>) -> model::Router {
+pub(super) fn router(priority: u8, fast: Option<&[&str]>, tracks: Vec<Track>) -> model::Router {
     let sessions = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
     model::Router {
         name: "VI_1".to_owned(),
@@ -76,7 +76,7 @@ fn router(priority: u8, fast: Option<&[&str]>, tracks: Vec<Track>) -> model::Rou
 }
 
 /// Puts a Backup in a slot that has heard the Active router at `host`, or nobody.
-fn backup(node: &mut Node, index: u32, router: &model::Router, host: Option<u8>) {
+pub(super) fn backup(node: &mut Node, index: u32, router: &model::Router, host: Option<u8>) {
     node.insert(slot(index), Router::new(proto::Config::from(router), T0));
     let mut out = Vec::new();
     node.handle(T0, slot(index), proto::Event::Startup { source: ip(1) }, &mut out);
@@ -146,7 +146,7 @@ fn a_session_that_was_not_up_fails_nothing_over() {
 }
 
 /// Puts an Active router in a slot.
-fn active(node: &mut Node, index: u32, router: &model::Router) {
+pub(super) fn active(node: &mut Node, index: u32, router: &model::Router) {
     backup(node, index, router, None);
     let now = T0 + ms(10);
     let death = T0 - ms(10_000);

@@ -3,6 +3,7 @@
 mod follow;
 mod fsm;
 mod hearing;
+mod outlive;
 mod pair;
 mod polls;
 mod quiet;
