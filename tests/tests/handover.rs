@@ -4,6 +4,7 @@
 
 use std::{
     process::Output,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -92,6 +93,28 @@ fn failover(node: &Node, instance: &str) -> Result<(Option<i32>, String)> {
     Ok((status.code(), String::from_utf8_lossy(&stdout).into_owned() + &String::from_utf8_lossy(&stderr)))
 }
 
+/// The one try is over before the successor runs again, and what it heard of that was an advert last.
+#[test]
+fn a_successor_that_stood_still_is_asked_once_more() -> Result<()> {
+    const EVERY: Duration = Duration::from_millis(200);
+    let conf = |priority| Instance::new(priority).every(EVERY.as_secs_f64()).to_string();
+    let lan = Lan::new(2)?;
+    let (n1, n2) = lan.pair()?;
+    let _first = Software::Hadp.start_with(n1, &conf(150))?;
+    wait_owner(&lan, n1, VIP, Duration::from_secs(5))?;
+    let second = Software::Hadp.start_with(n2, &conf(100))?;
+    wait_state(n2, "Backup", "")?;
+    second.freeze()?;
+    let (code, said) = thread::scope(|scope| {
+        let said = scope.spawn(|| failover(n1, "VI_1"));
+        thread::sleep(EVERY * 3 / 2);
+        second.thaw()?;
+        said.join().expect("it does not panic")
+    })?;
+    ensure!(code == Some(0) && said.contains("handed over to 10.77.0.2"), "{code:?}: {said}");
+    wait_owner(&lan, n2, VIP, Duration::from_secs(1)).map(drop)
+}
+
 #[test]
 fn a_failover_tells_what_came_of_it() -> Result<()> {
     let lan = Lan::new(2)?;
@@ -111,7 +134,7 @@ fn a_failover_tells_what_came_of_it() -> Result<()> {
 
     let _second = Software::Hadp.start_with(n2, &conf(100))?;
     wait_state(n2, "Backup", "")?;
-    std::thread::sleep(Duration::from_millis(200));
+    thread::sleep(Duration::from_millis(200));
     let (code, said) = failover(n2, "VI_1")?;
     ensure!(code == Some(3) && said.contains("Active is 10.77.0.1 (priority 150)"), "{code:?}: {said}");
 
@@ -119,7 +142,7 @@ fn a_failover_tells_what_came_of_it() -> Result<()> {
     ensure!(code == Some(0) && said.contains("VI_1: handed over to 10.77.0.2 in "), "{code:?}: {said}");
     wait_owner(&lan, n2, VIP, Duration::from_secs(1))?;
     // The higher priority does not take it back while the successor lives.
-    std::thread::sleep(Duration::from_secs(1));
+    thread::sleep(Duration::from_secs(1));
     wait_state(n1, "Backup", "")?;
     wait_state(n2, "Active", "")?;
     let (code, said) = failover(n2, "VI_1")?;

@@ -29,8 +29,8 @@ enum Command {
     Check(check::Check),
     /// Shows the state of the running daemon.
     Status(status::Status),
-    /// Hands a virtual router over to another node; exits with 0 (handed over), 1 (nobody took over), 2 (no such
-    /// router) or 3 (this node is not Active).
+    /// Hands a virtual router over to another node, which is asked twice; exits with 0 (handed over), 1 (nobody took over), 2 (no
+    /// such router) or 3 (this node is not Active).
     Failover(failover::Failover),
     /// Has the running daemon read its configuration again; exits with 0 (it is in force) or 1 (it was refused, and nothing
     /// has changed).

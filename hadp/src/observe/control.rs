@@ -47,11 +47,12 @@ pub enum Request {
 }
 
 impl Request {
-    /// Returns how long to wait for the answer: a successor may wait out its Skew_Time, which is an interval at most.
+    /// Returns how long to wait for the answer: a successor may wait out its Skew_Time, which is an interval at most, and is asked
+    /// twice.
     fn patience(&self) -> Duration {
         match self {
             Self::Status => PATIENCE,
-            Self::Failover { .. } => LONGEST_INTERVAL + PATIENCE,
+            Self::Failover { .. } => 2 * LONGEST_INTERVAL + PATIENCE,
             Self::Reload => READING + PATIENCE,
         }
     }

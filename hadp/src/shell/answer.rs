@@ -2,19 +2,27 @@
 
 use std::{net::IpAddr, time::Duration};
 
-use tokio::{sync::oneshot, time};
+use tokio::{
+    sync::{mpsc::WeakUnboundedSender, oneshot},
+    time,
+};
 
 use super::{
     messages::{Command, Handover},
     supervisor::Supervisor,
 };
-use crate::observe::{
-    control::{Answer, Failover, Request},
-    snapshot::ActiveRouter,
+use crate::{
+    observe::{
+        control::{Answer, Failover, Request},
+        snapshot::ActiveRouter,
+    },
+    proto::Slot,
 };
 
 /// How long the election thread may take over a description of itself.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// How often a router is offered to the others.
+const TRIES: u32 = 2;
 
 impl Supervisor {
     /// Answers a request; one that takes long is answered while other work goes on.
@@ -39,17 +47,32 @@ impl Supervisor {
                     drop(reply.send(Answer::Failover(Failover::Unknown { instances })));
                     return;
                 };
-                let (tell, told) = oneshot::channel();
-                self.command(Command::Resign { slot, reply: tell });
-                // Until a successor has been heard.
+                let election = self.threads.orders();
                 tokio::spawn(async move {
-                    let answer =
-                        told.await.map_or_else(|_| silent(), |handover| Answer::Failover(describe(handover)));
-                    drop(reply.send(answer));
+                    let handover = hand_over(&election, slot).await;
+                    drop(reply.send(handover.map_or_else(silent, |how| Answer::Failover(describe(how)))));
                 });
             }
         }
     }
+}
+
+/// Has a router handed over, and returns what became of that once a successor has been heard or could not come any more;
+/// `None` where the election does not say.
+///
+/// What nobody took is offered once more: the resignation may have been lost, or who heard it may have been at something else
+/// for longer than it had.
+async fn hand_over(election: &WeakUnboundedSender<Command>, slot: Slot) -> Option<Handover> {
+    let mut handover = None;
+    for _ in 0..TRIES {
+        let (tell, told) = oneshot::channel();
+        election.upgrade()?.send(Command::Resign { slot, reply: tell }).ok()?;
+        handover = told.await.ok();
+        if !matches!(handover, Some(Handover::Kept)) {
+            break;
+        }
+    }
+    handover
 }
 
 fn silent() -> Answer {

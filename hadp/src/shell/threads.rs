@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, thread::JoinHandle};
 
-use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender, WeakUnboundedSender};
 use tracing::error;
 
 use super::{
@@ -93,6 +93,11 @@ impl Threads {
         if self.commands.send(command).is_err() {
             error!("the election thread is gone");
         }
+    }
+
+    /// Returns where the election takes orders, for as long as there is one.
+    pub(super) fn orders(&self) -> WeakUnboundedSender<Command> {
+        self.commands.downgrade()
     }
 
     /// Ends both, the heartbeat last.
