@@ -82,6 +82,13 @@ impl Witness {
         self.longest_at(nanos(from), nanos(to))
     }
 
+    /// Returns how many stalls were at least this long since then, and the longest of all.
+    pub(crate) fn of_at_least(&self, least: Duration, since: Instant) -> (usize, Duration) {
+        let stalls = self.within(nanos(since), u64::MAX);
+        let longest = stalls.iter().map(Stall::length).max().unwrap_or_default();
+        (stalls.iter().filter(|stall| stall.length() >= least).count(), longest)
+    }
+
     /// The same for times that daemons tell, in nanoseconds of CLOCK_MONOTONIC.
     pub(crate) fn longest_at(&self, from: u64, to: u64) -> Duration {
         self.within(from, to).iter().map(Stall::length).max().unwrap_or_default()

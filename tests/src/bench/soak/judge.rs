@@ -24,7 +24,9 @@ pub(super) struct Change {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Verdict {
     pub(super) changes: usize,
-    /// Changes that no fault explains.
+    /// Changes that no fault explains, but that the machine itself stood still for longer than a lease is sure to last.
+    pub(super) stalled: Vec<Change>,
+    /// Changes that nothing explains.
     pub(super) unexplained: Vec<Change>,
     /// The beginnings of times in which two answered by turns, with a fault as the only reason that could be.
     pub(super) flickers: Vec<Change>,
@@ -35,8 +37,14 @@ pub(super) struct Verdict {
 }
 
 impl Verdict {
-    /// Judges the answers of a run.
-    pub(super) fn of(answers: &[(Instant, Mac)], faults: &[Fault]) -> Self {
+    /// Judges the answers of a run; `stall_before` tells how long a processor stood still shortly before a time, and `bearable` how
+    /// long it may without anybody losing a lease.
+    pub(super) fn of(
+        answers: &[(Instant, Mac)],
+        faults: &[Fault],
+        stall_before: impl Fn(Instant) -> Duration,
+        bearable: Duration,
+    ) -> Self {
         let mut verdict = Self::default();
         let mut changes: Vec<Change> = Vec::new();
         for pair in answers.windows(2) {
@@ -57,7 +65,9 @@ impl Verdict {
             }
         }
         verdict.changes = changes.len();
-        verdict.unexplained = changes.into_iter().filter(|change| !explained(change, faults)).collect();
+        let strange = changes.into_iter().filter(|change| !explained(change, faults));
+        (verdict.stalled, verdict.unexplained) =
+            strange.partition(|change| stall_before(change.at) >= bearable);
         verdict
     }
 }
@@ -95,6 +105,7 @@ pub(super) fn relative(at: Instant, faults: &[Fault]) -> String {
 mod tests {
     use super::*;
 
+    const MS: Duration = Duration::from_millis(1);
     const NODES: [Mac; 3] = [Mac([1; 6]), Mac([2; 6]), Mac([3; 6])];
 
     /// One answer a millisecond, by the node with this number.
@@ -122,7 +133,12 @@ mod tests {
             (vec![fault(start, Kind::Kill, n1, 5, 9)],  1), // later
         ];
         for (faults, unexplained) in table {
-            assert_eq!(Verdict::of(&seen, &faults).unexplained.len(), unexplained, "{faults:?}");
+            let verdict = Verdict::of(&seen, &faults, |_| Duration::ZERO, MS);
+            assert_eq!(verdict.unexplained.len(), unexplained, "{faults:?}");
+        }
+        for (stall, stalled) in [(MS, 1), (MS / 2, 0)] {
+            let verdict = Verdict::of(&seen, &[], |_| stall, MS);
+            assert_eq!((verdict.stalled.len(), verdict.unexplained.len()), (stalled, 1 - stalled));
         }
     }
 
@@ -130,7 +146,7 @@ mod tests {
     fn two_that_answer_by_turns_are_found() {
         let start = Instant::now();
         let faults = [fault(start, Kind::Silent, NODES[0], 0, 8)];
-        let verdict = Verdict::of(&answers(start, "1121122222122"), &faults);
+        let verdict = Verdict::of(&answers(start, "1121122222122"), &faults, |_| Duration::ZERO, MS);
         assert_eq!((verdict.flickers.len(), verdict.healed, verdict.changes), (2, 1, 5));
         assert_eq!(relative(verdict.flickers[0].at, &faults), "2.0 ms after Silent befell 01:01:01:01:01:01");
     }

@@ -48,8 +48,9 @@ const EVERY: Duration = Duration::from_secs(4);
 const SETTLING: Duration = Duration::from_secs(3);
 /// How often progress is reported.
 const REPORT: Duration = Duration::from_secs(60);
-/// For how long before a change without a fault the machine is looked at.
-const LOOK_BACK: Duration = Duration::from_millis(100);
+/// For how long before a change without a fault the machine is looked at: what a lease that ran out in a stall sets going, there
+/// and back, is over by then.
+const LOOK_BACK: Duration = Duration::from_millis(300);
 
 /// How many incidents of a kind are listed.
 const LISTED: usize = 20;
@@ -116,6 +117,12 @@ pub fn run(options: &Options) -> Result<Outcome> {
     let mut report = start + REPORT;
     let answers =
         || -> Vec<(Instant, Mac)> { asker.answers().iter().map(|answer| (answer.at, answer.mac)).collect() };
+    // The next advert, or packet, comes an interval after the last, and what that renewed lasts for three.
+    let bearable = 2 * bfd_us.map_or(Duration::from_millis(10), |every| Duration::from_micros(every.into()));
+    let judge = |log: &Log| {
+        let stall_before = |at: Instant| witness.longest(at.checked_sub(LOOK_BACK).unwrap_or(at), at);
+        Verdict::of(&answers(), &log.faults, stall_before, bearable)
+    };
     while Instant::now() < end {
         let next = Instant::now() + EVERY;
         random = random.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
@@ -141,13 +148,14 @@ pub fn run(options: &Options) -> Result<Outcome> {
         std::thread::sleep(next.saturating_duration_since(Instant::now()));
         if Instant::now() >= report {
             report += REPORT;
-            let verdict = Verdict::of(&answers(), &log.faults);
+            let verdict = judge(&log);
             eprintln!("{:.0} s: {}", start.elapsed().as_secs_f64(), progress(&verdict, &log));
         }
     }
     std::thread::sleep(SETTLING);
-    let verdict = Verdict::of(&answers(), &log.faults);
-    Ok(summary(&verdict, &log, &witness, (asker.requests(), answers().len())))
+    let verdict = judge(&log);
+    let stalls = witness.of_at_least(bearable, start);
+    Ok(summary(&verdict, &log, &witness, (asker.requests(), answers().len()), (bearable, stalls)))
 }
 
 /// Returns the resident memory of a node's daemon, in KiB.
@@ -161,22 +169,30 @@ fn resident(node: &Node) -> Result<u64> {
 
 fn progress(verdict: &Verdict, log: &Log) -> String {
     format!(
-        "{} faults, {} changes of the owner, {} without a fault, {} times two owners, {} things could not be done, {} KiB",
+        "{} faults, {} changes of the owner, {} without a fault, {} behind a stall of the machine, {} times two owners, {} things \
+         could not be done, {} KiB",
         log.faults.len(),
         verdict.changes,
         verdict.unexplained.len(),
+        verdict.stalled.len(),
         verdict.flickers.len(),
         log.errors.values().sum::<usize>(),
         log.memory.last().copied().unwrap_or_default()
     )
 }
 
-fn summary(verdict: &Verdict, log: &Log, witness: &Witness, (requests, answers): (usize, usize)) -> Outcome {
+fn summary(
+    verdict: &Verdict,
+    log: &Log,
+    witness: &Witness,
+    (requests, answers): (usize, usize),
+    (bearable, stalls): (Duration, (usize, Duration)),
+) -> Outcome {
     let mut kinds: BTreeMap<Kind, usize> = BTreeMap::new();
     for fault in &log.faults {
         *kinds.entry(fault.kind).or_default() += 1;
     }
-    let Verdict { changes, unexplained, flickers, healed, longest } = verdict;
+    let Verdict { changes, stalled, unexplained, flickers, healed, longest } = verdict;
     let memory = |value: Option<&u64>| value.map_or("-".to_owned(), u64::to_string);
     let (first, last, most) =
         (memory(log.memory.first()), memory(log.memory.last()), memory(log.memory.iter().max()));
@@ -184,6 +200,13 @@ fn summary(verdict: &Verdict, log: &Log, witness: &Witness, (requests, answers):
     let _ = writeln!(text, "| faults | {} ({kinds:?}) |", log.faults.len());
     let _ = writeln!(text, "| ARP requests, answers | {requests}, {answers} |");
     let _ = writeln!(text, "| changes of the owner, without a fault | {changes}, {} |", unexplained.len());
+    let _ = writeln!(
+        text,
+        "| changes without a fault of ours, behind a stall of a processor of {} or longer | {} |",
+        show(bearable),
+        stalled.len()
+    );
+    let _ = writeln!(text, "| such stalls, the longest | {}, {} |", stalls.0, show(stalls.1));
     let _ = writeln!(text, "| times two machines answered | {} |", flickers.len());
     let _ =
         writeln!(text, "| answers by turns until two that were cut off heard each other again | {healed} |");
@@ -207,6 +230,7 @@ fn summary(verdict: &Verdict, log: &Log, witness: &Witness, (requests, answers):
         }
     };
     list("without a fault", unexplained);
+    list("behind a stall of the machine", stalled);
     list("two owners", flickers);
     for (why, times) in &log.errors {
         let _ = writeln!(text, "- {times} x {why}");
