@@ -59,14 +59,14 @@ impl<D: Datapath> Driver<D> {
         self.watch.order(Order::Rearm(guard));
     }
 
-    /// Opens the guard of a router that has just got its lease, or is told something, if that has lapsed and the routers under it go
-    /// on; tells whether the router is guarded by nothing that has lapsed.
+    /// Tells whether nothing that has lapsed guards a router: its guard has not, or is open again because the routers under it go on.
+    /// To be asked where it has just got its lease, or is about to be told something.
     pub(super) fn outlives(&mut self, slot: Slot) -> bool {
         !self.watch.has_lapsed(slot) || self.goes_on(self.watch.guard_of(slot))
     }
 
-    /// Has a lapsed guard opened if [every router under it may go on](crate::proto::bfd::Followers::outlives), behind a packet that tells those who were
-    /// found dead so; tells whether it is open.
+    /// Has a lapsed guard opened, behind a packet that tells those who were found dead so, if
+    /// [every router under it may go on](crate::proto::bfd::Followers::outlives); tells whether it is open.
     fn goes_on(&mut self, guard: u32) -> bool {
         let leased = self.leased(guard);
         let Watch { senses, sessions, .. } = &self.watch;
