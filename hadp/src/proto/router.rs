@@ -259,6 +259,11 @@ impl Router {
         self.grant.since
     }
 
+    /// In Active: tells whether somebody else said that it is, since this router has been.
+    pub fn is_contested_by(&self, heard: &Heard) -> bool {
+        heard.priority > 0 && heard.at > self.grant.since && Some(heard.from) != self.source
+    }
+
     /// Returns the address adverts are sent from, `None` before the first start.
     pub fn source(&self) -> Option<IpAddr> {
         self.source

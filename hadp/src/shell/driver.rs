@@ -244,9 +244,8 @@ impl<D: Datapath> Driver<D> {
     pub(super) fn feed(&mut self, slot: Slot, event: Event) {
         self.settle(slot);
         // Before it goes on as Active on the strength of a promise that was broken.
-        if event != Event::Revoked && self.is_active(slot) && !self.outlives(slot) {
+        if event != Event::Revoked && self.is_active(slot) && !self.outlives_until(slot, event) {
             self.handle(slot, Event::Revoked, clock::now());
-            self.watch.recheck(slot);
         }
         self.handle(slot, event, clock::now());
     }

@@ -10,11 +10,16 @@
 //!
 //! XDP serves nothing meanwhile, whatever the leases say.
 
+use std::time::Duration;
+
 use super::{clock, driver::Driver, heartbeat::Order, messages::Notice, watch::Watch};
 use crate::{
     datapath::Datapath,
     proto::{Event, Slot, bfd::SessionId},
 };
+
+/// How long it may take to open a guard: about what it takes where nothing comes in between.
+const AT_ONCE: Duration = Duration::from_micros(50);
 
 impl Watch {
     /// Tells whether a router's guard has lapsed.
@@ -28,15 +33,6 @@ impl Watch {
 
     fn guard_of(&self, slot: Slot) -> u32 {
         self.senses.followers.guards().of(slot).unwrap_or(0)
-    }
-
-    /// Has the heartbeat look whether the datapath has ended a router's guard: should it not know, nobody would ever own
-    /// anything under it.
-    pub(super) fn recheck(&mut self, slot: Slot) {
-        match self.guard_of(slot) {
-            0 => {}
-            guard => self.order(Order::Ended(guard)),
-        }
     }
 }
 
@@ -65,34 +61,78 @@ impl<D: Datapath> Driver<D> {
         !self.watch.has_lapsed(slot) || self.goes_on(self.watch.guard_of(slot))
     }
 
+    /// Tells the same of a router that is about to be told this: not, where it is that another one is Active.
+    pub(super) fn outlives_until(&mut self, slot: Slot, event: Event) -> bool {
+        let contested = |heard| self.node.get(slot).is_none_or(|router| router.is_contested_by(heard));
+        match event {
+            Event::Advert(heard) if contested(&heard) => {
+                // As if it had been judged: nobody goes on in this turn.
+                let guard = self.watch.guard_of(slot);
+                if self.watch.judged.insert(guard) {
+                    self.watch.order(Order::Ended(guard));
+                }
+                !self.watch.is_lapsed(guard)
+            }
+            _ => self.outlives(slot),
+        }
+    }
+
     /// Has a lapsed guard opened, behind a packet that tells those who were found dead so, if
-    /// [every router under it may go on](crate::proto::bfd::Followers::outlives); tells whether it is open.
+    /// [every router under it may go on](crate::proto::bfd::Followers::outlives); tells whether it is open. Once a turn: of
+    /// those that take over in a row, the first one's answer is the answer of all.
     fn goes_on(&mut self, guard: u32) -> bool {
+        if !self.watch.judged.insert(guard) {
+            return !self.watch.is_lapsed(guard);
+        }
+        if self.may_go_on(guard) {
+            self.open(guard);
+        }
+        let is_open = !self.watch.is_lapsed(guard);
+        if !is_open {
+            // The datapath may have ended it. Should the heartbeat not know, nobody would ever own anything under it.
+            self.watch.order(Order::Ended(guard));
+        }
+        is_open
+    }
+
+    fn may_go_on(&mut self, guard: u32) -> bool {
         let leased = self.leased(guard);
-        let Watch { senses, sessions, .. } = &self.watch;
+        let Watch { senses, sessions, untold, .. } = &self.watch;
+        // What the datapath has heard and not told counts, from either.
+        let said_nothing = |id: SessionId| self.watch.news(id).is_none() && !untold.contains(&id);
         let outlives = |slot: &Slot| {
             self.node.get(*slot).is_some_and(|router| senses.followers.outlives(guard, router, sessions))
         };
-        let ids: Vec<SessionId> = senses.followers.guards().sessions(guard).collect();
-        // What the datapath has heard and not told counts.
-        let news = ids.iter().any(|id| self.watch.news(*id).is_some());
-        if leased.is_empty() || news || !leased.iter().all(outlives) {
-            return false;
+        !leased.is_empty()
+            && senses.followers.guards().sessions(guard).all(said_nothing)
+            && leased.iter().all(outlives)
+            && !leased.iter().any(|slot| self.is_contested(*slot))
+    }
+
+    /// Tells whether the datapath has heard another router that is Active since this one has been.
+    fn is_contested(&mut self, slot: Slot) -> bool {
+        let heard = self.take_heard(slot);
+        let router = self.node.get(slot);
+        let contested = router.is_some_and(|router| heard.iter().any(|heard| router.is_contested_by(heard)));
+        self.heard = heard;
+        contested
+    }
+
+    /// Opens a guard once all for whom it stands have been told that they were given up, in this very moment or not at all.
+    fn open(&mut self, guard: u32) {
+        let sessions = self.watch.senses.followers.guards().sessions(guard);
+        let control = |id: SessionId| Some((id, self.watch.sessions.get(id)?.transmission()?.control));
+        let said: Vec<_> = sessions.filter_map(control).collect();
+        for (id, control) in said {
+            self.watch.order(Order::SendNow(id, control));
+            if !self.hasten(id, &control) {
+                return;
+            }
         }
-        let said = ids.iter().filter_map(|id| Some((*id, sessions.get(*id)?.transmission()?.control)));
-        let said: Vec<_> = said.collect();
-        for (id, control) in &said {
-            self.watch.order(Order::SendNow(*id, *control));
+        self.watch.order(Order::Reopen(guard, clock::now() + AT_ONCE));
+        if self.watch.senses.heartbeat.obey_now() && !self.watch.is_lapsed(guard) {
+            self.tell(Notice::GuardOutlived(self.leased(guard).len()));
         }
-        self.watch.order(Order::Reopen(guard));
-        if let Some((id, control)) = said.first() {
-            self.hasten(*id, control);
-        }
-        let opened = !self.watch.is_lapsed(guard);
-        if opened {
-            self.tell(Notice::GuardOutlived(leased.len()));
-        }
-        opened
     }
 
     /// Returns the routers with a lease that a guard limits.

@@ -51,6 +51,10 @@ pub(super) struct Watch {
     farewell: Farewell,
     /// Sessions that have left the configuration, and until when their neighbours are told.
     pub(super) parting: BTreeMap<SessionId, Time>,
+    /// Sessions of which it is not known that the neighbour was told of the last fall, before anything was taken over from it.
+    pub(super) untold: BTreeSet<SessionId>,
+    /// Lapsed guards that were looked at in this turn.
+    pub(super) judged: BTreeSet<u32>,
     /// Whether the heartbeat has orders that it was not woken up for.
     unrung: bool,
     actions: Vec<(SessionId, bfd::Action)>,
@@ -66,6 +70,8 @@ impl Watch {
             standings: BTreeMap::new(),
             farewell: Farewell::default(),
             parting: BTreeMap::new(),
+            untold: BTreeSet::new(),
+            judged: BTreeSet::new(),
             unrung: false,
             actions: Vec::with_capacity(16),
             events: Vec::with_capacity(64),
@@ -92,8 +98,9 @@ impl Watch {
         self.unrung = true;
     }
 
-    /// Has the heartbeat obey what it was ordered.
+    /// Has the heartbeat obey what it was ordered in this turn.
     pub(super) fn ring(&mut self) {
+        self.judged.clear();
         if std::mem::take(&mut self.unrung) {
             self.senses.heartbeat.ring();
         }
@@ -222,7 +229,10 @@ impl<D: Datapath> Driver<D> {
             // this, which must be before this node owns it.
             for (id, action) in &actions {
                 if let bfd::Action::SendNow(control) = action {
-                    self.hasten(*id, control);
+                    match self.hasten(*id, control) {
+                        true => self.watch.untold.remove(id),
+                        false => self.watch.untold.insert(*id),
+                    };
                 }
             }
         }
@@ -240,12 +250,13 @@ impl<D: Datapath> Driver<D> {
         self.watch.actions = actions;
     }
 
-    /// Has a packet that was queued leave before anything else happens.
-    pub(super) fn hasten(&mut self, id: SessionId, control: &Control) {
-        if !self.watch.senses.heartbeat.hasten(id, control) {
-            self.let_others_go_on();
-            self.watch.senses.heartbeat.hasten(id, control);
+    /// Has a packet that was queued leave before anything else happens; false if it is not known to have left.
+    pub(super) fn hasten(&mut self, id: SessionId, control: &Control) -> bool {
+        if self.watch.senses.heartbeat.hasten(id, control) {
+            return true;
         }
+        self.let_others_go_on();
+        self.watch.senses.heartbeat.hasten(id, control)
     }
 
     /// Draws the conclusions of a session's change.

@@ -24,6 +24,8 @@ pub(super) struct Span {
     pub(super) end: Time,
     /// Why it took over, once that is known; `None` when it went on after a pause.
     pub(super) reason: Option<Reason>,
+    /// Whether it went on behind a lapse of its guard, from then on.
+    pub(super) reopened: bool,
 }
 
 /// What a run did.

@@ -100,7 +100,7 @@ impl World {
         let now = self.local(host);
         let active = self.hosts.get(host).is_some_and(|host| host.state(slot) == "Active");
         // Before it goes on as Active on the strength of a promise that was broken.
-        if event != Event::Revoked && active && !self.outlives(host, slot) {
+        if event != Event::Revoked && active && !self.outlives_until(host, slot, event) {
             self.tell_at(host, slot, Event::Revoked, now);
         }
         self.tell_at(host, slot, event, now);

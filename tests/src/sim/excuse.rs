@@ -47,6 +47,10 @@ impl World {
             (0..self.hosts.len()).filter(|from| self.is_lost((*from, other), second)).collect();
         // Where the living one's own session had fallen before, it is not told.
         let back = self.network.packets_within((other, one), since - delay, until);
+        // To go on behind a lapse takes that nothing got through in either direction, since the takeover at the latest.
+        if second.reopened && back.iter().any(|(at, arrives)| *arrives && *at <= second.start) {
+            return None;
+        }
         let told = lost.contains(&one)
             && back.iter().all(|(_, arrives)| *arrives)
             && back.iter().any(|(at, _)| *at >= second.start - delay);

@@ -58,7 +58,7 @@ pub(super) enum Order {
     Transmit(SessionId, Option<Transmission>),
     SendNow(SessionId, Control),
     Rearm(u32),
-    Reopen(u32),
+    Reopen(u32, Time),
     Ended(u32),
 }
 
@@ -79,15 +79,19 @@ impl World {
         self.wake_heart(host, self.now + WAY);
     }
 
+    /// Has what was ordered obeyed at once, by the election; where the thread stands still in the middle of a packet, a copy of
+    /// this one leaves all the same. Tells whether it left.
+    pub(super) fn hasten(&mut self, host: usize, (id, control): (SessionId, Control)) -> bool {
+        let mute = self.hosts.get(host).is_none_or(|host| host.mute);
+        (self.obey_now(host) && !mute) || self.send_bfd(host, id, control)
+    }
+
     /// Has what was ordered obeyed at once, by the election, unless the thread stands still in the middle of a packet.
-    pub(super) fn hasten(&mut self, host: usize) {
+    pub(super) fn obey_now(&mut self, host: usize) -> bool {
         loop {
             let heart = self.hosts.get_mut(host).and_then(|host| host.heart.as_mut());
-            let Some(order) =
-                heart.filter(|heart| heart.step.is_none()).and_then(|heart| heart.orders.pop_front())
-            else {
-                return;
-            };
+            let Some(heart) = heart.filter(|heart| heart.step.is_none()) else { return false };
+            let Some(order) = heart.orders.pop_front() else { return true };
             self.obey(host, order);
         }
     }
@@ -236,7 +240,8 @@ impl World {
                 let verdict = heart.promises.ended(guard);
                 self.carry_out(host, guard, verdict);
             }
-            Order::Reopen(guard) => {
+            Order::Reopen(_, by) if now > by => {}
+            Order::Reopen(guard, _) => {
                 let heart = self.hosts.get_mut(host).and_then(|host| host.heart.as_mut());
                 if let Some(verdict) = heart.map(|heart| heart.promises.reopen(guard, now)) {
                     self.carry_out(host, guard, verdict);

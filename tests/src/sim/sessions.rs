@@ -1,6 +1,9 @@
 //! The election's part of BFD: hears the neighbours and draws the conclusions, as `shell::watch` does it.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use hadp::{
     proto::{
@@ -25,6 +28,8 @@ pub(super) struct Watch {
     pub(super) sessions: Sessions,
     pub(super) followers: Followers,
     told: BTreeMap<SessionId, Control>,
+    /// Sessions whose neighbour was not told of the last fall before anything was taken over from it.
+    pub(super) untold: BTreeSet<SessionId>,
 }
 
 impl World {
@@ -121,7 +126,17 @@ impl World {
             }
         }
         if out.iter().any(|(_, action)| action.gives_up()) {
-            self.hasten(host);
+            let said = out.iter().filter_map(|(id, action)| match action {
+                Action::SendNow(control) => Some((*id, *control)),
+                Action::Transmit(_) | Action::Changed { .. } | Action::Settled => None,
+            });
+            for (id, control) in said {
+                let told = self.hasten(host, (id, control));
+                if let Some(daemon) = self.hosts.get_mut(host).and_then(|host| host.daemon.as_mut()) {
+                    let untold = &mut daemon.watch.untold;
+                    let _ = if told { untold.remove(&id) } else { untold.insert(id) };
+                }
+            }
         }
         for (id, action) in out {
             match action {

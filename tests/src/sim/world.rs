@@ -242,7 +242,7 @@ impl World {
                 span.end = end;
                 span.reason = span.reason.or(reason);
             }
-            Some(_) | None if owns => spans.push(Span { start: self.now, end, reason }),
+            Some(_) | None if owns => spans.push(Span { start: self.now, end, reason, reopened: false }),
             Some(_) | None => {}
         }
     }

@@ -112,14 +112,16 @@ impl Followers {
     }
 
     /// Tells whether a router goes on as Active although its guard has lapsed: it took over from neighbours that had been found
-    /// dead, all that its guard stands for, and none of them has said anything since. So nobody took it for alive before, and
-    /// to go on is what to take over is.
+    /// dead, all that its guard stands for, and neither has one of them said anything since, nor any router advertised. So nobody
+    /// took it for alive before, and to go on is what to take over is. Whether they have been told is for the shell to know.
     ///
     /// A router that was Active before steps down: a neighbour may have taken over that is silent for another reason, as where
     /// this node stood still and has yet to hear what arrived.
     pub fn outlives(&self, guard: u32, router: &proto::Router, sessions: &Sessions) -> bool {
         let deserted = |session: &Session| session.is_deserted() && session.since() <= router.active_since();
+        let rival = router.last_heard().is_some_and(|heard| router.is_contested_by(heard));
         matches!(router.state(), State::Active { .. })
+            && !rival
             && self.guards.sessions(guard).all(|id| sessions.get(id).is_some_and(deserted))
     }
 

@@ -197,7 +197,8 @@ impl Promises {
     pub fn reopen(&mut self, guard: u32, now: Time) -> Verdict {
         let Some(guard) = self.guard(guard) else { return Verdict::Keep };
         guard.recover(now);
-        guard.update()
+        guard.stored = guard.least();
+        Verdict::Store(guard.stored.unwrap_or(OPEN))
     }
 
     /// Notes that the datapath has ended a guard: it has lapsed, if that is news.

@@ -15,8 +15,10 @@ impl Session {
     /// Changes the state and orders that it be told.
     pub(super) fn enter(&mut self, now: Time, to: SessionState, diag: Diag, out: &mut Vec<Action>) {
         let from = self.state;
-        if from == SessionState::Up {
-            self.leave_up(now, to, diag);
+        match from {
+            SessionState::Up => self.leave_up(now, to, diag),
+            // It has said something since it fell.
+            SessionState::AdminDown | SessionState::Down | SessionState::Init => self.gone = false,
         }
         self.state = to;
         self.diag = diag;

@@ -55,15 +55,18 @@ impl Heartbeat {
     ///
     /// Where the heartbeat has a turn, this thread sends a copy: the turn may be that of a thread on this CPU, which the caller
     /// keeps it from, or on one that stands still. Packets of before may follow, and the queued one does; a neighbour that
-    /// is told of the end of a session takes no notice of the former (RFC 5880 §6.8.6). False where the packet is
-    /// authenticated, and the turn does not end: then it leaves when the heartbeat goes on.
+    /// is told of the end of a session takes no notice of the former (RFC 5880 §6.8.6). False where it is not known to have left: it
+    /// was refused, or it is authenticated and the turn does not end: then it leaves when the heartbeat goes on.
     ///
     /// The caller still has to [`ring`](Self::ring), since the next packet may be due at another time.
     pub(crate) fn hasten(&self, session: SessionId, control: &Control) -> bool {
         let Some(hands) = &self.hands else { return false };
         let until = clock::now() + HASTE;
+        let left = || self.shown().sent(session).packets;
+        let before = left();
         loop {
-            if hands.obey() || self.lines.send(session, control) {
+            // Where nothing more has left, a thread of the heartbeat had obeyed already, or the kernel did not take it.
+            if (hands.obey() && left() > before) || self.lines.send(session, control) {
                 return true;
             }
             if clock::now() >= until {
@@ -71,6 +74,13 @@ impl Heartbeat {
             }
             std::hint::spin_loop();
         }
+    }
+}
+
+impl Heartbeat {
+    /// Has what was ordered obeyed by this thread; false where the heartbeat is at something.
+    pub(crate) fn obey_now(&self) -> bool {
+        self.hands.as_ref().is_some_and(|hands| hands.obey())
     }
 }
 

@@ -221,7 +221,7 @@ impl<G: GuardTable, H: Record> Heart<G, H> {
                 let verdict = self.promises.rearm(guard, now);
                 carry_out(&self.table, &self.news, &mut self.promises, guard, verdict);
             }
-            Order::Reopen(guard) => {
+            Order::Reopen(guard, by) if now <= by => {
                 let verdict = self.promises.reopen(guard, now);
                 carry_out(&self.table, &self.news, &mut self.promises, guard, verdict);
             }
@@ -229,7 +229,7 @@ impl<G: GuardTable, H: Record> Heart<G, H> {
                 let verdict = self.promises.ended(guard);
                 carry_out(&self.table, &self.news, &mut self.promises, guard, verdict);
             }
-            Order::Ended(_) => {}
+            Order::Ended(_) | Order::Reopen(..) => {}
             Order::Listen(receivers) => self.receivers = receivers.into(),
             Order::Authenticate(session, heard) => self.authenticate(session, *heard),
             Order::Forget(session) => {

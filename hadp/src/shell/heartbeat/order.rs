@@ -22,6 +22,7 @@ use crate::{
     net::{bfd::BfdSender, bfd_receive::BfdReceiver},
     proto::bfd::{SessionId, Transmission},
     shell::lateness::Lateness,
+    units::Time,
 };
 
 /// An order to the heartbeat.
@@ -38,8 +39,9 @@ pub(crate) enum Order {
     SendNow(SessionId, Control),
     /// The answer to a lapse that was told: every router of this guard that it concerned has stepped down, so it may count again.
     Rearm(u32),
-    /// This guard counts again although its routers go on: they have taken over from the dead.
-    Reopen(u32),
+    /// This guard counts again although its routers go on: they have taken over from the dead. Not after this time: who says so
+    /// has gone on, and may know better by then.
+    Reopen(u32, Time),
     /// The datapath may have ended this guard: look, if nothing is to be renewed that would show it.
     Ended(u32),
     /// The session is no more: nothing of it is kept.
