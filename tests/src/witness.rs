@@ -40,6 +40,16 @@ struct Stall {
     woken: u64,
 }
 
+/// What is known of stalls of some length.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seen {
+    pub(crate) count: usize,
+    /// The longest stall of any length.
+    pub(crate) longest: Duration,
+    /// How much time lies near one.
+    pub(crate) near: Duration,
+}
+
 /// Watches all processors until dropped.
 #[derive(Debug)]
 pub(crate) struct Witness {
@@ -82,11 +92,27 @@ impl Witness {
         self.longest_at(nanos(from), nanos(to))
     }
 
-    /// Returns how many stalls were at least this long since then, and the longest of all.
-    pub(crate) fn of_at_least(&self, least: Duration, since: Instant) -> (usize, Duration) {
-        let stalls = self.within(nanos(since), u64::MAX);
+    /// Returns how long the longest stall was up to a time, of those that overlap what lies between the two.
+    pub(crate) fn longest_until(&self, from: Instant, to: Instant) -> Duration {
+        let until = nanos(to);
+        let stalls = self.within(nanos(from), until);
+        let clipped = stalls.iter().map(|stall| Stall { woken: stall.woken.min(until), ..*stall }.length());
+        clipped.max().unwrap_or_default()
+    }
+
+    /// Returns what is known of stalls of at least this length since then, and how much time lies within `near` of one.
+    pub(crate) fn of_at_least(&self, least: Duration, since: Instant, near: Duration) -> Seen {
+        let mut stalls = self.within(nanos(since), u64::MAX);
         let longest = stalls.iter().map(Stall::length).max().unwrap_or_default();
-        (stalls.iter().filter(|stall| stall.length() >= least).count(), longest)
+        stalls.retain(|stall| stall.length() >= least);
+        stalls.sort_unstable_by_key(|stall| stall.due);
+        let (mut covered, mut until) = (Duration::ZERO, 0);
+        for stall in &stalls {
+            let end = stall.woken + u64::try_from(near.as_nanos()).unwrap_or(u64::MAX);
+            covered += Duration::from_nanos(end.saturating_sub(stall.due.max(until)));
+            until = until.max(end);
+        }
+        Seen { count: stalls.len(), longest, near: covered }
     }
 
     /// The same for times that daemons tell, in nanoseconds of CLOCK_MONOTONIC.

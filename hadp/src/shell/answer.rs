@@ -8,6 +8,7 @@ use tokio::{
 };
 
 use super::{
+    clock,
     messages::{Command, Handover},
     supervisor::Supervisor,
 };
@@ -63,11 +64,18 @@ impl Supervisor {
 /// What nobody took is offered once more: the resignation may have been lost, or who heard it may have been at something else
 /// for longer than it had.
 async fn hand_over(election: &WeakUnboundedSender<Command>, slot: Slot) -> Option<Handover> {
+    let began = clock::now();
     let mut handover = None;
     for _ in 0..TRIES {
         let (tell, told) = oneshot::channel();
         election.upgrade()?.send(Command::Resign { slot, reply: tell }).ok()?;
-        handover = told.await.ok();
+        let before = handover.take();
+        handover = match told.await.ok() {
+            Some(Handover::Done { to, .. }) if before.is_some() => {
+                Some(Handover::Done { to, took: clock::now().since(began) })
+            }
+            told => told.or(before),
+        };
         if !matches!(handover, Some(Handover::Kept)) {
             break;
         }

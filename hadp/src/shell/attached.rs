@@ -41,8 +41,8 @@ pub(super) struct Attached {
     acquisition: u64,
     /// Whether it takes over where nobody serves any more.
     pub(super) alone: bool,
-    /// Since when somebody waits to hear what becomes of a handover.
-    pub(super) asked: Option<(Time, oneshot::Sender<Handover>)>,
+    /// Who waits to hear what becomes of a handover, and since when, the first one first.
+    pub(super) asked: Vec<(Time, oneshot::Sender<Handover>)>,
 }
 
 impl Attached {

@@ -63,18 +63,16 @@ impl<D: Datapath> Driver<D> {
 
     /// Tells the same of a router that is about to be told this: not, where it is that another one is Active.
     pub(super) fn outlives_until(&mut self, slot: Slot, event: Event) -> bool {
-        let contested = |heard| self.node.get(slot).is_none_or(|router| router.is_contested_by(heard));
-        match event {
-            Event::Advert(heard) if contested(&heard) => {
-                // As if it had been judged: nobody goes on in this turn.
-                let guard = self.watch.guard_of(slot);
-                if self.watch.judged.insert(guard) {
-                    self.watch.order(Order::Ended(guard));
-                }
-                !self.watch.is_lapsed(guard)
-            }
-            _ => self.outlives(slot),
+        let Event::Advert(heard) = event else { return self.outlives(slot) };
+        if self.node.get(slot).is_some_and(|router| !router.is_contested_by(&heard)) {
+            return self.outlives(slot);
         }
+        let guard = self.watch.guard_of(slot);
+        let is_open = !self.watch.is_lapsed(guard);
+        if !is_open && self.watch.judged.insert(guard) {
+            self.watch.order(Order::Ended(guard));
+        }
+        is_open
     }
 
     /// Has a lapsed guard opened, behind a packet that tells those who were found dead so, if

@@ -145,25 +145,34 @@ impl<D: Datapath> Driver<D> {
         self.heard = heard;
     }
 
-    /// Hands a router over, if it is Active.
+    /// Hands a router over, if it is Active. Who asks while it is being handed over is told with whoever asked for that.
     fn resign(&mut self, slot: Slot, reply: oneshot::Sender<Handover>) {
-        if self.is_active(slot)
-            && let Some(attached) = self.routers.get_mut(slot)
-        {
-            attached.asked = Some((clock::now(), reply));
+        if !self.has_lease(slot) {
+            if let Some(handover) = self.outcome(slot, Time::ZERO) {
+                let _ = reply.send(handover); // the asker may have gone
+            }
+            return;
+        }
+        let begins = self.is_active(slot) && self.node.get(slot).is_some_and(|router| !router.is_leaving());
+        if let Some(attached) = self.routers.get_mut(slot) {
+            attached.asked.push((clock::now(), reply));
+        }
+        if begins {
             self.feed(slot, Event::Resign);
-        } else if let Some(handover) = self.outcome(slot, Time::ZERO) {
-            // The asker may have gone.
-            let _ = reply.send(handover);
         }
     }
 
-    /// Tells who asked for a handover what became of it, once it is over.
+    /// Tells all who asked for a handover what became of it, once it is over.
     pub(super) fn answer(&mut self, slot: Slot) {
-        let asked = self.routers.get(slot).and_then(|attached| attached.asked.as_ref());
-        let Some(handover) = asked.and_then(|(since, _)| self.outcome(slot, *since)) else { return };
-        if let Some((_, reply)) = self.routers.get_mut(slot).and_then(|attached| attached.asked.take()) {
-            let _ = reply.send(handover); // as above
+        let asked = self.routers.get(slot).and_then(|attached| attached.asked.first());
+        if asked.is_none_or(|(since, _)| self.outcome(slot, *since).is_none()) {
+            return;
+        }
+        let asked = self.routers.get_mut(slot).map(|attached| std::mem::take(&mut attached.asked));
+        for (since, reply) in asked.into_iter().flatten() {
+            if let Some(handover) = self.outcome(slot, since) {
+                let _ = reply.send(handover); // as above
+            }
         }
     }
 

@@ -7,6 +7,9 @@ use crate::client::Mac;
 
 /// How long after a fault has come, or passed, the owner may change.
 const CONSEQUENCE: Duration = Duration::from_millis(1200);
+/// For how long before a change without a fault the machine is looked at: what a lease that ran out in a stall sets going, there
+/// and back, is over by then.
+pub(super) const LOOK_BACK: Duration = Duration::from_millis(300);
 /// An owner that is another one for less than this and then itself again was never the only one.
 const FLICKER: Duration = Duration::from_millis(5);
 /// How long two that were cut off from each other may take to agree, and how late a fault is noted.
@@ -37,13 +40,14 @@ pub(super) struct Verdict {
 }
 
 impl Verdict {
-    /// Judges the answers of a run; `stall_before` tells how long a processor stood still shortly before a time, and `bearable` how
-    /// long it may without anybody losing a lease.
+    /// Judges the answers of a run; `stalled` tells whether, shortly before a time, a processor stood still for longer than this
+    /// machine can without losing a lease.
+    ///
+    /// A stall excuses a change and the way back, no more.
     pub(super) fn of(
         answers: &[(Instant, Mac)],
         faults: &[Fault],
-        stall_before: impl Fn(Instant) -> Duration,
-        bearable: Duration,
+        stalled: impl Fn(Instant, Mac) -> bool,
     ) -> Self {
         let mut verdict = Self::default();
         let mut changes: Vec<Change> = Vec::new();
@@ -65,9 +69,12 @@ impl Verdict {
             }
         }
         verdict.changes = changes.len();
-        let strange = changes.into_iter().filter(|change| !explained(change, faults));
-        (verdict.stalled, verdict.unexplained) =
-            strange.partition(|change| stall_before(change.at) >= bearable);
+        for change in changes.into_iter().filter(|change| !explained(change, faults)) {
+            let lately = |other: &&Change| change.at - other.at < LOOK_BACK;
+            let few = verdict.stalled.iter().rev().take_while(lately).count() < 2;
+            let excused = few && stalled(change.at, change.old);
+            if excused { verdict.stalled.push(change) } else { verdict.unexplained.push(change) }
+        }
         verdict
     }
 }
@@ -105,7 +112,6 @@ pub(super) fn relative(at: Instant, faults: &[Fault]) -> String {
 mod tests {
     use super::*;
 
-    const MS: Duration = Duration::from_millis(1);
     const NODES: [Mac; 3] = [Mac([1; 6]), Mac([2; 6]), Mac([3; 6])];
 
     /// One answer a millisecond, by the node with this number.
@@ -133,12 +139,25 @@ mod tests {
             (vec![fault(start, Kind::Kill, n1, 5, 9)],  1), // later
         ];
         for (faults, unexplained) in table {
-            let verdict = Verdict::of(&seen, &faults, |_| Duration::ZERO, MS);
+            let verdict = Verdict::of(&seen, &faults, |_, _| false);
             assert_eq!(verdict.unexplained.len(), unexplained, "{faults:?}");
         }
-        for (stall, stalled) in [(MS, 1), (MS / 2, 0)] {
-            let verdict = Verdict::of(&seen, &[], |_| stall, MS);
-            assert_eq!((verdict.stalled.len(), verdict.unexplained.len()), (stalled, 1 - stalled));
+    }
+
+    #[test]
+    fn a_stall_excuses_a_change_and_the_way_back() {
+        let start = Instant::now();
+        let [n1, n2, _] = NODES;
+        for (picture, excused, unexplained) in [("1112222", 1, 0), ("1112221", 2, 0), ("1122112211", 2, 2)] {
+            let seen = answers(start, picture);
+            let verdict = Verdict::of(&seen, &[], |_, _| true);
+            assert_eq!(
+                (verdict.stalled.len(), verdict.unexplained.len()),
+                (excused, unexplained),
+                "{picture}"
+            );
+            let others = Verdict::of(&seen, &[], |_, old| ![n1, n2].contains(&old));
+            assert_eq!((others.stalled.len(), others.unexplained.len()), (0, excused + unexplained));
         }
     }
 
@@ -146,7 +165,7 @@ mod tests {
     fn two_that_answer_by_turns_are_found() {
         let start = Instant::now();
         let faults = [fault(start, Kind::Silent, NODES[0], 0, 8)];
-        let verdict = Verdict::of(&answers(start, "1121122222122"), &faults, |_| Duration::ZERO, MS);
+        let verdict = Verdict::of(&answers(start, "1121122222122"), &faults, |_, _| false);
         assert_eq!((verdict.flickers.len(), verdict.healed, verdict.changes), (2, 1, 5));
         assert_eq!(relative(verdict.flickers[0].at, &faults), "2.0 ms after Silent befell 01:01:01:01:01:01");
     }

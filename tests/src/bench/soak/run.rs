@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use super::{
     befall::{Fault, Kind, LASTS, heal},
-    judge::{Change, Verdict, relative},
+    judge::{Change, LOOK_BACK, Verdict, relative},
 };
 use crate::{
     bench::{
@@ -24,7 +24,7 @@ use crate::{
     },
     client::{ArpProber, Mac},
     lab::{Daemon, Lan, Node, Software, hadp_status},
-    witness::Witness,
+    witness::{Seen, Witness},
 };
 
 /// How long to go on.
@@ -48,10 +48,8 @@ const EVERY: Duration = Duration::from_secs(4);
 const SETTLING: Duration = Duration::from_secs(3);
 /// How often progress is reported.
 const REPORT: Duration = Duration::from_secs(60);
-/// For how long before a change without a fault the machine is looked at: what a lease that ran out in a stall sets going, there
-/// and back, is over by then.
-const LOOK_BACK: Duration = Duration::from_millis(300);
-
+/// In which part of the time stalls may explain something: beyond, they would explain what has other reasons.
+const MOST_STALLED: f64 = 0.2;
 /// How many incidents of a kind are listed.
 const LISTED: usize = 20;
 
@@ -62,6 +60,20 @@ pub struct Outcome {
     pub text: String,
     /// What should not have been, if anything.
     pub failed: Option<String>,
+}
+
+/// How often the machine stood still for longer than anybody can bear.
+struct Stalls {
+    least: Duration,
+    seen: Seen,
+    /// In this time.
+    of: Duration,
+}
+
+impl Stalls {
+    fn part(&self) -> f64 {
+        self.seen.near.as_secs_f64() / self.of.as_secs_f64()
+    }
 }
 
 /// What has been done and noted so far.
@@ -118,10 +130,15 @@ pub fn run(options: &Options) -> Result<Outcome> {
     let answers =
         || -> Vec<(Instant, Mac)> { asker.answers().iter().map(|answer| (answer.at, answer.mac)).collect() };
     // The next advert, or packet, comes an interval after the last, and what that renewed lasts for three.
-    let bearable = 2 * bfd_us.map_or(Duration::from_millis(10), |every| Duration::from_micros(every.into()));
+    let by_adverts = 2 * setting.interval;
+    let by_bfd = bfd_us.map(|every| 2 * Duration::from_micros(every.into()));
+    let bearable = |node: Mac| by_bfd.filter(|_| node != Mac(n3.mac())).unwrap_or(by_adverts);
     let judge = |log: &Log| {
-        let stall_before = |at: Instant| witness.longest(at.checked_sub(LOOK_BACK).unwrap_or(at), at);
-        Verdict::of(&answers(), &log.faults, stall_before, bearable)
+        let stalled = |at: Instant, old| {
+            let since = at.checked_sub(LOOK_BACK).unwrap_or(at);
+            witness.longest_until(since, at) >= bearable(old)
+        };
+        Verdict::of(&answers(), &log.faults, stalled)
     };
     while Instant::now() < end {
         let next = Instant::now() + EVERY;
@@ -154,8 +171,9 @@ pub fn run(options: &Options) -> Result<Outcome> {
     }
     std::thread::sleep(SETTLING);
     let verdict = judge(&log);
-    let stalls = witness.of_at_least(bearable, start);
-    Ok(summary(&verdict, &log, &witness, (asker.requests(), answers().len()), (bearable, stalls)))
+    let least = by_bfd.unwrap_or(by_adverts);
+    let stalls = Stalls { least, seen: witness.of_at_least(least, start, LOOK_BACK), of: start.elapsed() };
+    Ok(summary(&verdict, &log, &witness, (asker.requests(), answers().len()), &stalls))
 }
 
 /// Returns the resident memory of a node's daemon, in KiB.
@@ -186,7 +204,7 @@ fn summary(
     log: &Log,
     witness: &Witness,
     (requests, answers): (usize, usize),
-    (bearable, stalls): (Duration, (usize, Duration)),
+    stalls: &Stalls,
 ) -> Outcome {
     let mut kinds: BTreeMap<Kind, usize> = BTreeMap::new();
     for fault in &log.faults {
@@ -203,10 +221,17 @@ fn summary(
     let _ = writeln!(
         text,
         "| changes without a fault of ours, behind a stall of a processor of {} or longer | {} |",
-        show(bearable),
+        show(stalls.least),
         stalled.len()
     );
-    let _ = writeln!(text, "| such stalls, the longest | {}, {} |", stalls.0, show(stalls.1));
+    let _ = writeln!(
+        text,
+        "| such stalls; the longest of all; the part of the time that lies within {} of one | {}; {}; {:.1} % |",
+        show(LOOK_BACK),
+        stalls.seen.count,
+        show(stalls.seen.longest),
+        100.0 * stalls.part()
+    );
     let _ = writeln!(text, "| times two machines answered | {} |", flickers.len());
     let _ =
         writeln!(text, "| answers by turns until two that were cut off heard each other again | {healed} |");
@@ -217,7 +242,7 @@ fn summary(
     text.push('\n');
     let mut list = |title: &str, some: &[Change]| {
         for Change { at, old, new } in some.iter().take(LISTED) {
-            let stall = witness.longest(at.checked_sub(LOOK_BACK).unwrap_or(*at), *at);
+            let stall = witness.longest_until(at.checked_sub(LOOK_BACK).unwrap_or(*at), *at);
             let when = relative(*at, &log.faults);
             let _ = writeln!(
                 text,
@@ -239,6 +264,8 @@ fn summary(
     let peak = |part: &[u64]| part.iter().max().copied().unwrap_or_default();
     let failed = if !unexplained.is_empty() || !flickers.is_empty() {
         Some("the owner changed without a cause, or there were two".to_owned())
+    } else if !stalled.is_empty() && stalls.part() > MOST_STALLED {
+        Some("the machine stood still so often that stalls explain anything".to_owned())
     } else if !early.is_empty() && peak(late) > peak(early) + peak(early) / 20 {
         Some(format!(
             "memory grows: at most {} KiB in the first half, {} KiB in the second",
