@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, io, net::IpAddr, sync::Arc, time::Duration};
 
 use tokio::sync::oneshot;
 
+use super::vital::Vital;
 use crate::{
     net::{
         addr::{AddressError, Placed},
@@ -125,6 +126,8 @@ pub(crate) enum Notice {
     Unheard { id: SessionId, error: io::Error },
     /// The machine does not keep a session's pace: its packets should be so far apart, and are.
     Behind { id: SessionId, asked: Duration, kept: Duration },
+    /// A thread ended by itself that the daemon cannot do without.
+    Ended { vital: Vital, cause: io::Error },
     /// Every router is handed over.
     Stopped,
 }

@@ -53,6 +53,7 @@ mod supervisor;
 mod threads;
 mod timer;
 mod virtual_macs;
+mod vital;
 mod voice;
 mod watch;
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use hadp_common::stats::{Counter, DropReason};
 use sd_notify::NotifyState;
-use tracing::{debug, info, warn};
+use tracing::{debug, error, info, warn};
 
 use super::{
     clock,
@@ -134,6 +134,7 @@ pub(super) fn notice(supervisor: &Supervisor, notice: &Notice) {
         }
         Notice::Left(slot) | Notice::Forgotten(slot) => debug!("({}) is out of its slot", name(slot)),
         Notice::SessionEnded(id) => debug!("({}) BFD session is over", session(id).0),
+        Notice::Ended { vital, cause } => error!("the {} thread ended by itself: {cause}", vital.name()),
         Notice::Stopped => debug!("election stopped"),
     }
 }
