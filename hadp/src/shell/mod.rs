@@ -18,6 +18,7 @@ mod apart;
 mod attached;
 mod cleanup;
 pub mod clock;
+mod conduct;
 mod driver;
 mod farewell;
 mod gates;
