@@ -116,6 +116,8 @@ pub(crate) enum Notice {
     SendFailed { slot: Slot, what: &'static str, error: io::Error },
     /// Adverts of the router's interface were taken by its queue, and have not left for most of an interval.
     AdvertsStuck(Slot),
+    /// The router's interface took adverts and never said that they have left, while later ones have.
+    AdvertsLost(Slot),
     /// A BFD session changed its state.
     Session { id: SessionId, from: SessionState, to: SessionState, diag: Diag },
     /// What a router tracks makes something else of it.

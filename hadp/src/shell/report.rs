@@ -93,6 +93,13 @@ pub(super) fn notice(supervisor: &Supervisor, notice: &Notice) {
             name(slot),
             u32::from(*theirs_cs) * 10
         ),
+        Notice::AdvertsLost(slot) => {
+            let dev = roster.get(*slot).map_or("?", |entry| entry.router.interface.as_str());
+            warn!(
+                "({}) {dev} loses frames: it took an advert and never said that it has left; later ones leave",
+                name(slot)
+            );
+        }
         Notice::AdvertsStuck(slot) => {
             let dev = roster.get(*slot).map_or("?", |entry| entry.router.interface.as_str());
             warn!("({}) adverts are queued on {dev} and do not leave", name(slot));

@@ -374,6 +374,7 @@ impl Supervisor {
             | Notice::Mismatch { .. }
             | Notice::SendFailed { .. }
             | Notice::AdvertsStuck(_)
+            | Notice::AdvertsLost(_)
             | Notice::Session { .. }
             | Notice::GuardLapsed(_)
             | Notice::Unheard { .. }
