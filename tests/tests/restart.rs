@@ -17,7 +17,9 @@ use anyhow::{Context as _, Result, ensure};
 use hadp_tests::{
     checks::{mac, owners_since, state, wait_state},
     client::{ArpProber, Capture, Prober},
+    conf::Session,
     lab::{Daemon, Lan, Node, Pair, Software, hadp_status, wait_until},
+    sessions::wait_session,
     unspoilt::{AT_TEN_MILLISECONDS, unspoilt},
 };
 use nix::sys::signal::{Signal, kill};
@@ -124,6 +126,37 @@ fn a_daemon_that_dies_is_replaced_unnoticed_at_one_second() -> Result<()> {
 #[test]
 fn a_daemon_that_dies_is_replaced_unnoticed_at_ten_milliseconds() -> Result<()> {
     unspoilt(AT_TEN_MILLISECONDS, |_| kill_and_restart("0.01", MILLISECOND / 10))
+}
+
+/// A system call fails without which no BFD packet leaves: it is said why, and a new daemon goes on with the router, which
+/// no session limits.
+#[test]
+fn a_daemon_whose_heartbeat_fails_is_replaced_unnoticed() -> Result<()> {
+    let lan = Lan::new(2)?;
+    let (n1, n2) = lan.pair()?;
+    let with_session = |priority, neighbor: &Node| {
+        format!("{}{}", Session::new(neighbor.address()), conf(priority, "1", "restart"))
+    };
+    let first = Software::Hadp.start_with(n1, &with_session(150, n2))?;
+    wait_state(n1, "Active", "")?;
+    let pair = Pair { first, second: Software::Hadp.start_with(n2, &with_session(100, n1))? };
+    pair.wait_elected(&lan, VIP)?;
+    wait_session(n1, 0, "Up")?;
+    let (probes, asked) =
+        (Prober::start(lan.client(), VIP, MILLISECOND)?, ArpProber::start(lan.client(), VIP, MILLISECOND)?);
+    probes.wait_served(5 * SECOND)?;
+    let (before, start) = (status(n1, "pid")?, Instant::now());
+    // ppoll(2): "EINVAL The nfds value exceeds the RLIMIT_NOFILE value."
+    n1.run(["prlimit", "--pid", &before.to_string(), "--nofile=0:"])?;
+    let log = pair.first.log();
+    log.wait_for("the heartbeat thread ended by itself: Invalid argument", 5 * SECOND)?;
+    log.wait_for("going on as Active", 5 * SECOND)?;
+    ensure!(log.text().contains("end=exit status: 1"), "{}", log.text());
+    wait_until("the new daemon answers", 5 * SECOND, || Ok(status(n1, "restarts").is_ok()))?;
+    wait_session(n1, 0, "Up")?;
+    assert_eq!(status(n1, "restarts")?, 1);
+    ensure!(status(n1, "pid")? != before);
+    unnoticed(&lan, &pair, probes, &asked, start)
 }
 
 #[test]

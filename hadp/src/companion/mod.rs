@@ -23,9 +23,9 @@
 //! It does not speak BFD: the daemon's packets go by the kernel's routes and are signed with its sequence numbers. What a
 //! dead daemon's sessions promised, its neighbours find out by their silence.
 //!
-//! A daemon that hangs is none of the companion's business: that is what leases are for. Should the companion die, the
-//! daemon goes on and says so; under a service manager the service has failed then, and is started anew, which adopts
-//! what runs.
+//! A daemon that ends by itself because one of its threads failed ([`Phase::Failed`]) has died like any other. One that
+//! hangs is none of the companion's business: that is what leases are for. Should the companion die, the daemon goes on and
+//! says so; under a service manager the service has failed then, and is started anew, which adopts what runs.
 
 mod caretaker;
 mod child;

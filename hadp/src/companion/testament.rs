@@ -23,6 +23,8 @@ pub enum Phase {
     Ready,
     /// It has been told to stop, and hands over.
     Stopping,
+    /// It worked, and ends by itself without having handed over or removed anything, as if it were killed.
+    Failed,
 }
 
 /// A word of its own at the beginning of the memory.
@@ -122,7 +124,7 @@ impl Testament {
 
     /// Returns how far the daemon has come.
     pub(super) fn phase(&self) -> Phase {
-        let phases = [Phase::Starting, Phase::Resumed, Phase::Ready, Phase::Stopping];
+        let phases = [Phase::Starting, Phase::Resumed, Phase::Ready, Phase::Stopping, Phase::Failed];
         let number = self.get(Word::Phase);
         phases.into_iter().find(|phase| *phase as u64 == number).unwrap_or(Phase::Starting)
     }

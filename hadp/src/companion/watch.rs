@@ -149,7 +149,7 @@ impl Watch {
     /// Does the rest once it is dead, and returns the pause before the next one is started.
     fn bury(&mut self, end: ExitStatus) -> Duration {
         let remedy = self.remedy.take().unwrap_or_else(|| self.mourn());
-        if end.code().is_some() {
+        if end.code().is_some() && self.estate.phase() != Phase::Failed {
             // It came to its end by itself, and has removed what its routers need.
             self.caretaker.give_up(&self.estate, clock::now());
         }
@@ -229,11 +229,18 @@ impl Watch {
                 self.caretaker.let_go();
                 self.caretaker.prepare(&self.estate, &self.options.paths.pins);
                 *prepared = true;
-                if !std::mem::replace(&mut self.started, true) {
-                    notify_manager(NotifyState::Ready);
-                }
+                self.has_worked();
             }
+            // It said that it works so shortly before that nobody saw it.
+            Phase::Failed => self.has_worked(),
             Phase::Stopping => notify_manager(NotifyState::Stopping),
+        }
+    }
+
+    /// Takes note that a daemon has worked.
+    fn has_worked(&mut self) {
+        if !std::mem::replace(&mut self.started, true) {
+            notify_manager(NotifyState::Ready);
         }
     }
 

@@ -23,7 +23,6 @@ use tokio::{
     io::{Interest, unix::AsyncFd},
     sync::mpsc::{UnboundedReceiver, UnboundedSender},
 };
-use tracing::error;
 
 use super::{
     attached::Attached,
@@ -36,6 +35,7 @@ use super::{
     recorder::Recorder,
     stopping::Stopping,
     timer::Timer,
+    vital::{Alarm, Vital},
     voice::{Advertised, Failure, Voice},
     watch::{Senses, Watch},
 };
@@ -84,7 +84,7 @@ pub(crate) struct Parts<D> {
 pub(crate) fn spawn<D: Datapath + Send + 'static>(parts: Parts<D>) -> io::Result<JoinHandle<()>> {
     let voice = Voice::open()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
-    thread::Builder::new().name("election".to_owned()).spawn(move || {
+    Alarm::new(Vital::Election, parts.notices.clone()).spawn("election", move || {
         let Parts {
             datapath,
             events,
@@ -121,9 +121,7 @@ pub(crate) fn spawn<D: Datapath + Send + 'static>(parts: Parts<D>) -> io::Result
             recorder,
             turns,
         };
-        if let Err(error) = runtime.block_on(driver.run(events, commands, placed)) {
-            error!(%error, "election thread failed; leases run out and the Backups take over");
-        }
+        runtime.block_on(driver.run(events, commands, placed))
     })
 }
 

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, io, net::IpAddr, sync::Arc, time::Duration};
 
 use tokio::sync::oneshot;
 
+use super::vital::Vital;
 use crate::{
     net::{
         addr::{AddressError, Placed},
@@ -115,6 +116,8 @@ pub(crate) enum Notice {
     SendFailed { slot: Slot, what: &'static str, error: io::Error },
     /// Adverts of the router's interface were taken by its queue, and have not left for most of an interval.
     AdvertsStuck(Slot),
+    /// The router's interface took adverts and never said that they have left, while later ones have.
+    AdvertsLost(Slot),
     /// A BFD session changed its state.
     Session { id: SessionId, from: SessionState, to: SessionState, diag: Diag },
     /// What a router tracks makes something else of it.
@@ -127,6 +130,8 @@ pub(crate) enum Notice {
     Unheard { id: SessionId, error: io::Error },
     /// The machine does not keep a session's pace: its packets should be so far apart, and are.
     Behind { id: SessionId, asked: Duration, kept: Duration },
+    /// A thread ended by itself that the daemon cannot do without.
+    Ended { vital: Vital, cause: io::Error },
     /// Every router is handed over.
     Stopped,
 }

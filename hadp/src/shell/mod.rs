@@ -18,6 +18,7 @@ mod apart;
 mod attached;
 mod cleanup;
 pub mod clock;
+mod conduct;
 mod driver;
 mod farewell;
 mod gates;
@@ -54,6 +55,7 @@ mod supervisor;
 mod threads;
 mod timer;
 mod virtual_macs;
+mod vital;
 mod voice;
 mod watch;
 

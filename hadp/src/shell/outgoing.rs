@@ -32,7 +32,10 @@ impl<D: Datapath> Driver<D> {
         self.voice.advertise(&self.batch, &mut advertised);
         self.batch.clear();
         let left = clock::now();
-        for Advertised { due: Due { slot, priority }, at, result, stuck } in advertised.drain(..) {
+        for Advertised { due: Due { slot, priority }, at, result, stuck, lost } in advertised.drain(..) {
+            if lost {
+                self.tell(Notice::AdvertsLost(slot));
+            }
             if let Some(Stuck { left, is_news }) = stuck {
                 self.handle(slot, Event::AdvertStuck { left }, clock::now());
                 if is_news {

@@ -29,6 +29,7 @@ use super::{
     clock,
     messages::Notice,
     realtime::{Role, Turns},
+    vital::{Alarm, Vital},
 };
 use crate::{
     model::Realtime,
@@ -88,10 +89,12 @@ impl Placer {
         let (orders, received) = mpsc::channel();
         let turns = Turns::of_placer(&realtime);
         let jobs = Jobs::default();
+        let alarm = Alarm::new(Vital::Placer, notices.clone());
         let worker = Worker { socket, jobs, places: BTreeMap::new(), progress, notices, turns };
-        thread::Builder::new().name("placer".to_owned()).spawn(move || {
+        alarm.spawn("placer", move || {
             worker.turns.enter(Role::Placer, &realtime);
             worker.run(&received);
+            Ok(())
         })?;
         Ok(Self { orders })
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use hadp_common::stats::{Counter, DropReason};
 use sd_notify::NotifyState;
-use tracing::{debug, info, warn};
+use tracing::{debug, error, info, warn};
 
 use super::{
     clock,
@@ -93,6 +93,13 @@ pub(super) fn notice(supervisor: &Supervisor, notice: &Notice) {
             name(slot),
             u32::from(*theirs_cs) * 10
         ),
+        Notice::AdvertsLost(slot) => {
+            let dev = roster.get(*slot).map_or("?", |entry| entry.router.interface.as_str());
+            warn!(
+                "({}) {dev} loses frames: it took an advert and never said that it has left; later ones leave",
+                name(slot)
+            );
+        }
         Notice::AdvertsStuck(slot) => {
             let dev = roster.get(*slot).map_or("?", |entry| entry.router.interface.as_str());
             warn!("({}) adverts are queued on {dev} and do not leave", name(slot));
@@ -138,6 +145,7 @@ pub(super) fn notice(supervisor: &Supervisor, notice: &Notice) {
         }
         Notice::Left(slot) | Notice::Forgotten(slot) => debug!("({}) is out of its slot", name(slot)),
         Notice::SessionEnded(id) => debug!("({}) BFD session is over", session(id).0),
+        Notice::Ended { vital, cause } => error!("the {} thread ended by itself: {cause}", vital.name()),
         Notice::Stopped => debug!("election stopped"),
     }
 }

@@ -49,9 +49,14 @@ pub enum StartError {
     /// Addresses could not be taken off their interfaces; which is in the log.
     #[error("{0} addresses are left on their interfaces")]
     AddressesLeft(usize),
-    /// The election thread ended by itself.
-    #[error("the election thread ended by itself; its routers were given up")]
-    ElectionEnded,
+    /// A thread ended by itself that the daemon cannot do without.
+    #[error("the {thread} thread ended by itself")]
+    ThreadEnded {
+        /// Its name.
+        thread: &'static str,
+        /// Why it ended.
+        source: io::Error,
+    },
     /// The ring buffer could not be mapped.
     #[error("cannot map the ring buffer EVENTS")]
     Events(#[source] Box<dyn std::error::Error + Send + Sync>),

@@ -31,6 +31,7 @@ use super::{
     start::{Paths, StartError, failed},
     threads::Threads,
     virtual_macs::VirtualMacs,
+    vital::{self, Vital},
 };
 use crate::{
     companion::{self, Phase, Will},
@@ -53,8 +54,8 @@ pub(super) const RETRY: Duration = Duration::from_secs(2);
 ///
 /// # Errors
 ///
-/// When it could not start, and nothing on the machine has changed then, or what another daemon left is as it was; or
-/// when the election failed.
+/// When it could not start, and nothing on the machine has changed then, or what another daemon left is as it was; or when
+/// a thread failed that it cannot do without: then everything is left as by a daemon that was killed.
 pub fn run(config: Config, options: config::Options, paths: &Paths, will: Will) -> Result<(), StartError> {
     let lock = PinLock::take(&paths.pins)?;
     let neighbors = Neighbors::new(config.bfd.clone())?;
@@ -253,12 +254,19 @@ impl Supervisor {
                     Seen::Lost => self.resync(&mut inputs.monitor).await,
                 },
                 notice = inputs.notices.recv() => match notice {
-                    Some(Notice::Stopped) => break,
-                    Some(notice) => self.noticed(notice),
-                    None => {
-                        outcome = Err(StartError::ElectionEnded);
-                        break;
+                    // Somebody can speak as long as there is a placer, which this thread holds.
+                    Some(Notice::Stopped) | None => break,
+                    Some(Notice::Ended { vital, cause }) => {
+                        if !self.reload.has_ended() {
+                            return Err(self.abandon(vital, cause));
+                        }
+                        // It stops in any case, and goes on with that as long as somebody hands over.
+                        outcome = Err(vital::lost(vital, cause));
+                        if vital == Vital::Election {
+                            break;
+                        }
                     }
+                    Some(notice) => self.noticed(notice),
                 },
                 Some((request, reply)) = inputs.requests.recv() => {
                     self.answer(request, reply).await;
@@ -366,11 +374,13 @@ impl Supervisor {
             | Notice::Mismatch { .. }
             | Notice::SendFailed { .. }
             | Notice::AdvertsStuck(_)
+            | Notice::AdvertsLost(_)
             | Notice::Session { .. }
             | Notice::GuardLapsed(_)
             | Notice::GuardOutlived(_)
             | Notice::Unheard { .. }
             | Notice::Behind { .. }
+            | Notice::Ended { .. }
             | Notice::Stopped) => report::notice(self, &told),
         }
     }

@@ -13,6 +13,7 @@ use super::{
     placer::Placer,
     recorder::Recorder,
     start::{StartError, failed},
+    vital::{Alarm, Vital},
     watch::Senses,
 };
 use crate::{companion::Lifeline, datapath::Xdp, model::Global, proto::bfd::Followers};
@@ -49,6 +50,7 @@ impl Threads {
             guards: datapath.guards(),
             heard: datapath.bfd_sessions(),
             news: news(commands.clone()),
+            alarm: Alarm::new(Vital::Heartbeat, told.clone()),
             realtime: global.bfd.clone(),
         })
         .map_err(failed("start the heartbeat"))?;

@@ -57,6 +57,8 @@ pub(super) struct Advertised {
     pub(super) result: Result<(), Option<Failure>>,
     /// Whether adverts stay in the queue, this one as well.
     pub(super) stuck: Option<Stuck>,
+    /// Whether it is news that the interface loses frames and never says so.
+    pub(super) lost: bool,
 }
 
 /// Adverts stay in the queue.
@@ -70,6 +72,19 @@ pub(super) struct Stuck {
 
 /// An interface and how often adverts are sent there: what the lanes are for.
 type Road = (u32, Duration);
+
+/// Returns the road that a router's adverts go; `None` where they go to each peer.
+fn road(outlet: &Outlet) -> Option<Road> {
+    match &outlet.advert {
+        Message::Multicast(frame) => Some((frame.ifindex, outlet.every)),
+        Message::Unicast(_) => None,
+    }
+}
+
+/// Tells whether adverts go the same road as before.
+fn stays_on_road(before: Option<&Outlet>, now: &Outlet) -> bool {
+    road(now).is_some_and(|road_now| before.and_then(road) == Some(road_now))
+}
 
 /// Something could not be sent, and this is news.
 #[derive(Debug)]
@@ -100,13 +115,16 @@ impl Voice {
 
     /// Gives a router its frames, and returns those it had.
     pub(super) fn set(&mut self, slot: Slot, outlet: Box<Outlet>) -> Option<Box<Outlet>> {
-        if let Message::Multicast(frame) = &outlet.advert
-            && let Entry::Vacant(none) = self.roads.entry((frame.ifindex, outlet.every))
+        if let Some(road) = road(&outlet)
+            && let Entry::Vacant(none) = self.roads.entry(road)
             && let Ok(lanes) = lay(*none.key())
         {
             none.insert(lanes); // else it is tried again, and told, when there is something to send
         }
+        let stays = stays_on_road(self.outlets.get(slot).map(|old| &**old), &outlet);
         match self.trails.get_mut(slot) {
+            // Which of the former adverts are still queued is known, and tells of the new ones.
+            Some(_) if stays => {}
             Some(trail) => trail.forget(),
             None => drop(self.trails.insert(slot, Trail::default())),
         }
@@ -135,6 +153,7 @@ impl Voice {
     pub(super) fn remove(&mut self, slot: Slot) -> Option<Box<Outlet>> {
         self.waiting.cancel(slot);
         self.failing.remove(&slot);
+        self.trails.remove(slot);
         self.outlets.remove(slot)
     }
 
@@ -193,5 +212,40 @@ impl Voice {
             return self.waiting.next();
         }
         Some(self.full_until.unwrap_or(Time::ZERO))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+    use crate::net::{frames::Line, packet::Frame, raw::Membership};
+
+    fn outlet(advert: Message, every: Duration) -> Outlet {
+        let resign = Message::Unicast(Vec::new());
+        let line = Line::Group(Membership::join(Ipv4Addr::new(224, 0, 0, 18), 1).unwrap());
+        Outlet { advert, resign, vips: Vec::new(), announcements: Vec::new(), line, every }
+    }
+
+    fn frame(ifindex: u32, octet: u8) -> Message {
+        Message::Multicast(Frame { ifindex, octets: [octet].into() })
+    }
+
+    #[test]
+    fn what_is_known_of_a_queue_is_kept_where_the_road_stays_the_same() {
+        const EVERY: Duration = Duration::from_millis(10);
+        let before = outlet(frame(4, 100), EVERY);
+        for (now, stays) in [
+            (outlet(frame(4, 90), EVERY), true),
+            (outlet(frame(5, 100), EVERY), false),
+            (outlet(frame(4, 100), EVERY * 2), false),
+            (outlet(Message::Unicast(Vec::new()), EVERY), false),
+        ] {
+            assert_eq!(stays_on_road(Some(&before), &now), stays, "{now:?}");
+            assert!(!stays_on_road(None, &now));
+        }
+        let unicast = outlet(Message::Unicast(Vec::new()), EVERY);
+        assert!(!stays_on_road(Some(&unicast), &unicast));
     }
 }

@@ -6,8 +6,6 @@ use std::{
     time::Duration,
 };
 
-use hadp_common::wire::bfd::Control;
-
 use super::{
     clock,
     driver::Driver,
@@ -57,8 +55,9 @@ pub(super) struct Watch {
     pub(super) judged: BTreeSet<u32>,
     /// Whether the heartbeat has orders that it was not woken up for.
     unrung: bool,
-    actions: Vec<(SessionId, bfd::Action)>,
-    events: Vec<(Slot, Event)>,
+    /// Kept for their memory.
+    pub(super) actions: Vec<(SessionId, bfd::Action)>,
+    pub(super) events: Vec<(Slot, Event)>,
 }
 
 impl Watch {
@@ -188,106 +187,6 @@ impl<D: Datapath> Driver<D> {
             self.feed_session(id, bfd::Event::AdminUp);
         }
         self.end_parting(now);
-    }
-
-    /// Tells one session one event, and its routers what that means to them.
-    ///
-    /// Every router's lease is stored here; their adverts follow in batches.
-    pub(super) fn feed_session(&mut self, id: SessionId, event: bfd::Event) {
-        let now = clock::now();
-        let mut actions = std::mem::take(&mut self.watch.actions);
-        self.watch.sessions.handle(now, id, event, &mut actions);
-        if let Some(recorder) = &mut self.recorder {
-            recorder.session_told(now, id, event, &actions, &self.watch.sessions);
-        }
-        self.conduct_session(id, actions, now);
-    }
-
-    /// Takes up a changed configuration of a session.
-    pub(super) fn change_session(&mut self, id: SessionId, config: bfd::Config) {
-        let now = clock::now();
-        let mut actions = std::mem::take(&mut self.watch.actions);
-        self.watch.sessions.reconfigure(now, id, config, &mut actions);
-        if let Some(recorder) = &mut self.recorder {
-            recorder.session_reconfigured(now, id, &actions, &self.watch.sessions);
-        }
-        self.conduct_session(id, actions, now);
-    }
-
-    /// Has the heartbeat send what a session orders, and tells its routers what it means to them.
-    fn conduct_session(&mut self, id: SessionId, mut actions: Vec<(SessionId, bfd::Action)>, now: Time) {
-        for (id, action) in &actions {
-            match action {
-                bfd::Action::Transmit(what) => self.watch.order(Order::Transmit(*id, *what)),
-                bfd::Action::SendNow(control) => self.watch.order(Order::SendNow(*id, *control)),
-                bfd::Action::Changed { .. } | bfd::Action::Settled => {}
-            }
-        }
-        let gives_up = actions.iter().any(|(_, action)| action.gives_up());
-        if gives_up && self.watch.senses.followers.is_followed(id) {
-            // The neighbour may be alive, and only its packets lost: its datapath gives up what it owns when it hears
-            // this, which must be before this node owns it.
-            for (id, action) in &actions {
-                if let bfd::Action::SendNow(control) = action {
-                    match self.hasten(*id, control) {
-                        true => self.watch.untold.remove(id),
-                        false => self.watch.untold.insert(*id),
-                    };
-                }
-            }
-        }
-        for (id, action) in actions.drain(..) {
-            match action {
-                bfd::Action::Changed { .. } | bfd::Action::Settled => {
-                    if action.is_at_neighbor_too() {
-                        self.watch.set_ends(id, now);
-                    }
-                    self.conclude(id, &action, now);
-                }
-                bfd::Action::Transmit(_) | bfd::Action::SendNow(_) => {}
-            }
-        }
-        self.watch.actions = actions;
-    }
-
-    /// Has a packet that was queued leave before anything else happens; false if it is not known to have left.
-    pub(super) fn hasten(&mut self, id: SessionId, control: &Control) -> bool {
-        if self.watch.senses.heartbeat.hasten(id, control) {
-            return true;
-        }
-        self.let_others_go_on();
-        self.watch.senses.heartbeat.hasten(id, control)
-    }
-
-    /// Draws the conclusions of a session's change.
-    fn conclude(&mut self, id: SessionId, action: &bfd::Action, now: Time) {
-        let mut events = std::mem::take(&mut self.watch.events);
-        let watch = &self.watch;
-        watch.senses.followers.fail_over(now, (id, action), &watch.sessions, &self.node, &mut events);
-        let takes_over = events.iter().any(|(_, event)| matches!(event, Event::ActiveDown { .. }));
-        if takes_over {
-            // The neighbour may say the same of this node, in a packet that is under way: what is taken over from it is not to
-            // end with that.
-            watch.senses.heard.set_ends(id, []);
-        }
-        // Who is Active now may have said so in an advert whose event is still under way, or was lost. Of all of them first,
-        // so that their leases are stored in a row.
-        for (slot, event) in &events {
-            if matches!(event, Event::ActiveDown { .. }) {
-                self.tell_heard(*slot);
-            }
-        }
-        for (slot, event) in events.drain(..) {
-            self.feed(slot, event);
-        }
-        self.watch.events = events;
-        let trackers = self.watch.senses.followers.trackers(id).to_vec();
-        for slot in trackers {
-            self.reconsider(slot, now);
-        }
-        if let bfd::Action::Changed { from, to, diag } = *action {
-            self.tell(Notice::Session { id, from, to, diag });
-        }
     }
 
     /// Looks again at what tracking makes of a router. It steps down here and now; whatever takes other frames, or a link

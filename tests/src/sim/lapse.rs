@@ -30,13 +30,11 @@ impl World {
     pub(super) fn outlives_until(&mut self, host: usize, slot: usize, event: Event) -> bool {
         let router = self.hosts.get(host).and_then(|host| host.router(slot));
         let contested = |heard| router.is_none_or(|router| router.is_contested_by(heard));
-        match event {
-            Event::Advert(heard) if contested(&heard) => {
-                let guard = self.guard_number(host, slot);
-                !self.is_lapsed(host, guard)
-            }
-            _ => self.outlives(host, slot),
+        if matches!(event, Event::Advert(heard) if contested(&heard)) {
+            let guard = self.guard_number(host, slot);
+            return !self.is_lapsed(host, guard);
         }
+        self.outlives(host, slot)
     }
 
     fn guard_number(&self, host: usize, slot: usize) -> u32 {

@@ -125,6 +125,7 @@ impl World {
                 Action::Changed { .. } | Action::Settled => {}
             }
         }
+        let events = self.foresee(host, &out, now);
         if out.iter().any(|(_, action)| action.gives_up()) {
             let said = out.iter().filter_map(|(id, action)| match action {
                 Action::SendNow(control) => Some((*id, *control)),
@@ -138,15 +139,11 @@ impl World {
                 }
             }
         }
-        for (id, action) in out {
-            match action {
-                Action::Transmit(_) | Action::SendNow(_) => {}
-                Action::Changed { .. } | Action::Settled => {
-                    if action.is_at_neighbor_too() {
-                        self.set_ends(host, id, now);
-                    }
-                    self.conclude(host, id, &action, now);
-                }
+        self.conclude(host, events);
+        for (_, action) in out {
+            if let Action::Changed { from, to, diag } = action {
+                let what = format!("session {}: {from:?} -> {to:?}: {diag:?}", path::neighbor(id));
+                self.session_changes.push((self.now, host, what));
             }
         }
     }
@@ -160,22 +157,26 @@ impl World {
         this.datapath.ends.insert(id, guards);
     }
 
-    /// Draws the conclusions of a session's change.
-    fn conclude(&mut self, host: usize, id: SessionId, action: &Action, now: Time) {
-        let daemon = self.hosts.get(host).and_then(|host| host.daemon.as_ref());
-        let Some(daemon) = daemon else { return };
+    /// Returns what a session's change tells the routers that follow it, and prepares the datapath for it.
+    fn foresee(&mut self, host: usize, actions: &[(SessionId, Action)], now: Time) -> Vec<(Slot, Event)> {
         let mut events = Vec::new();
-        let watch = &daemon.watch;
-        watch.followers.fail_over(now, (id, action), &watch.sessions, &daemon.node, &mut events);
-        if events.iter().any(|(_, event)| matches!(event, Event::ActiveDown { .. }))
-            && let Some(this) = self.hosts.get_mut(host)
-        {
-            this.datapath.ends.remove(&id);
+        for (id, action) in actions {
+            if action.is_at_neighbor_too() {
+                self.set_ends(host, *id, now);
+            }
+            let Some(this) = self.hosts.get_mut(host) else { return events };
+            let Some(daemon) = &this.daemon else { return events };
+            let (watch, before) = (&daemon.watch, events.len());
+            watch.followers.fail_over(now, (*id, action), &watch.sessions, &daemon.node, &mut events);
+            if events.iter().skip(before).any(|(_, event)| matches!(event, Event::ActiveDown { .. })) {
+                this.datapath.ends.remove(id);
+            }
         }
-        if let Action::Changed { from, to, diag } = action {
-            let what = format!("session {}: {from:?} -> {to:?}: {diag:?}", path::neighbor(id));
-            self.session_changes.push((self.now, host, what));
-        }
+        events
+    }
+
+    /// Tells the routers what was foreseen.
+    fn conclude(&mut self, host: usize, events: Vec<(Slot, Event)>) {
         for (slot, event) in events {
             if matches!(event, Event::ActiveDown { .. }) {
                 self.catch_up(host, slot.index() as usize);

@@ -17,6 +17,7 @@ mod reception;
 mod schedule;
 mod session;
 mod sessions;
+mod soonest;
 mod speech;
 #[cfg(test)]
 mod tests;

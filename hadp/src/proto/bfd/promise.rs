@@ -37,7 +37,7 @@ use std::time::Duration;
 
 use hadp_common::router::{GUARD_OPEN, MAX_GUARDS};
 
-use super::SessionId;
+use super::{SessionId, soonest::Soonest};
 use crate::units::Time;
 
 /// What a guard holds while nothing is promised.
@@ -96,11 +96,13 @@ struct Guard {
 #[derive(Debug)]
 pub struct Promises {
     guards: Vec<Guard>,
+    /// Every guard's [`Guard::lapses_at`]: it is asked in each turn.
+    lapses: Soonest,
 }
 
 impl Default for Promises {
     fn default() -> Self {
-        Self { guards: (0..MAX_GUARDS).map(|_| Guard::default()).collect() }
+        Self { guards: (0..MAX_GUARDS).map(|_| Guard::default()).collect(), lapses: Soonest::new(MAX_GUARDS) }
     }
 }
 
@@ -110,17 +112,17 @@ impl Promises {
     pub fn join(&mut self, guard: u32, session: SessionId, now: Time) -> Verdict {
         let others = self.guards.iter().flat_map(|guard| &guard.promises);
         let until = others.filter(|promise| promise.session == session).find_map(|promise| promise.until);
-        let Some(guard) = self.guard(guard) else { return Verdict::Keep };
-        if guard.promises.iter().any(|promise| promise.session == session) {
-            return Verdict::Keep;
-        }
-        guard.change(now, |promises| promises.push(Promise { session, until }))
+        self.with(guard, |guard| {
+            if guard.promises.iter().any(|promise| promise.session == session) {
+                return Verdict::Keep;
+            }
+            guard.change(now, |promises| promises.push(Promise { session, until }))
+        })
     }
 
     /// Takes a session out of a guard.
     pub fn leave(&mut self, guard: u32, session: SessionId, now: Time) -> Verdict {
-        let Some(guard) = self.guard(guard) else { return Verdict::Keep };
-        guard.change(now, |promises| promises.retain(|promise| promise.session != session))
+        self.change(guard, now, |promises| promises.retain(|promise| promise.session != session))
     }
 
     /// Notes that a session's packet left, handed to the kernel at `at` or later and before `now`; the neighbour waits for
@@ -148,8 +150,7 @@ impl Promises {
         now: Time,
     ) -> Verdict {
         let until = at + detected_after - margin(detected_after);
-        let Some(guard) = self.guard(guard) else { return Verdict::Keep };
-        guard.change(now, |promises| {
+        self.change(guard, now, |promises| {
             if let Some(promise) = promises.iter_mut().find(|promise| promise.session == session) {
                 promise.until = Some(promise.until.map_or(until, |before| before.min(until)));
             }
@@ -158,19 +159,18 @@ impl Promises {
 
     /// Looks at a guard although nothing was sent.
     pub fn look(&mut self, guard: u32, now: Time) -> Verdict {
-        let lapsed = self.guard(guard).is_some_and(|guard| guard.lapse(now));
-        if lapsed { Verdict::Lapsed } else { Verdict::Keep }
+        self.with(guard, |guard| if guard.lapse(now) { Verdict::Lapsed } else { Verdict::Keep })
     }
 
     /// Returns when the next guard lapses if nothing is sent: then it is to be [looked at](Self::look). Where packets keep
     /// their pace, the next one comes before.
     pub fn next_lapse(&self) -> Option<Time> {
-        self.guards.iter().filter(|guard| !guard.lapsed).filter_map(|guard| guard.stored).min()
+        self.lapses.first().map(|(at, _)| at)
     }
 
-    /// Returns a guard that has lapsed by now and was not told, if there is one.
+    /// Returns the guard that lapsed first of those that have by now and were not told, if there is one.
     pub fn lapsed_by(&self, now: Time) -> Option<u32> {
-        (0..).zip(&self.guards).find(|(_, guard)| guard.is_lapsing(now)).map(|(number, _)| number)
+        self.lapses.first().filter(|(at, _)| *at <= now).map(|(_, guard)| guard)
     }
 
     /// Forgets what a session promised: it has stopped sending.
@@ -181,50 +181,67 @@ impl Promises {
     /// Takes the answer to a lapse that was told: every router that it concerned has stepped down. After the last one, a lapsed
     /// guard is in force again.
     pub fn rearm(&mut self, guard: u32, now: Time) -> Verdict {
-        let Some(guard) = self.guard(guard) else { return Verdict::Keep };
-        guard.unanswered = guard.unanswered.saturating_sub(1);
-        if !guard.lapsed || guard.unanswered > 0 {
-            return Verdict::Keep;
-        }
-        guard.recover(now);
-        guard.stored = guard.least();
-        Verdict::Rearm(guard.stored.unwrap_or(OPEN))
+        self.with(guard, |guard| {
+            guard.unanswered = guard.unanswered.saturating_sub(1);
+            if !guard.lapsed || guard.unanswered > 0 {
+                return Verdict::Keep;
+            }
+            guard.recover(now);
+            Verdict::Rearm(guard.stored.unwrap_or(OPEN))
+        })
     }
 
     /// Puts a lapsed guard in force again although routers have not stepped down: they have taken over from neighbours that
     /// were found dead, and nobody else waits for this node. Not, though, where the datapath has ended it. A lapse that was
     /// told is still to be answered.
     pub fn reopen(&mut self, guard: u32, now: Time) -> Verdict {
-        let Some(guard) = self.guard(guard) else { return Verdict::Keep };
-        guard.recover(now);
-        guard.stored = guard.least();
-        Verdict::Store(guard.stored.unwrap_or(OPEN))
+        self.with(guard, |guard| {
+            guard.recover(now);
+            Verdict::Store(guard.stored.unwrap_or(OPEN))
+        })
     }
 
     /// Notes that the datapath has ended a guard: it has lapsed, if that is news.
     pub fn ended(&mut self, guard: u32) -> Verdict {
-        let news = self.guard(guard).is_some_and(Guard::fall);
-        if news { Verdict::Lapsed } else { Verdict::Keep }
+        self.with(guard, |guard| if guard.fall() { Verdict::Lapsed } else { Verdict::Keep })
     }
 
     fn promise(&mut self, guard: u32, session: SessionId, until: Option<Time>, now: Time) -> Verdict {
-        let Some(guard) = self.guard(guard) else { return Verdict::Keep };
-        guard.change(now, |promises| {
+        self.change(guard, now, |promises| {
             if let Some(promise) = promises.iter_mut().find(|promise| promise.session == session) {
                 promise.until = until;
             }
         })
     }
 
-    fn guard(&mut self, number: u32) -> Option<&mut Guard> {
-        self.guards.get_mut(usize::try_from(number).ok()?)
+    /// Changes what is promised to a guard.
+    fn change(&mut self, number: u32, now: Time, change: impl FnOnce(&mut Vec<Promise>)) -> Verdict {
+        self.with(number, |guard| guard.change(now, change))
+    }
+
+    /// Does something to a guard, if there is one of this number; this is the only way to.
+    fn with(&mut self, number: u32, act: impl FnOnce(&mut Guard) -> Verdict) -> Verdict {
+        let guard = usize::try_from(number).ok().and_then(|index| self.guards.get_mut(index));
+        let Some(guard) = guard else { return Verdict::Keep };
+        let before = guard.lapses_at();
+        let verdict = act(guard);
+        let after = guard.lapses_at();
+        if before != after {
+            self.lapses.set(number, after);
+        }
+        verdict
     }
 }
 
 impl Guard {
+    /// Returns when it lapses if nothing is sent, unless it has, and that was told.
+    fn lapses_at(&self) -> Option<Time> {
+        self.stored.filter(|_| !self.lapsed)
+    }
+
     /// Tells whether it has lapsed; the answer is yes once, until it is re-armed.
     fn lapse(&mut self, now: Time) -> bool {
-        self.is_lapsing(now) && self.fall()
+        self.lapses_at().is_some_and(|at| at <= now) && self.fall()
     }
 
     /// Notes that it has lapsed, and tells whether that is news.
@@ -241,11 +258,7 @@ impl Guard {
         for promise in &mut self.promises {
             promise.until = promise.until.filter(|until| now < *until);
         }
-    }
-
-    /// Tells whether it has lapsed, and was not told.
-    fn is_lapsing(&self, now: Time) -> bool {
-        !self.lapsed && self.stored.is_some_and(|until| until <= now)
+        self.stored = self.least();
     }
 
     /// Changes promises; what was promised before is judged first, and a lapse found stays one.

@@ -17,7 +17,7 @@ const HASTE: Duration = Duration::from_micros(15);
 
 /// A heart that other threads can have obey what waits, in their own time.
 pub(super) trait Hands: Send + Sync {
-    /// Obeys every order there is; false, and nothing is done, where a thread of the heartbeat is at it.
+    /// Obeys every order there is; false, and nothing is done, where a thread of the heartbeat is at it, or panicked at it.
     fn obey(&self) -> bool;
 }
 

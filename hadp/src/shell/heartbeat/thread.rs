@@ -4,7 +4,7 @@ use std::{
     io,
     os::fd::{AsFd as _, BorrowedFd},
     sync::{Arc, Mutex, TryLockError},
-    thread::{self, JoinHandle},
+    thread::JoinHandle,
     time::Duration,
 };
 
@@ -28,6 +28,7 @@ use crate::{
     shell::{
         apart, clock,
         realtime::{self, Role},
+        vital::Alarm,
     },
     units::Time,
 };
@@ -45,6 +46,8 @@ pub(crate) struct Parts<G, H> {
     pub(crate) heard: H,
     /// Takes what it tells. It must not wait.
     pub(crate) news: Box<dyn Fn(News) + Send>,
+    /// Raised when the first thread fails, or either panics.
+    pub(crate) alarm: Alarm,
     /// How the threads are scheduled.
     pub(crate) realtime: Realtime,
 }
@@ -96,7 +99,7 @@ fn start<G: GuardTable + 'static, H: Record + 'static>(
 ) -> io::Result<(Heartbeat, Hearts)> {
     let (heartbeat, inbox, bell) = channels()?;
     let relief = Arc::new(Relief::new()?);
-    let Parts { guards, heard, news, realtime } = parts;
+    let Parts { guards, heard, news, alarm, realtime } = parts;
     let heart = Arc::new(Mutex::new(Heart::new(inbox, guards, heard, news, Arc::clone(&relief))));
     let heartbeat = heartbeat.with_hands(Arc::<Mutex<Heart<G, H>>>::clone(&heart));
     let (here, there) = cpus.unzip();
@@ -105,22 +108,22 @@ fn start<G: GuardTable + 'static, H: Record + 'static>(
     if there.is_some() {
         let (how, waits) = (on(there), reserve_waits);
         let reserve = Reserve { heart: Arc::clone(&heart), relief: Arc::clone(&relief), waits };
-        hearts.push(thread::Builder::new().name("heart reserve".to_owned()).spawn(move || {
+        hearts.push(alarm.clone().spawn("heart reserve", move || {
             if !realtime::enter(Role::Reserve, &how) {
                 info!("BFD packets leave by one thread, for want of a CPU for another one");
             } else if let Err(error) = reserve.run() {
-                error!(%error, "the heartbeat has lost its reserve");
+                // The first goes on, as on a machine with one CPU.
+                error!(%error, "the heartbeat has lost its reserve: BFD packets leave by one thread");
             }
+            Ok(())
         })?);
     }
     let how = if here.is_some() { on(here) } else { realtime.clone() };
     let first =
         First { heart, relief: Arc::clone(&relief), bell, receivers: Arc::default(), waits: first_waits };
-    let first = thread::Builder::new().name("heartbeat".to_owned()).spawn(move || {
+    let first = alarm.spawn("heartbeat", move || {
         realtime::enter(Role::Heartbeat, &how);
-        if let Err(error) = first.run() {
-            error!(%error, "the heartbeat failed; neighbours find this node dead, and guards lapse");
-        }
+        first.run()
     });
     match first {
         Ok(first) => hearts.push(first),
@@ -140,9 +143,8 @@ impl<G: GuardTable, H: Record> Hands for Mutex<Heart<G, H>> {
                 heart.obey_for_another();
                 true
             }
-            Err(TryLockError::WouldBlock) => false,
-            // Nobody sends any more, which its neighbours find out.
-            Err(TryLockError::Poisoned(_)) => true,
+            // In neither case is anything obeyed: who is in haste sends by itself, also while the process comes to its end.
+            Err(TryLockError::WouldBlock | TryLockError::Poisoned(_)) => false,
         }
     }
 }
@@ -163,7 +165,7 @@ impl<G: GuardTable, H: Record, W: Wait> First<G, H, W> {
         loop {
             // The reserve may be at it, for some microseconds.
             let Ok(mut heart) = self.heart.lock() else {
-                return Err(io::Error::other("the reserve panicked"));
+                return Err(io::Error::other("another thread panicked in its turn"));
             };
             let turn = heart.turn(Hand::First, heard);
             if !Arc::ptr_eq(&self.receivers, heart.receivers()) {
@@ -218,7 +220,9 @@ impl<G: GuardTable, H: Record, W: Wait> Reserve<G, H, W> {
                 if self.relief.lie_down(overdue) {
                     let mut calls = [PollFd::new(self.relief.as_fd(), PollFlags::POLLIN)];
                     let called = sleep(&self.waits, &mut calls, overdue);
-                    self.relief.get_up(called?);
+                    // Also where it does not go on: nobody is to call it then.
+                    self.relief.get_up(matches!(called, Ok(true)));
+                    called?;
                 }
                 continue;
             }
@@ -232,7 +236,9 @@ impl<G: GuardTable, H: Record, W: Wait> Reserve<G, H, W> {
                 Err(TryLockError::WouldBlock) => {
                     sleep(&self.waits, &mut [], Some(clock::now() + BUSY))?;
                 }
-                Err(TryLockError::Poisoned(_)) => return Err(io::Error::other("the first thread panicked")),
+                Err(TryLockError::Poisoned(_)) => {
+                    return Err(io::Error::other("another thread panicked in its turn"));
+                }
             }
         }
         Ok(())

@@ -96,6 +96,11 @@ impl Reload {
         self.has_ended = true;
         self.wanted = None;
     }
+
+    /// Tells whether the daemon stops.
+    pub(super) fn has_ended(&self) -> bool {
+        self.has_ended
+    }
 }
 
 impl Supervisor {

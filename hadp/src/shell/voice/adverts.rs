@@ -23,7 +23,13 @@ impl Voice {
                 Some(Message::Multicast(frame)) => together.push((frame.ifindex, *due)),
                 Some(Message::Unicast(_)) => out.push(self.unicast(*due)),
                 // Without frames nothing leaves, and nothing is news.
-                None => out.push(Advertised { due: *due, at: clock::now(), result: Err(None), stuck: None }),
+                None => out.push(Advertised {
+                    due: *due,
+                    at: clock::now(),
+                    result: Err(None),
+                    stuck: None,
+                    lost: false,
+                }),
             }
         }
         if !together.is_sorted_by_key(|due| self.road(due)) {
@@ -77,7 +83,7 @@ impl Voice {
                     if let Some(trail) = self.trails.get_mut(due.slot).filter(|_| due.priority > 0) {
                         trail.sent(lane, at);
                     }
-                    out.push(Advertised { due: *due, at, result: Ok(()), stuck: None });
+                    out.push(Advertised { due: *due, at, result: Ok(()), stuck: None, lost: false });
                 }
                 left = others;
             } else {
@@ -85,12 +91,17 @@ impl Voice {
                 let error =
                     sent.and_then(|sent| sent.error).unwrap_or_else(|| io::ErrorKind::WriteZero.into());
                 let result = Err(self.failed(due.slot, "advert", error));
-                out.push(Advertised { due: *due, at, result, stuck: None });
+                out.push(Advertised { due: *due, at, result, stuck: None, lost: false });
                 left = others;
             }
         }
         let Some(lanes) = self.roads.get_mut(&road) else { return };
         let mut flow = lanes.flow(clock::now());
+        if lanes.take_losses()
+            && let Some(first) = out.get_mut(begun)
+        {
+            first.lost = true;
+        }
         for advertised in out.iter_mut().skip(begun) {
             if let Some(trail) = self.trails.get_mut(advertised.due.slot) {
                 advertised.stuck = stuck(&mut flow, trail.left(lanes));
@@ -124,14 +135,14 @@ impl Voice {
             }
             Err(error) => Err(self.failed(due.slot, "advert", error)),
         };
-        Advertised { due, at, result, stuck: None }
+        Advertised { due, at, result, stuck: None, lost: false }
     }
 }
 
 /// Makes the lanes of a road.
 pub(super) fn lay((_, every): Road) -> io::Result<Lanes<PacketSocket>> {
-    let [a, b, c, d, e] = std::array::from_fn(|_| PacketSocket::urgent());
-    Ok(Lanes::shared([a?, b?, c?, d?, e?], every))
+    let [a, b, c, d, e, f] = std::array::from_fn(|_| PacketSocket::urgent());
+    Ok(Lanes::shared([a?, b?, c?, d?, e?, f?], every))
 }
 
 /// Returns what to tell of an advert; what is news is so of one alone.

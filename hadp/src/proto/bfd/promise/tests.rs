@@ -1,5 +1,7 @@
 //! What guards are worth, step by step.
 
+use proptest::{prelude::prop, prop_assert, prop_assert_eq, proptest, strategy::Strategy};
+
 use super::*;
 
 const GUARD: u32 = 3;
@@ -181,4 +183,44 @@ fn guards_beyond_the_map_are_nothing() {
     let mut guards = with(&[1]);
     assert_eq!(guards.join(MAX_GUARDS, id(1), us(0)), Verdict::Keep);
     assert_eq!(guards.sent(MAX_GUARDS, id(1), us(0), Some(D), us(0)), Verdict::Keep);
+}
+
+/// One step: how much later, to which guard, by which session, what, and how soon the neighbour gives up after it.
+fn steps() -> impl Strategy<Value = Vec<(u64, u32, u32, u8, u64)>> {
+    let guards = prop::sample::select(vec![0, 1, 2, 3, MAX_GUARDS - 1, MAX_GUARDS]);
+    prop::collection::vec((0..400_u64, guards, 1..4_u32, 0..9_u8, 0..2_000_u64), 1..200)
+}
+
+proptest! {
+    /// The guard that lapses next is found without a search, and is the one that a search finds.
+    #[test]
+    fn the_next_lapse_is_the_least_of_all(steps in steps()) {
+        let mut guards = Promises::default();
+        let mut now = us(0);
+        for (later, guard, session, what, after) in steps {
+            let (at, session) = (now, id(session));
+            now = at + Duration::from_micros(later);
+            let after = Duration::from_micros(after);
+            let _: Verdict = match what {
+                0 => guards.join(guard, session, now),
+                1 => guards.leave(guard, session, now),
+                2 | 3 => guards.sent(guard, session, at, Some(after), now),
+                4 => guards.sent(guard, session, at, None, now),
+                5 => guards.tighten(guard, session, at, after, now),
+                6 => guards.silence(guard, session, now),
+                7 => guards.rearm(guard, now),
+                _ if after.as_micros().is_multiple_of(2) => guards.look(guard, now),
+                _ => guards.ended(guard),
+            };
+            let lapses = |guard: &Guard| guard.stored.filter(|_| !guard.lapsed);
+            prop_assert_eq!(guards.next_lapse(), guards.guards.iter().filter_map(lapses).min());
+            for by in [at, now, now + Duration::from_micros(300)] {
+                let lapsed = guards.guards.iter().any(|guard| lapses(guard).is_some_and(|at| at <= by));
+                let found = guards.lapsed_by(by);
+                prop_assert_eq!(found.is_some(), lapsed);
+                let found = found.map(|number| &guards.guards[number as usize]);
+                prop_assert!(found.is_none_or(|guard| lapses(guard) == guards.next_lapse()));
+            }
+        }
+    }
 }

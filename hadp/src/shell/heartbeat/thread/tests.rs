@@ -5,8 +5,10 @@ use std::{
     net::{IpAddr, Ipv4Addr, UdpSocket},
     sync::{
         Condvar,
+        atomic::{AtomicBool, Ordering},
         mpsc::{self, Receiver},
     },
+    thread,
 };
 
 use hadp_common::{
@@ -14,11 +16,17 @@ use hadp_common::{
     wire::bfd::{BFD_LEN, Control},
 };
 
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
 use super::*;
 use crate::{
     net::bfd::{BfdPath, BfdSender},
     proto::bfd::{Received, SessionId, SessionState, Transmission},
-    shell::heartbeat::{Order, heart::REST, order::Sent},
+    shell::{
+        heartbeat::{Order, heart::REST, order::Sent},
+        messages::Notice,
+        vital::Vital,
+    },
 };
 
 /// Two sets without a CPU: two threads that run anywhere.
@@ -28,11 +36,13 @@ fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
+/// The guards, and whether to store one has the thread panic.
 #[derive(Clone, Default)]
-struct Table(Arc<Mutex<BTreeMap<u32, Time>>>);
+struct Table(Arc<Mutex<BTreeMap<u32, Time>>>, Arc<AtomicBool>);
 
 impl GuardTable for Table {
     fn renew(&self, guard: u32, until: Time) -> bool {
+        assert!(!self.1.load(Ordering::SeqCst), "a bug");
         let mut guards = self.0.lock().unwrap();
         let ended = guards.get(&guard).is_some_and(|until| until.as_nanos() == GUARD_ENDED);
         if !ended {
@@ -75,11 +85,22 @@ impl Wait for Cpu {
     }
 }
 
+/// A system call that fails when it is told to.
+#[derive(Clone, Default)]
+struct Broken(Arc<AtomicBool>);
+
+impl Wait for Broken {
+    fn wait(&self, fds: &mut [PollFd<'_>], timeout: Option<TimeSpec>) -> nix::Result<i32> {
+        if self.0.load(Ordering::SeqCst) { Err(Errno::EINVAL) } else { Kernel.wait(fds, timeout) }
+    }
+}
+
 /// A heartbeat with one session, whose neighbour is a socket, and one guard.
 struct Rig {
     neighbor: UdpSocket,
     table: Table,
     news: Receiver<String>,
+    alarms: UnboundedReceiver<Notice>,
     heartbeat: Heartbeat,
     hearts: Hearts,
 }
@@ -122,16 +143,18 @@ impl Rig {
         let (neighbor, sender) = neighbor();
         let table = Table::default();
         let (told, news) = mpsc::channel();
+        let (raised, alarms) = unbounded_channel();
         let parts = Parts {
             guards: table.clone(),
             heard: Deaf,
             news: Box::new(move |news| drop(told.send(format!("{news:?}")))),
+            alarm: Alarm::new(Vital::Heartbeat, raised),
             realtime: Realtime::default(),
         };
         let (heartbeat, hearts) = start(parts, cpus, first, reserve).unwrap();
         heartbeat.order(Order::Guards(id(), vec![GUARD]));
         heartbeat.connect(id(), Some(sender), false);
-        Self { neighbor, table, news, heartbeat, hearts }
+        Self { neighbor, table, news, alarms, heartbeat, hearts }
     }
 
     fn transmit(&self, every: Duration, detected_after: Duration) {
@@ -159,10 +182,24 @@ impl Rig {
         self.heartbeat.shown().relieved()
     }
 
+    /// Waits for the next alarm, and returns its cause.
+    fn alarm(&mut self) -> String {
+        let begun = clock::now();
+        loop {
+            match self.alarms.try_recv() {
+                Ok(Notice::Ended { vital: Vital::Heartbeat, cause }) => return cause.to_string(),
+                Ok(_) => panic!("another notice"),
+                Err(error) => assert!(clock::now().since(begun) < ms(5_000), "{error}"),
+            }
+            thread::yield_now();
+        }
+    }
+
     /// Ends both threads, and returns what they told.
-    fn end(self) -> Vec<String> {
+    fn end(mut self) -> Vec<String> {
         self.heartbeat.order(Order::Stop);
         assert!(self.hearts.join());
+        assert!(self.alarms.try_recv().is_err(), "an alarm for an end that was ordered");
         self.news.try_iter().collect()
     }
 }
@@ -418,4 +455,55 @@ fn answers_count_for_the_rest() {
     };
     // Whoever else runs on this CPU may take his time anywhere.
     assert!((0..10).any(|_| rests(&mut heart)));
+}
+
+/// Nothing is sent without the first thread, which nobody would see.
+#[test]
+fn a_first_thread_that_fails_raises_the_alarm() {
+    for cpus in [None, ANYWHERE] {
+        let broken = Broken::default();
+        let mut rig = Rig::new(cpus, broken.clone(), Kernel);
+        rig.transmit(ms(2), ms(30_000));
+        rig.receive(5);
+        broken.0.store(true, Ordering::SeqCst);
+        assert_eq!(rig.alarm(), io::Error::from(Errno::EINVAL).to_string());
+        assert!(rig.hearts.join(), "nobody panicked");
+        // What must leave still does.
+        rig.heartbeat.queue(Order::SendNow(id(), CONTROL));
+        assert!(rig.heartbeat.hasten(id(), &CONTROL));
+    }
+}
+
+#[test]
+fn a_first_thread_goes_on_without_its_reserve() {
+    let broken = Broken::default();
+    let rig = Rig::new(ANYWHERE, Kernel, broken.clone());
+    rig.transmit(ms(2), ms(30_000));
+    rig.receive(5);
+    broken.0.store(true, Ordering::SeqCst);
+    rig.receive(50);
+    assert_eq!(rig.end(), Vec::<String>::new());
+}
+
+/// A panic in a turn leaves everything of that turn behind a lock that is poisoned: neither thread can go on.
+#[test]
+fn a_panic_in_a_turn_raises_the_alarm_whosever_it_is() {
+    for (cpus, stopped) in [(None, false), (ANYWHERE, false), (ANYWHERE, true)] {
+        let cpu = Cpu::default();
+        let mut rig = Rig::new(cpus, cpu.clone(), Kernel);
+        rig.transmit(ms(2), ms(30_000));
+        rig.receive(5);
+        cpu.stop(stopped);
+        rig.table.1.store(true, Ordering::SeqCst);
+        let cause = rig.alarm();
+        assert!(cause.starts_with("it panicked: a bug"), "{cause}");
+        while rig.neighbor.set_read_timeout(Some(ms(50))).is_ok() && rig.neighbor.recv(&mut [0; 64]).is_ok() {
+        }
+        assert!(rig.heartbeat.hasten(id(), &CONTROL), "a copy leaves without the lock");
+        rig.receive(1);
+        rig.heartbeat.connect(id(), None, false);
+        assert!(!rig.heartbeat.hasten(id(), &CONTROL), "nobody obeys");
+        cpu.stop(false);
+        assert!(!rig.hearts.join());
+    }
 }
