@@ -5,10 +5,13 @@
 mod addresses;
 mod afterwards;
 mod changed;
+mod global;
 mod hundreds;
 mod refused;
 mod removed;
 mod sessions;
+mod tracks;
+mod waiting;
 
 use std::{
     cell::RefCell,
@@ -24,7 +27,7 @@ use hadp_tests::{
     client::{ArpProber, Mac, Prober},
     conf::{Instance, Session, VIP},
     lab::{Daemon, KEEPALIVED_REALTIME, Lan, Node, Software, hadp_binary, hadp_status, wait_until},
-    sessions::{PATIENCE, field, settle, wait_session},
+    sessions::{PATIENCE, answered_after, field, settle, wait_session},
     unspoilt::{AT_TEN_MILLISECONDS, unspoilt},
 };
 use nix::sys::signal::Signal;
