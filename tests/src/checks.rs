@@ -13,9 +13,11 @@ use hadp_common::wire::{
     ipv4::{self, IPPROTO_VRRP},
     vrrp::{Advert, Body, ChecksumMode, GROUP_V4, MAX_LEN, VRRP_LEN},
 };
+use serde_json::Value;
 
 use crate::{
     client::{ArpProber, Mac},
+    conf::VIP,
     lab::{Lan, Node, hadp_status, wait_until},
 };
 
@@ -54,7 +56,7 @@ pub fn state(node: &Node) -> Result<(String, String)> {
     let status = hadp_status(node)?;
     let field = |name: &str| {
         let value = status.pointer(&format!("/routers/0/{name}"));
-        value.and_then(serde_json::Value::as_str).unwrap_or_default().to_owned()
+        value.and_then(Value::as_str).unwrap_or_default().to_owned()
     };
     Ok((field("state"), field("cause")))
 }
@@ -69,6 +71,27 @@ pub fn wait_state(node: &Node, wanted: &str, cause: &str) -> Result<()> {
         Ok(state(node).is_ok_and(|(state, why)| state == wanted && why.contains(cause)))
     })?;
     Ok(())
+}
+
+/// Has the routers of a node that has just started wait for their Skew_Time alone, and not for three intervals more: the client
+/// says to each of them what an Active router says that resigns.
+///
+/// # Errors
+///
+/// When the routers do not start in time.
+pub fn hasten(lan: &Lan, node: &Node) -> Result<()> {
+    let mut vrids = Vec::new();
+    wait_until(&format!("the routers of {} run", node.name()), Duration::from_secs(8), || {
+        let Ok(status) = hadp_status(node) else { return Ok(false) };
+        let routers = status.get("routers").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+        let vrid = |router: &Value| u8::try_from(router.get("vrid")?.as_u64()?).ok();
+        vrids = routers.iter().filter_map(vrid).collect();
+        let runs = |router: &Value| router.get("state").is_some_and(|state| state != "Initialize");
+        Ok(!routers.is_empty() && routers.iter().all(runs))
+    })?;
+    let client = lan.client();
+    let resignation = |vrid| multicast(client.address(), 255, &v3_message(vrid, 0, client.address(), VIP)?);
+    transmit(client, &vrids.into_iter().map(resignation).collect::<Result<Vec<_>>>()?)
 }
 
 /// Returns who answered for the address since `start`, one entry each time that changed.

@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 
 use crate::{
-    checks::{mac, wait_owner, wait_state},
+    checks::{hasten, mac, wait_owner, wait_state},
     client::{Capture, Prober, Report, SeenAdvert},
     lab::{Daemon, KEEPALIVED_REALTIME, Lan, Node, Software, hadp_binary, wait_until},
 };
@@ -122,6 +122,7 @@ impl Handover {
             Reason::Term | Reason::Failover | Reason::Tracking => Some(self.backup(n2)?),
             Reason::Preemption => None,
         };
+        hasten(&lan, n1)?;
         wait_owner(&lan, n1, VIP, ELECTION)
             .with_context(|| format!("its log was:\n{}", first.log().text()))?;
         let prober = Prober::start(lan.client(), VIP, PROBE)?;

@@ -42,13 +42,13 @@ fn arping_gets_one_answer_and_a_backup_never_answers() -> Result<()> {
         n2.carrier(false)?;
         thread::sleep(SECOND / 3);
         n2.carrier(true)?;
-        thread::sleep(SECOND);
+        thread::sleep(SECOND / 2);
     }
     for _ in 0..2 {
         n2.link_down()?;
         thread::sleep(SECOND / 3);
         n2.link_up()?;
-        thread::sleep(SECOND);
+        thread::sleep(SECOND / 2);
     }
     ensure!(prober.answers().len() > 500, "{} answers", prober.answers().len());
     assert_eq!(owners_since(&prober, flapping), [mac(n1)], "somebody else than n1 answered");

@@ -12,7 +12,7 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 use hadp_tests::{
-    checks::{mac, owners_since, state, wait_owner, wait_state},
+    checks::{hasten, mac, owners_since, state, wait_owner, wait_state},
     client::{ArpProber, Prober},
     conf::{Instance, Session, VIP, router_and_session},
     lab::{Daemon, Lan, Node, Software, hadp_binary, hadp_status, wait_until},
@@ -31,6 +31,7 @@ const FAST: Duration = Duration::from_millis(600);
 fn followed(lan: &Lan, more: &str) -> Result<[Daemon; 2]> {
     let (n1, n2) = lan.pair()?;
     let first = Software::Hadp.start_with(n1, &router_and_session(2, 150, more))?;
+    hasten(lan, n1)?;
     wait_owner(lan, n1, VIP, PATIENCE)?;
     let second = Software::Hadp.start_with(n2, &router_and_session(1, 100, more))?;
     settle(lan)?;
@@ -145,6 +146,7 @@ fn hands_over_until_what_it_tracks_is_up_again(span: &Span) -> Result<()> {
     let mut first = Software::Hadp.start_with(n1, &router_and_session(2, 150, track))?;
     let _second = Software::Hadp.start_with(n2, &router_and_session(1, 100, ""))?;
     wait_session(n1, 0, "Up")?;
+    hasten(&lan, n1)?;
     wait_owner(&lan, n1, VIP, PATIENCE)?;
     let start = Instant::now();
     let (prober, asked) = (
@@ -171,6 +173,7 @@ fn a_daemon_that_died_without_sessions_up_goes_on() -> Result<()> {
     let lan = Lan::new(2)?;
     let (n1, n2) = lan.pair()?;
     let mut first = Software::Hadp.start_with(n1, &router_and_session(2, 150, "fast_failover"))?;
+    hasten(&lan, n1)?;
     wait_owner(&lan, n1, VIP, PATIENCE)?;
     let _second = Software::Hadp.start_with(n2, &Instance::new(100).to_string())?;
     wait_state(n2, "Backup", "")?;
@@ -265,6 +268,7 @@ fn the_weight_of_a_session_and_of_an_interface() -> Result<()> {
     let track =
         "track_bfd {\n        PEER weight 30\n    }\n    track_interface {\n        up7 weight -20\n    }";
     let _first = Software::Hadp.start_with(n1, &router_and_session(2, 100, track))?;
+    hasten(&lan, n1)?;
     let priority = |wanted: u64| {
         wait_until(&format!("priority {wanted}"), PATIENCE, || {
             Ok(hadp_status(n1)?.pointer("/routers/0/priority").and_then(Value::as_u64) == Some(wanted))

@@ -52,6 +52,14 @@ impl Protocol {
         )
     }
 
+    /// Returns for longer than how long a Backup waits that hears nobody.
+    fn patience(self) -> Duration {
+        match self {
+            Self::V2 => 4 * SECOND,
+            Self::V3 => SECOND,
+        }
+    }
+
     fn number(self) -> u8 {
         match self {
             Self::V2 => 2,
@@ -96,7 +104,7 @@ fn all_turns(protocol: Protocol, high: Software, low: Software) -> Result<()> {
     let quiet = Instant::now();
     second.stop()?;
     let mut second = low.start_with(n2, &weak)?;
-    thread::sleep(TAKEOVER / 2);
+    thread::sleep(protocol.patience());
     assert_eq!(owners_since(&prober, quiet), [mac(n1)], "{low} comes and goes as Backup");
     assert!(!n2.holds(VIP)?);
 

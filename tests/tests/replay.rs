@@ -4,7 +4,7 @@ use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, process::Output, ti
 
 use anyhow::{Context as _, Result, ensure};
 use hadp_tests::{
-    checks::{wait_owner, wait_state},
+    checks::{hasten, wait_owner, wait_state},
     conf::{Instance, VIP, router_and_session},
     lab::{Daemon, Lan, Node, hadp_binary, hadp_status, wait_until},
     sessions::{PATIENCE, settle},
@@ -122,6 +122,7 @@ fn a_death_that_bfd_finds_is_decided_alike() -> Result<()> {
     let (n1, n2) = lan.pair()?;
     let (log1, log2) = (n1.dir().join("n1.log"), n2.dir().join("n2.log"));
     let mut first = Daemon::hadp_recording(n1, &router_and_session(2, 150, "fast_failover"), &log1)?;
+    hasten(&lan, n1)?;
     wait_owner(&lan, n1, VIP, PATIENCE)?;
     let mut second = Daemon::hadp_recording(n2, &router_and_session(1, 100, "fast_failover"), &log2)?;
     settle(&lan)?;

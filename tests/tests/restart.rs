@@ -15,7 +15,7 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 use hadp_tests::{
-    checks::{mac, owners_since, state, wait_state},
+    checks::{hasten, mac, owners_since, state, wait_state},
     client::{ArpProber, Capture, Prober},
     conf::Session,
     lab::{Daemon, Lan, Node, Pair, Software, hadp_status, wait_until},
@@ -56,6 +56,7 @@ fn elect(lan: &Lan, interval: &str, on_daemon_death: &str) -> Result<Pair> {
     let first = n1.write("daemon.conf", &conf(150, interval, on_daemon_death))?;
     let second = n2.write("daemon.conf", &conf(100, interval, on_daemon_death))?;
     let first = Software::Hadp.start(n1, &first)?;
+    hasten(lan, n1)?;
     wait_state(n1, "Active", "")?;
     let pair = Pair { first, second: Software::Hadp.start(n2, &second)? };
     pair.wait_elected(lan, VIP)?;
@@ -308,6 +309,7 @@ fn routers_are_known_again_in_another_order_and_those_that_are_gone_are_given_up
     let lan = Lan::new(1)?;
     let [node] = lan.nodes() else { unreachable!() };
     let mut first = Software::Hadp.start_with(node, &(instance(55, OTHER) + &instance(56, VIP)))?;
+    hasten(&lan, node)?;
     wait_until("both addresses are there", 8 * SECOND, || Ok(node.holds(VIP)? && node.holds(OTHER)?))?;
     first.log().wait_for("(VI_56) Backup -> Active", SECOND)?;
     let (probes, start) = (Prober::start(lan.client(), VIP, MILLISECOND)?, Instant::now());
@@ -348,6 +350,7 @@ fn a_daemon_killed_while_it_stops_leaves_nothing() -> Result<()> {
     let lan = Lan::new(1)?;
     let [node] = lan.nodes() else { unreachable!() };
     let mut daemon = Software::Hadp.start_with(node, &conf(150, "1", "restart"))?;
+    hasten(&lan, node)?;
     wait_state(node, "Active", "")?;
     daemon.log().wait_for("running", 5 * SECOND)?;
     thread::sleep(SECOND / 5);

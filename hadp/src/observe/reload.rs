@@ -18,6 +18,9 @@ pub enum Reload {
 /// What a reload has done.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub struct Reloaded {
+    /// Keywords of `global_defs` that count from now on.
+    #[serde(default)]
+    pub global: Vec<String>,
     /// The virtual routers.
     pub routers: Changes,
     /// The BFD sessions.
@@ -39,17 +42,20 @@ pub struct Changes {
     pub anew: Vec<String>,
     /// Those that are handed over or ended.
     pub removed: Vec<String>,
+    /// Those that come, change or leave once another one has left.
+    #[serde(default)]
+    pub waiting: Vec<String>,
 }
 
 impl Reloaded {
     /// Says in one line what was done.
     pub fn summary(&self) -> String {
         let mut parts = self.routers.parts();
-        if parts.is_empty() && self.sessions.parts().is_empty() {
-            return "nothing has changed".to_owned();
-        }
         parts.extend(self.sessions.parts().into_iter().map(|part| format!("BFD {part}")));
-        parts.join("; ")
+        if !self.global.is_empty() {
+            parts.push(format!("taken up {}", self.global.join(", ")));
+        }
+        if parts.is_empty() { "nothing has changed".to_owned() } else { parts.join("; ") }
     }
 }
 
@@ -60,6 +66,7 @@ impl Changes {
             ("added", &self.added),
             ("removed", &self.removed),
             ("started anew", &self.anew),
+            ("waiting", &self.waiting),
         ];
         let named = lists.into_iter().filter(|(_, names)| !names.is_empty());
         named.map(|(what, names)| format!("{what} {}", names.join(", "))).collect()
@@ -77,7 +84,11 @@ mod tests {
         let routers =
             Changes { same: 4, added: names(&["A", "B"]), removed: names(&["C"]), ..Changes::default() };
         let sessions = Changes { changed: names(&["P"]), ..Changes::default() };
-        let done = Reloaded { routers, sessions, warnings: vec![] };
+        let done = Reloaded { routers, sessions, ..Reloaded::default() };
         assert_eq!(done.summary(), "added A, B; removed C; BFD reconfigured P");
+        let done = Reloaded { global: names(&["router_id", "on_daemon_death"]), ..Reloaded::default() };
+        assert_eq!(done.summary(), "taken up router_id, on_daemon_death");
+        let routers = Changes { waiting: names(&["A"]), ..Changes::default() };
+        assert_eq!(Reloaded { routers, ..Reloaded::default() }.summary(), "waiting A");
     }
 }

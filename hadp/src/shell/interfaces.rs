@@ -19,6 +19,7 @@ use super::{
 };
 use crate::{
     datapath::{AttachError, Attached},
+    model::XdpMode,
     net::{
         address_set::AddressSet,
         frames::Outlet,
@@ -26,6 +27,17 @@ use crate::{
     },
     proto::{Cause, Slot},
 };
+
+/// The datapath on an interface.
+#[derive(Debug)]
+pub(super) struct OnInterface {
+    /// The interface's name.
+    pub(super) name: String,
+    /// In which mode it runs there.
+    pub(super) mode: String,
+    /// What was configured when it was attached.
+    pub(super) asked: XdpMode,
+}
 
 impl Supervisor {
     /// Places every router on the interfaces there are, and tells the election what that changed.
@@ -110,7 +122,7 @@ impl Supervisor {
         let unneeded: Vec<u32> =
             self.attached.keys().filter(|index| !needed.contains(index)).copied().collect();
         for index in unneeded {
-            let name = self.attached.remove(&index).map_or(String::new(), |(name, _)| name);
+            let name = self.attached.remove(&index).map_or(String::new(), |on| on.name);
             match self.datapath.detach(index) {
                 Ok(()) => info!(dev = name, "datapath detached: nothing needs it there any more"),
                 Err(error) => warn!(dev = name, error = report::chain(&error), "the datapath stays attached"),
@@ -130,7 +142,8 @@ impl Supervisor {
             match self.datapath.attach(index, &link.name, self.global.xdp_mode) {
                 Ok(Attached { mode, egress }) => {
                     info!(dev = link.name, %mode, %egress, "datapath attached");
-                    self.attached.insert(index, (link.name.clone(), mode.to_string()));
+                    let (name, mode, asked) = (link.name.clone(), mode.to_string(), self.global.xdp_mode);
+                    self.attached.insert(index, OnInterface { name, mode, asked });
                 }
                 Err(error @ AttachError::NoInterface { .. }) => {
                     debug!("{}", report::chain(&error));

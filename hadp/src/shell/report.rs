@@ -170,7 +170,7 @@ impl Supervisor {
             ]
             .into(),
             relieved: self.threads.heartbeat.shown().relieved(),
-            datapath: self.attached.values().cloned().collect(),
+            datapath: self.attached.values().map(|on| (on.name.clone(), on.mode.clone())).collect(),
             counters: Counter::ALL
                 .iter()
                 .map(|&which| (which.name().to_owned(), stats.count(which)))

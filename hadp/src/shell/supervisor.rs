@@ -15,6 +15,7 @@ use tracing::{info, warn};
 
 use super::{
     handover, holdings,
+    interfaces::OnInterface,
     launch::{Cargo, Launched},
     ledger::Ledger,
     messages::{Command, Notice},
@@ -115,8 +116,8 @@ pub(super) struct Supervisor {
     pub(super) datapath: Xdp,
     pub(super) paths: Paths,
     pub(super) links: Links,
-    /// Interfaces the datapath is attached to, by index: name and mode.
-    pub(super) attached: BTreeMap<u32, (String, String)>,
+    /// Interfaces the datapath is attached to, by index.
+    pub(super) attached: BTreeMap<u32, OnInterface>,
     /// Interfaces that refused it, by index.
     pub(super) refused: BTreeSet<u32>,
     /// Routers that could not be started: their frames could not be built, or the datapath did not take the tables.

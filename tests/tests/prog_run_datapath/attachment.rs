@@ -154,7 +154,8 @@ fn without_tcx_the_classifier_is_a_filter() {
     let veth0 = veth("veth0");
     let mut others = Vec::new();
     loop {
-        let mut ebpf = Ebpf::load(BENCH_OBJECT).unwrap();
+        // Without the kernel's types, which are long to read.
+        let mut ebpf = EbpfLoader::new().btf(None).load(BENCH_OBJECT).unwrap();
         let other: &mut SchedClassifier = ebpf.program_mut("empty_egress").unwrap().try_into().unwrap();
         other.load().unwrap();
         if other.attach("veth0", TcAttachType::Egress).is_err() {

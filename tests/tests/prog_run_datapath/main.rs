@@ -8,7 +8,7 @@ mod plans;
 use std::{net::Ipv4Addr, os::unix::fs::PermissionsExt, path::Path, process::Command};
 
 use aya::{
-    Ebpf,
+    Ebpf, EbpfLoader,
     maps::Array,
     programs::{
         SchedClassifier, TcAttachType, Xdp as XdpProgram, XdpMode as AyaMode,

@@ -11,13 +11,14 @@ use crate::{
 impl Supervisor {
     /// Takes up what concerns the whole node, and says what takes effect at the next start only.
     pub(super) fn change_global(&mut self, wanted: &Global, done: &mut Reloaded) {
+        done.global = taken_up(&self.global, wanted);
         self.global.router_id.clone_from(&wanted.router_id);
         self.global.on_daemon_death = wanted.on_daemon_death;
         self.will.set_policy(wanted.on_daemon_death);
         self.global.cpu_dma_latency = wanted.cpu_dma_latency;
         let mut later = differences("vrrp", &self.global.election, &wanted.election);
         later.append(&mut differences("bfd", &self.global.bfd, &wanted.bfd));
-        if self.global.xdp_mode != wanted.xdp_mode && !self.attached.is_empty() {
+        if self.attached.values().any(|on| on.asked != wanted.xdp_mode) {
             later.push("xdp_mode of the interfaces that are attached".to_owned());
         }
         self.global.xdp_mode = wanted.xdp_mode;
@@ -27,6 +28,16 @@ impl Supervisor {
             done.warnings.push(text);
         }
     }
+}
+
+/// Names the keywords that count at once, where two differ by them.
+fn taken_up(runs: &Global, wanted: &Global) -> Vec<String> {
+    let keywords = [
+        ("router_id", runs.router_id != wanted.router_id),
+        ("on_daemon_death", runs.on_daemon_death != wanted.on_daemon_death),
+        ("cpu_dma_latency", runs.cpu_dma_latency != wanted.cpu_dma_latency),
+    ];
+    keywords.into_iter().filter(|(_, differs)| *differs).map(|(keyword, _)| keyword.to_owned()).collect()
 }
 
 /// Names the keywords by which two differ.

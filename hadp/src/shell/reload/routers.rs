@@ -129,6 +129,7 @@ impl Supervisor {
             let Some(router) = wanted.get(position) else { continue };
             let Some(slot) = self.roster.add(position, router.clone()) else {
                 waits = true;
+                done.routers.waiting.push(router.name.clone());
                 continue;
             };
             info!("({}) is new", router.name);
@@ -136,6 +137,10 @@ impl Supervisor {
             let placement = Placement { port: None, obstacle: Some(Cause::NotStarted) };
             former.insert(slot, Former { router: None, placement });
         }
+        // Of those that are started anew that has been said.
+        let waiting = plan.waiting.iter().filter_map(|position| wanted.get(*position));
+        let waiting = waiting.filter(|router| !done.routers.anew.contains(&router.name));
+        done.routers.waiting.extend(waiting.map(|router| router.name.clone()));
         self.roster.note_addresses();
         (former, waits)
     }

@@ -65,14 +65,26 @@ impl Supervisor {
             let Some(instance) = wanted.get(position) else { continue };
             match self.reach.neighbors.add(position, instance.clone()) {
                 Some(_) => done.sessions.added.push(instance.name.clone()),
-                None => waits = true,
+                None => {
+                    waits = true;
+                    done.sessions.waiting.push(instance.name.clone());
+                }
             }
         }
         let routers_leave = self.roster.iter().any(|(_, entry)| entry.leaving);
         waits |= routers_leave && !leave.is_empty();
-        for (id, why) in leave.into_iter().filter(|_| !routers_leave) {
-            self.end_session(id, why, done);
+        for (id, why) in leave {
+            if !routers_leave {
+                self.end_session(id, why, done);
+            } else if why.is_none()
+                && let Some(known) = self.reach.neighbors.get(id)
+            {
+                done.sessions.waiting.push(known.instance.name.clone());
+            }
         }
+        let waiting = waiting.iter().filter_map(|position| wanted.get(*position));
+        let waiting = waiting.filter(|session| !done.sessions.anew.contains(&session.name));
+        done.sessions.waiting.extend(waiting.map(|session| session.name.clone()));
         let instances = self.reach.neighbors.iter().map(|(id, known)| (id, &known.instance));
         self.reach.idle.reconfigure(self.global.cpu_dma_latency, instances);
         waits
