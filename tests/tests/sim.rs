@@ -1,8 +1,10 @@
 //! The virtual cluster: random runs of several nodes, every instant of them checked, and faults put into the program
 //! itself that the checks have to find.
 //!
-//! `HADP_SIM_SEED=N` runs one seed alone; `HADP_SIM_SEEDS=N` runs that many. With `HADP_SIM_TRACE` set, to whatever, every
-//! event that a router is told and what it orders go to standard error, at their true time in milliseconds: for one seed.
+//! `HADP_SIM_SEED=N` runs one seed alone; `HADP_SIM_SEEDS=N` runs that many. With `HADP_SIM_ALL` set, to whatever, they go on
+//! beyond the first one that fails, and every one that does is told on standard error. With `HADP_SIM_TRACE` set, every event
+//! that a router is told and what it orders go to standard error, at their true time in milliseconds: for one seed. Both with
+//! `--nocapture`.
 
 use std::{
     env,
@@ -23,26 +25,32 @@ fn number(name: &str) -> Option<u64> {
     env::var(name).ok()?.parse().ok()
 }
 
-/// Runs those of the seeds that count on all processors until one fails.
+/// Runs those of the seeds that count on all processors until one fails, or all of them; the failure is the first one found.
 fn run(
     seeds: std::ops::Range<u64>,
     counts: fn(u64) -> bool,
     mutation: Option<Mutation>,
 ) -> Result<Summary, Violation> {
     let next = AtomicU64::new(seeds.start);
+    let all = mutation.is_none() && env::var_os("HADP_SIM_ALL").is_some();
     let workers = thread::available_parallelism().map_or(1, usize::from);
     let work = || {
         let mut total = Summary::default();
+        let mut failed = None;
         loop {
             let seed = next.fetch_add(1, Ordering::Relaxed);
             if seed >= seeds.end {
-                return Ok(total);
+                return failed.map_or(Ok(total), Err);
             }
             if !counts(seed) {
                 continue;
             }
             match sim::run(seed, mutation) {
                 Ok(summary) => total.add(&summary),
+                Err(violation) if all => {
+                    eprintln!("{violation}");
+                    failed.get_or_insert(violation);
+                }
                 Err(violation) => {
                     next.store(seeds.end, Ordering::Relaxed);
                     return Err(violation);
