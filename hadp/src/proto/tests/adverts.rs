@@ -219,3 +219,24 @@ fn who_was_taken_over_from_resigns_in_vain() {
     tell(&mut router, T0 + ms(500), Event::Advert(heard(T0 + ms(400), 1, 200)));
     assert_eq!(deadline_ms(&router, T0 + ms(400)), Some(3_609));
 }
+
+/// The Active router's adverts change nothing, so that its last one is told when the timer is due that a resignation has set.
+/// Columns: whose advert arrived when, who resigned at 2,500 ms => ms from T0 until the timer runs out.
+#[test]
+fn who_was_taken_over_from_resigns_in_vain_although_the_successor_is_told_late() {
+    #[rustfmt::skip]
+    let table = [
+        ((2_000, 1), 3, 5_609), // .1 was heard half an interval before
+        ((1_500, 1), 3, 3_109), // it was overdue
+        ((2_000, 7), 3, 3_109), // nobody followed that one
+        ((2_000, 1), 1, 3_109), // .1 itself resigned
+    ];
+    for ((at, from), who, expected) in table {
+        let mut router = started(config());
+        hear(&mut router, T0, 1, 200);
+        hear(&mut router, T0 + ms(2_500), who, 0);
+        let due = router.next_deadline().unwrap();
+        tell(&mut router, due, Event::Advert(heard(T0 + ms(at), from, 200)));
+        assert_eq!(deadline_ms(&router, T0), Some(expected), "{from} at {at}, {who}");
+    }
+}
