@@ -159,6 +159,31 @@ fn rfc9568_41_43_a_flood_is_not_answered_with_a_flood() {
     }
 }
 
+/// What becomes of the answer to a lower priority, told right after it, or of the advert after that one => whether it yields.
+#[test]
+fn who_cannot_contradict_gives_way() {
+    const SENT: Event = Event::AdvertSent { at: T0 };
+    for (answer, then, yields) in
+        [(Event::AdvertFailed, None, true), (SENT, Some(Event::AdvertFailed), false), (SENT, None, false)]
+    {
+        let mut router = active(config(), T0);
+        let now = T0 + ms(300);
+        assert_eq!(tell(&mut router, now, Event::AdvertFailed), [], "of an advert that answers nobody");
+        assert_eq!(hear(&mut router, now, 1, 50), [Action::SendAdvert { priority: 100 }]);
+        let mut orders = tell(&mut router, now, answer);
+        orders.extend(then.into_iter().flat_map(|event| tell(&mut router, now, event)));
+        let yielded = drained(now, "Active", "Backup", Reason::Yielded { from: ip(1), priority: 50 });
+        assert_eq!(orders, if yields { yielded } else { vec![] }, "{answer:?} {then:?}");
+    }
+    // The second of a flood waits; the first was answered.
+    let mut router = active(config(), T0);
+    hear(&mut router, T0 + ms(1), 1, 50);
+    tell(&mut router, T0 + ms(1), SENT);
+    assert_eq!(hear(&mut router, T0 + ms(2), 1, 50), []);
+    assert_eq!(tell(&mut router, T0 + ms(101), Event::Timeout), [Action::SendAdvert { priority: 100 }]);
+    assert_eq!(tell(&mut router, T0 + ms(101), Event::AdvertFailed), []);
+}
+
 /// With adverts every 5 ms the next one comes before a second answer may.
 #[test]
 fn rfc9568_41_43_an_advert_that_is_due_does_not_wait_for_an_answer() {
