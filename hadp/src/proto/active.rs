@@ -58,7 +58,7 @@ impl Router {
             return self.answer(now, due, lease, Provoking::Resignation, out);
         }
         match self.rank(&heard) {
-            Ordering::Less => self.assert(now, due, lease, out),
+            Ordering::Less => self.assert(now, due, lease, heard, out),
             Ordering::Greater => self.yield_to(now, &heard, out),
             // Only this router's own advert has its address; answering that one would never end.
             Ordering::Equal => {}
@@ -76,12 +76,25 @@ impl Router {
     }
 
     /// Asserts this router against one of lower rank: new in RFC 9568, and what keepalived has always done.
-    fn assert(&mut self, now: Time, due: Time, lease: Time, out: &mut Vec<Action>) {
+    fn assert(&mut self, now: Time, due: Time, lease: Time, heard: Heard, out: &mut Vec<Action>) {
         match self.config.lower_priority {
-            LowerPriority::Advertise => self.answer(now, due, lease, Provoking::LowerPriority, out),
+            LowerPriority::Advertise => {
+                let at_once = now >= self.answer_at[Provoking::LowerPriority];
+                self.answer(now, due, lease, Provoking::LowerPriority, out);
+                self.contradicted = at_once.then_some(heard);
+            }
             LowerPriority::Discard => {}
         }
         self.announcer.lower_priority(now, &self.config, out);
+    }
+
+    /// Yields to a router of lower rank whose advert could not be answered: it is heard, and this one is not. It may have
+    /// preempted a priority that has been raised since, of which nobody was told. Any other advert that did not leave changes
+    /// nothing: the lease runs out unless a later one leaves.
+    pub(super) fn give_way(&mut self, now: Time, to: Option<Heard>, out: &mut Vec<Action>) {
+        if let Some(heard) = to {
+            self.yield_to(now, &heard, out);
+        }
     }
 
     /// Answers an advert with one of its own, at once; but no flood with a flood: a second answer, which is for all that

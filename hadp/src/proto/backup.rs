@@ -75,7 +75,7 @@ impl Router {
         } else if self.preempts(&heard) {
             self.outlook = Reason::Preempted; // the timer runs on, and out
             self.following = self.following.or(Some(heard.from));
-        } else if self.hearing.apply(&heard) {
+        } else if self.hearing.apply(&heard) || self.is_led_on_by(&heard) {
             self.follow(&heard);
         }
     }
@@ -165,6 +165,15 @@ impl Router {
             self.following.filter(|leader| *leader != heard.from && self.outlook == Reason::ActiveDown);
         let last = leader.and_then(|leader| self.hearing.heard_at(leader));
         last.is_some_and(|last| heard.at < last + self.active_interval.duration())
+    }
+
+    /// Tells whether this advert, told late, shows the same of a resignation that has been applied: who is followed was not
+    /// overdue then. Adverts that change nothing are told when a timer is due, so that what is known of it is up to
+    /// Active_Down_Interval old.
+    fn is_led_on_by(&self, heard: &Heard) -> bool {
+        self.outlook == Reason::Resigned
+            && self.following == Some(heard.from)
+            && self.hearing.applied() < heard.at + self.active_interval.duration()
     }
 
     /// Tells whether this advert is to be discarded so that the timer runs out and this router takes over. The address

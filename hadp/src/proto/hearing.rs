@@ -47,6 +47,11 @@ impl Hearing {
         newest
     }
 
+    /// Returns when the advert arrived that has set Active_Down_Timer.
+    pub(super) fn applied(&self) -> Time {
+        self.applied
+    }
+
     /// Discounts what a router said until `at`: it was found dead then. What it says later counts.
     pub(super) fn bury(&mut self, from: IpAddr, at: Time) {
         self.remember(from, at);

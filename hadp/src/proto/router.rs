@@ -59,6 +59,9 @@ pub struct Router {
     pub(super) unsendable: bool,
     /// In Active: from when on another advert of this kind may be answered at once.
     pub(super) answer_at: EnumMap<Provoking, Time>,
+    /// In Active: the advert of lower rank that it has just answered, until it is told whether the answer has left.
+    #[cfg_attr(feature = "daemon", serde(default))]
+    pub(super) contradicted: Option<Heard>,
     /// In Active: the announcements ahead. In other states nobody asks it.
     pub(super) announcer: Announcer,
     /// In Active: the pace that peers may still go by. A takeover begins without.
@@ -92,6 +95,7 @@ impl Router {
             patience: Time::ZERO,
             unsendable: false,
             answer_at: EnumMap::default(),
+            contradicted: None,
             announcer: Announcer::default(),
             easing: None,
         }
@@ -102,6 +106,7 @@ impl Router {
     /// Reads no clock and never blocks: `now` is the only time it knows. An [`Event::Timeout`] before
     /// [`Self::next_deadline`] is a no-op, so a spurious wake-up is harmless.
     pub fn handle(&mut self, now: Time, event: Event, out: &mut Vec<Action>) {
+        let contradicted = self.contradicted.take();
         self.drained(now, out);
         self.cut_back(event, out);
         self.lapse(now, event, out);
@@ -178,13 +183,11 @@ impl Router {
             (State::Active { next_advert, lease }, Event::Timeout) => {
                 self.timeout_in_active(now, next_advert, lease, out);
             }
+            (State::Active { .. }, Event::AdvertFailed) => self.give_way(now, contradicted, out),
             // The lease runs out unless a later advert leaves.
             (
                 State::Active { .. },
-                Event::AdvertFailed
-                | Event::AdvertStuck { .. }
-                | Event::Resume { .. }
-                | Event::ActiveDown { .. },
+                Event::AdvertStuck { .. } | Event::Resume { .. } | Event::ActiveDown { .. },
             ) => {}
 
             (State::Resigning { until, next }, Event::Startup { source }) => {

@@ -159,6 +159,31 @@ fn rfc9568_41_43_a_flood_is_not_answered_with_a_flood() {
     }
 }
 
+/// What becomes of the answer to a lower priority, told right after it, or of the advert after that one => whether it yields.
+#[test]
+fn who_cannot_contradict_gives_way() {
+    const SENT: Event = Event::AdvertSent { at: T0 };
+    for (answer, then, yields) in
+        [(Event::AdvertFailed, None, true), (SENT, Some(Event::AdvertFailed), false), (SENT, None, false)]
+    {
+        let mut router = active(config(), T0);
+        let now = T0 + ms(300);
+        assert_eq!(tell(&mut router, now, Event::AdvertFailed), [], "of an advert that answers nobody");
+        assert_eq!(hear(&mut router, now, 1, 50), [Action::SendAdvert { priority: 100 }]);
+        let mut orders = tell(&mut router, now, answer);
+        orders.extend(then.into_iter().flat_map(|event| tell(&mut router, now, event)));
+        let yielded = drained(now, "Active", "Backup", Reason::Yielded { from: ip(1), priority: 50 });
+        assert_eq!(orders, if yields { yielded } else { vec![] }, "{answer:?} {then:?}");
+    }
+    // The second of a flood waits; the first was answered.
+    let mut router = active(config(), T0);
+    hear(&mut router, T0 + ms(1), 1, 50);
+    tell(&mut router, T0 + ms(1), SENT);
+    assert_eq!(hear(&mut router, T0 + ms(2), 1, 50), []);
+    assert_eq!(tell(&mut router, T0 + ms(101), Event::Timeout), [Action::SendAdvert { priority: 100 }]);
+    assert_eq!(tell(&mut router, T0 + ms(101), Event::AdvertFailed), []);
+}
+
 /// With adverts every 5 ms the next one comes before a second answer may.
 #[test]
 fn rfc9568_41_43_an_advert_that_is_due_does_not_wait_for_an_answer() {
@@ -218,4 +243,25 @@ fn who_was_taken_over_from_resigns_in_vain() {
     hear(&mut router, T0 + ms(500), 3, 0);
     tell(&mut router, T0 + ms(500), Event::Advert(heard(T0 + ms(400), 1, 200)));
     assert_eq!(deadline_ms(&router, T0 + ms(400)), Some(3_609));
+}
+
+/// The Active router's adverts change nothing, so that its last one is told when the timer is due that a resignation has set.
+/// Columns: whose advert arrived when, who resigned at 2,500 ms => ms from T0 until the timer runs out.
+#[test]
+fn who_was_taken_over_from_resigns_in_vain_although_the_successor_is_told_late() {
+    #[rustfmt::skip]
+    let table = [
+        ((2_000, 1), 3, 5_609), // .1 was heard half an interval before
+        ((1_500, 1), 3, 3_109), // it was overdue
+        ((2_000, 7), 3, 3_109), // nobody followed that one
+        ((2_000, 1), 1, 3_109), // .1 itself resigned
+    ];
+    for ((at, from), who, expected) in table {
+        let mut router = started(config());
+        hear(&mut router, T0, 1, 200);
+        hear(&mut router, T0 + ms(2_500), who, 0);
+        let due = router.next_deadline().unwrap();
+        tell(&mut router, due, Event::Advert(heard(T0 + ms(at), from, 200)));
+        assert_eq!(deadline_ms(&router, T0), Some(expected), "{from} at {at}, {who}");
+    }
 }
