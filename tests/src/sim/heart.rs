@@ -78,15 +78,17 @@ impl World {
         self.wake_heart(host, self.now + WAY);
     }
 
-    /// Has what was ordered obeyed at once, by the election, unless the thread stands still in the middle of a packet.
-    pub(super) fn hasten(&mut self, host: usize) {
+    /// Has a packet that was ordered leave at once, by the election: with all other orders, or, where the thread stands still in
+    /// the middle of a packet, a copy of it.
+    pub(super) fn hasten(&mut self, host: usize, id: SessionId, control: Control) {
         loop {
             let heart = self.hosts.get_mut(host).and_then(|host| host.heart.as_mut());
-            let Some(order) =
-                heart.filter(|heart| heart.step.is_none()).and_then(|heart| heart.orders.pop_front())
-            else {
+            let Some(heart) = heart else { return };
+            if heart.step.is_some() {
+                self.send_bfd(host, id, control);
                 return;
-            };
+            }
+            let Some(order) = heart.orders.pop_front() else { return };
             self.obey(host, order);
         }
     }

@@ -5,11 +5,11 @@ use std::{collections::BTreeMap, time::Duration};
 use hadp::{
     proto::{
         Event, Slot, State,
-        bfd::{self, Action, Followers, Received, Session, SessionId, Sessions, Verdict},
+        bfd::{self, Action, Diag, Followers, Received, Session, SessionId, Sessions, Verdict},
     },
     units::Time,
 };
-use hadp_common::wire::bfd::{Control, FINAL, POLL};
+use hadp_common::wire::bfd::{Control, FINAL, POLL, SessionState};
 
 use super::{
     heart::{Heart, Order},
@@ -25,6 +25,19 @@ pub(super) struct Watch {
     pub(super) sessions: Sessions,
     pub(super) followers: Followers,
     told: BTreeMap<SessionId, Control>,
+}
+
+/// A change of a session's state.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SessionChange {
+    pub(super) at: Time,
+    pub(super) host: usize,
+    pub(super) neighbor: usize,
+    pub(super) from: SessionState,
+    pub(super) to: SessionState,
+    pub(super) diag: Diag,
+    /// Whether routers take over from the neighbour by it: the datapath then takes no notice of what that one says of this node.
+    pub(super) takes_over: bool,
 }
 
 impl World {
@@ -121,7 +134,11 @@ impl World {
             }
         }
         if out.iter().any(|(_, action)| action.gives_up()) {
-            self.hasten(host);
+            for (id, action) in &out {
+                if let Action::SendNow(control) = action {
+                    self.hasten(host, *id, *control);
+                }
+            }
         }
         for (id, action) in out {
             match action {
@@ -152,14 +169,13 @@ impl World {
         let mut events = Vec::new();
         let watch = &daemon.watch;
         watch.followers.fail_over(now, (id, action), &watch.sessions, &daemon.node, &mut events);
-        if events.iter().any(|(_, event)| matches!(event, Event::ActiveDown { .. }))
-            && let Some(this) = self.hosts.get_mut(host)
-        {
+        let takes_over = events.iter().any(|(_, event)| matches!(event, Event::ActiveDown { .. }));
+        if takes_over && let Some(this) = self.hosts.get_mut(host) {
             this.datapath.ends.remove(&id);
         }
-        if let Action::Changed { from, to, diag } = action {
-            let what = format!("session {}: {from:?} -> {to:?}: {diag:?}", path::neighbor(id));
-            self.session_changes.push((self.now, host, what));
+        if let Action::Changed { from, to, diag } = *action {
+            let (at, neighbor) = (self.now, path::neighbor(id));
+            self.session_changes.push(SessionChange { at, host, neighbor, from, to, diag, takes_over });
         }
         for (slot, event) in events {
             if matches!(event, Event::ActiveDown { .. }) {
