@@ -7,13 +7,14 @@ use std::{
 
 use hadp::{
     model::Preempt,
-    proto::{Config, Reason, State, bfd::SessionState},
+    proto::{Config, DRAIN, Reason, State, bfd::SessionState},
     units::Time,
 };
 
 use super::{
     path,
     plan::{Plan, address},
+    sessions::SessionChange,
     world::World,
 };
 
@@ -134,9 +135,10 @@ impl World {
             lines.push((fault.at, format!("host {}: {:?}", fault.host, fault.fault)));
             lines.push((fault.until, format!("host {}: {:?} has passed", fault.host, fault.fault)));
         }
-        lines.extend(
-            self.session_changes.iter().map(|(at, host, what)| (*at, format!("host {host}: {what}"))),
-        );
+        lines.extend(self.session_changes.iter().map(|change| {
+            let SessionChange { at, host, neighbor, from, to, diag, .. } = change;
+            (*at, format!("host {host}: session {neighbor}: {from:?} -> {to:?}: {diag:?}"))
+        }));
         lines.extend(self.transitions.iter().map(|(at, host, what)| (*at, format!("host {host}: {what}"))));
         lines.sort();
         for (at, what) in lines {
@@ -196,7 +198,7 @@ impl World {
         let since = second.start - patience - self.plan.max_delay;
         let until = first.end.min(second.end);
         let network = &self.network;
-        if let Some(excuse) = self.bfd_excuse((one, first), (other, second), overlap) {
+        if let Some(excuse) = self.bfd_excuse(slot, (one, first), (other, second), overlap) {
             return Some(excuse);
         }
         if network.took(one, other, since, until) || network.took(other, one, since, until) {
@@ -207,9 +209,16 @@ impl World {
             let bound = taken.at.max(second.start) + self.plan.interval() * 3 + patience;
             return (until <= bound).then_some(Excuse::Partitioned);
         }
+        let margin = self.plan.max_delay + self.plan.lateness();
+        // The second's advert is answered.
+        if second.reason == Some(Reason::Resigned)
+            && overlap <= margin * 2
+            && self.resigned_beside(slot, (one, first), other, since)
+        {
+            return Some(Excuse::Partitioned);
+        }
         // Until the first one's advert arrives, the second cannot know. In runs whose ranks are far enough apart that takes
         // something that has upset the timers.
-        let margin = self.plan.max_delay + self.plan.lateness();
         let upset = || {
             // A daemon that was killed is back a while later, and waits from then on.
             let near = |at: Time| at >= since - patience && at <= second.start;
@@ -236,8 +245,20 @@ impl World {
         (excused && overlap <= bound).then_some(Excuse::UnderWay)
     }
 
+    /// Tells whether a third node had taken over from the first one, which has not heard so, and has resigned: whoever followed
+    /// it takes over from it, where the answer of the first one to its priority 0 came before that.
+    fn resigned_beside(&self, slot: usize, (one, first): (usize, &Span), other: usize, since: Time) -> bool {
+        let Some(spans) = self.spans.get(slot) else { return false };
+        let thirds = spans.iter().enumerate().filter(|(third, _)| ![one, other].contains(third));
+        thirds.flat_map(|(third, spans)| spans.iter().map(move |span| (third, span))).any(|(third, span)| {
+            let beside = span.start > first.start && span.start < first.end && span.end >= since;
+            beside && self.network.took(third, one, span.start, span.end)
+        })
+    }
+
     /// Tells whether the last adverts of a third node, Active until then, reached one of the two alone: their timers began at
-    /// different ones, which are not always an interval apart.
+    /// different ones, which are not always an interval apart. Or its first adverts, and it fell silent before [`DRAIN`] was
+    /// over, when the timers of both run from the first that each has heard.
     fn reached_one(&self, slot: usize, (one, other): (usize, usize), since: Time) -> bool {
         let owned = |host: usize| {
             let spans = self.spans.get(slot).and_then(|spans| spans.get(host));
@@ -246,13 +267,24 @@ impl World {
         let lost = |from: usize, to: usize, at: Time| {
             self.network.taken.iter().any(|taken| (taken.from, taken.to, taken.at) == (from, to, at))
         };
-        self.network.taken.iter().filter(|taken| taken.at >= since).any(|taken| {
+        let first = |from: usize, at: Time| {
+            let spans = self.spans.get(slot).and_then(|spans| spans.get(from));
+            spans.into_iter().flatten().any(|span| {
+                let begins = span.start <= at && at <= span.start + self.plan.interval() * 2;
+                begins
+                    && span.reason.is_some()
+                    && span.end <= span.start + DRAIN
+                    && span.start + DRAIN >= since
+            })
+        };
+        self.network.taken.iter().any(|taken| {
             let reached = match taken.to {
                 to if to == one => other,
                 to if to == other => one,
                 _ => return false,
             };
-            taken.from != reached && owned(taken.from) && !lost(taken.from, reached, taken.at)
+            let counts = taken.at >= since && owned(taken.from) || first(taken.from, taken.at);
+            taken.from != reached && counts && !lost(taken.from, reached, taken.at)
         })
     }
 
@@ -264,7 +296,7 @@ impl World {
         let disturbed = self.plan.faults.iter().any(|fault| near(fault.at) || near(fault.until))
             || self.plan.faults.iter().filter(|fault| fault.at == at && fault.host != host).count() > 0
             || self.network.taken.iter().any(|taken| taken.at >= since && taken.at <= until)
-            || self.session_changes.iter().any(|(changed, ..)| *changed >= since && *changed <= until);
+            || self.session_changes.iter().any(|change| change.at >= since && change.at <= until);
         let Some(spans) = self.spans.get(slot) else { return Ok(()) };
         let end = spans.get(host).and_then(|own| own.iter().find(|span| span.start <= at && span.end >= at));
         let (Some(own), false) = (end, disturbed || self.settled_at < until) else { return Ok(()) };

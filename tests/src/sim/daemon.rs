@@ -166,10 +166,27 @@ impl World {
             }
         }
         self.check(host, slot, event, before, &done);
+        if done.lost {
+            self.revoked(host, slot, now);
+        }
         if done.leased {
             self.outlives(host, slot);
         }
         self.set_alarm(host);
+    }
+
+    /// Tells a router that its lease is gone: first what the datapath heard.
+    fn revoked(&mut self, host: usize, slot: usize, now: Time) {
+        let Some(this) = self.hosts.get(host) else { return };
+        let Some(since) = this.daemon.as_ref().map(|daemon| daemon.since) else { return };
+        self.hushed = true;
+        for heard in this.datapath.heard_since(slot, since) {
+            self.tell_at(host, slot, Event::Advert(heard), now);
+        }
+        self.hushed = false;
+        if self.hosts.get(host).is_some_and(|host| ["Active", "Resigning"].contains(&host.state(slot))) {
+            self.tell_at(host, slot, Event::Revoked, now);
+        }
     }
 
     /// Carries an order out, and returns what the router is told of it.
@@ -200,7 +217,8 @@ impl World {
             Action::RenewLease { until } => {
                 let renewed = this.datapath.renew(slot, longer(until), false);
                 self.note(host, slot, None);
-                (!renewed).then_some(Event::Revoked)
+                done.lost |= !renewed;
+                None
             }
             Action::Drain { until } => {
                 let until = match mutation {
@@ -237,7 +255,7 @@ impl World {
             }
             Action::Announce { vips, rounds } => {
                 let owns = this.datapath.slots.get(slot)?.is_leased(this.clock.shows(self.now));
-                if !owns && now == this.clock.shows(self.now) {
+                if !owns && !self.hushed && now == this.clock.shows(self.now) {
                     self.broken.push(format!("router {slot}: host {host} announces what it does not own"));
                 }
                 done.announced |=
@@ -264,6 +282,9 @@ impl World {
                 ));
                 if transition.reason == Reason::BfdDown {
                     self.summary.bfd_takeovers += 1;
+                }
+                if transition.from == "Active" {
+                    self.taking_over.remove(&(host, slot));
                 }
                 if transition.to == "Active" {
                     done.active = Some(transition.reason);
@@ -362,5 +383,7 @@ struct Done {
     announced: bool,
     leased: bool,
     resigned: bool,
+    /// The lease was not there any more to be renewed.
+    lost: bool,
     active: Option<Reason>,
 }

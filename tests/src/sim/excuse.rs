@@ -19,6 +19,7 @@ impl World {
     /// node is lost, which had just taken over in error itself.
     pub(super) fn bfd_excuse(
         &self,
+        slot: usize,
         (one, first): (usize, &Span),
         (other, second): (usize, &Span),
         overlap: Duration,
@@ -28,6 +29,7 @@ impl World {
         match second.reason {
             Some(Reason::BfdDown) => {}
             Some(Reason::Resigned) => return self.unanswered(one, (second.start, until), overlap),
+            Some(Reason::Preempted) => return self.in_its_turn(slot, one, (other, second), overlap),
             Some(_) | None => return None,
         }
         let (_, delay) = self.plan.bfd_delays();
@@ -52,20 +54,58 @@ impl World {
             return None;
         }
         let told = lost.contains(&one)
+            && self.heeds(one, other, second.start)
             && back.iter().all(|(_, arrives)| *arrives)
             && back.iter().any(|(at, _)| *at >= second.start - delay);
-        let bound = if stands(one).any(|fault| fault.until >= second.start) {
-            // Its lease ends, with the guard going on.
-            margin + self.plan.longest_down()
-        } else if told {
-            // Its datapath ends what it owns with the packet that says so, which leaves before the other one owns anything,
-            // unless the thread that sends stands still.
+        let bound = if told {
+            // Its datapath ends what it owns with the packet that says so, which leaves before the other one owns anything.
             let says_so = back.iter().find(|(at, _)| *at >= second.start);
             says_so.map_or(margin + TURNS, |(at, _)| at.since(second.start) + delay)
+        } else if stands(one).any(|fault| fault.until >= second.start) {
+            // Its lease ends, with the guard going on.
+            margin + self.plan.longest_down()
         } else {
             margin + self.plan.interval()
         };
         (!lost.is_empty() && overlap <= bound).then_some(Excuse::Partitioned)
+    }
+
+    /// Of two Backups that have found a living router dead by BFD, the one whose turn came later preempts the other: it takes over
+    /// from the living one as well.
+    fn in_its_turn(
+        &self,
+        slot: usize,
+        one: usize,
+        (other, second): (usize, &Span),
+        overlap: Duration,
+    ) -> Option<Excuse> {
+        let spans =
+            self.spans.get(slot)?.iter().enumerate().filter(|(third, _)| ![one, other].contains(third));
+        let just_before = |span: &Span| {
+            let near =
+                span.start <= second.start && span.start + TURNS + self.plan.lateness() >= second.start;
+            near && span.reason == Some(Reason::BfdDown)
+        };
+        let preempts = spans.flat_map(|(_, spans)| spans).any(just_before);
+        let answer = (self.plan.max_delay + self.plan.lateness()) * 2;
+        let bound = if self.answers_no_lower_priority() { answer + self.plan.interval() } else { answer };
+        let excused = preempts && self.is_lost((one, other), second) && overlap <= bound;
+        excused.then_some(Excuse::Partitioned)
+    }
+
+    /// Tells whether a host's datapath heeds what another one says of it: it does not while the host itself takes that one for
+    /// dead, and takes over from it.
+    fn heeds(&self, host: usize, neighbor: usize, at: Time) -> bool {
+        let changes = self.session_changes.iter().rev();
+        let mut before =
+            changes.filter(|change| (change.host, change.neighbor) == (host, neighbor) && change.at <= at);
+        before.next().is_none_or(|change| !change.takes_over)
+    }
+
+    /// Tells whether an Active router leaves an advert of lower rank unanswered.
+    fn answers_no_lower_priority(&self) -> bool {
+        let mut configs = self.plan.routers.iter().flatten();
+        configs.any(|config| config.lower_priority == LowerPriority::Discard)
     }
 
     /// Tells whether a BFD path was wholly lost for the detection time before this takeover.
@@ -93,8 +133,7 @@ impl World {
     ) -> Option<Excuse> {
         let since = start - self.plan.longest_down() - self.plan.lateness() * 2;
         let bound = self.plan.interval() + self.plan.max_delay + self.plan.lateness();
-        let mut configs = self.plan.routers.iter().flatten();
-        let unanswered = configs.any(|config| config.lower_priority == LowerPriority::Discard);
+        let unanswered = self.answers_no_lower_priority();
         let mut taken = self.network.taken.iter();
         let lost = taken.any(|taken| taken.to == successor && taken.at >= since && taken.at <= until);
         ((lost || unanswered) && overlap <= bound).then_some(Excuse::Partitioned)

@@ -8,11 +8,11 @@ use std::{
 use hadp::{
     proto::{
         Event, Slot,
-        bfd::{self, Action, Followers, Received, Session, SessionId, Sessions, Verdict},
+        bfd::{self, Action, Diag, Followers, Received, Session, SessionId, Sessions, Verdict},
     },
     units::Time,
 };
-use hadp_common::wire::bfd::{Control, FINAL, POLL};
+use hadp_common::wire::bfd::{Control, FINAL, POLL, SessionState};
 
 use super::{
     heart::{Heart, Order},
@@ -30,6 +30,19 @@ pub(super) struct Watch {
     told: BTreeMap<SessionId, Control>,
     /// Sessions whose neighbour was not told of the last fall before anything was taken over from it.
     pub(super) untold: BTreeSet<SessionId>,
+}
+
+/// A change of a session's state.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SessionChange {
+    pub(super) at: Time,
+    pub(super) host: usize,
+    pub(super) neighbor: usize,
+    pub(super) from: SessionState,
+    pub(super) to: SessionState,
+    pub(super) diag: Diag,
+    /// Whether routers take over from the neighbour by it: the datapath then takes no notice of what that one says of this node.
+    pub(super) takes_over: bool,
 }
 
 impl World {
@@ -140,12 +153,6 @@ impl World {
             }
         }
         self.conclude(host, events);
-        for (_, action) in out {
-            if let Action::Changed { from, to, diag } = action {
-                let what = format!("session {}: {from:?} -> {to:?}: {diag:?}", path::neighbor(id));
-                self.session_changes.push((self.now, host, what));
-            }
-        }
     }
 
     /// Tells the datapath which guards end when the neighbour of a session has given this node up.
@@ -168,8 +175,14 @@ impl World {
             let Some(daemon) = &this.daemon else { return events };
             let (watch, before) = (&daemon.watch, events.len());
             watch.followers.fail_over(now, (*id, action), &watch.sessions, &daemon.node, &mut events);
-            if events.iter().skip(before).any(|(_, event)| matches!(event, Event::ActiveDown { .. })) {
+            let mut told = events.iter().skip(before);
+            let takes_over = told.any(|(_, event)| matches!(event, Event::ActiveDown { .. }));
+            if takes_over {
                 this.datapath.ends.remove(id);
+            }
+            if let Action::Changed { from, to, diag } = *action {
+                let (at, neighbor) = (self.now, path::neighbor(*id));
+                self.session_changes.push(SessionChange { at, host, neighbor, from, to, diag, takes_over });
             }
         }
         events

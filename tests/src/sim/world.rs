@@ -21,6 +21,7 @@ use super::{
     network::Network,
     plan::{Plan, address},
     rng::Rng,
+    sessions::SessionChange,
 };
 
 /// Something that happens at a point of true time.
@@ -44,7 +45,7 @@ pub(super) enum Happening {
     Bfd { from: usize, control: Control },
 }
 
-/// How long it takes at most to put a guard in force again.
+/// For how long a guard that was put in force again counts as part of the takeover before it.
 const REARM: Duration = Duration::from_micros(50);
 
 /// A run.
@@ -62,13 +63,15 @@ pub struct World {
     sequence: u64,
     /// For each router and host: when it answered.
     pub(super) spans: Vec<Vec<Vec<Span>>>,
-    /// Takeovers whose guard was not in force, by host and slot: when, and why.
-    taking_over: BTreeMap<(usize, usize), (Time, hadp::proto::Reason)>,
+    /// Takeovers whose guard was not in force, by host and slot: why, and when it first was.
+    pub(super) taking_over: BTreeMap<(usize, usize), (hadp::proto::Reason, Option<Time>)>,
+    /// Whether a router is told that its lease is gone: what it announces meanwhile is hushed behind that.
+    pub(super) hushed: bool,
     /// What was found wrong on the way.
     pub(super) broken: Vec<String>,
     pub(super) transitions: Vec<(Time, usize, String)>,
     /// Changes of sessions, for the history.
-    pub(super) session_changes: Vec<(Time, usize, String)>,
+    pub(super) session_changes: Vec<SessionChange>,
     /// When which router was resigned by whom.
     pub(super) handovers: Vec<(Time, usize, usize)>,
     /// From when on nothing may change any more.
@@ -98,6 +101,7 @@ impl World {
             sequence: 0,
             spans: vec![vec![Vec::new(); hosts.len()]; plan.routers.len()],
             taking_over: BTreeMap::new(),
+            hushed: false,
             broken: Vec::new(),
             transitions: Vec::new(),
             session_changes: Vec::new(),
@@ -232,10 +236,13 @@ impl World {
         let end = if owns { this.clock.when(until) } else { self.now };
         // A lease that comes while the guard is still to be put in force again counts a moment later.
         if !owns && let Some(reason) = reason {
-            self.taking_over.insert((host, slot), (self.now, reason));
+            self.taking_over.insert((host, slot), (reason, None));
         }
-        let pending = self.taking_over.get(&(host, slot)).filter(|(at, _)| self.now.since(*at) <= REARM);
-        let reason = reason.or(pending.map(|(_, reason)| *reason));
+        let pending = self.taking_over.get_mut(&(host, slot)).and_then(|(reason, in_force)| {
+            *in_force = in_force.or(owns.then_some(self.now));
+            in_force.is_none_or(|since| self.now.since(since) <= REARM).then_some(*reason)
+        });
+        let reason = reason.or(pending);
         let Some(spans) = self.spans.get_mut(slot).and_then(|hosts| hosts.get_mut(host)) else { return };
         match spans.last_mut() {
             Some(span) if span.end > self.now => {
@@ -337,7 +344,9 @@ impl World {
                 return self.revoke(host, slot);
             }
             let revives = mutation == Some(Mutation::CompanionRevives);
-            if (leased || revives) && self.send(host, slot, config.priority.get()) {
+            // What the daemon left, whatever the configuration says by now.
+            let priority = this.datapath.slots.get(slot).map_or(0, |entry| entry.priority);
+            if (leased || revives) && self.send(host, slot, priority) {
                 if let Some(this) = self.hosts.get_mut(host) {
                     this.datapath.renew(slot, now + config.lease_span(), revives);
                 }
