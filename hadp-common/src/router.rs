@@ -36,6 +36,10 @@ pub const GUARD_OPEN: u64 = u64::MAX;
 /// renewing it compares and exchanges, and never replaces this.
 pub const GUARD_ENDED: u64 = 0;
 
+/// The value of `GUARDS[guard]` once the daemon knows that the datapath has ended it: as lapsed as before, but should a neighbour say
+/// the same once more, that shows.
+pub const GUARD_NOTED: u64 = 1;
+
 map_types! {
     /// The value of `ROUTERS[slot]`: one virtual router of this node.
     ///

@@ -11,7 +11,7 @@ use hadp::{
     units::Time,
 };
 use hadp_common::{
-    router::{GUARD_ENDED, GUARD_OPEN},
+    router::{GUARD_ENDED, GUARD_NOTED, GUARD_OPEN},
     wire::bfd::Control,
 };
 
@@ -229,16 +229,11 @@ impl World {
                 }
             }
             Order::Ended(guard) => {
-                let ended = |host: &&mut Host| {
-                    host.datapath.guards.get(&guard) == Some(&Time::from_nanos(GUARD_ENDED))
-                };
-                let Some(heart) =
-                    self.hosts.get_mut(host).filter(|host| ended(host)).and_then(|host| host.heart.as_mut())
-                else {
-                    return;
-                };
-                let verdict = heart.promises.ended(guard);
-                self.carry_out(host, guard, verdict);
+                let ended =
+                    |host: &Host| host.datapath.guards.get(&guard) == Some(&Time::from_nanos(GUARD_ENDED));
+                if self.hosts.get(host).is_some_and(ended) {
+                    self.end_guard(host, guard);
+                }
             }
             Order::Reopen(_, by) if now > by => {}
             Order::Reopen(guard, _) => {
@@ -275,17 +270,24 @@ impl World {
         }
     }
 
+    /// Takes note that the datapath has ended a guard, and tells it.
+    fn end_guard(&mut self, host: usize, guard: u32) {
+        let Some(this) = self.hosts.get_mut(host) else { return };
+        this.datapath.guards.insert(guard, Time::from_nanos(GUARD_NOTED));
+        if let Some(heart) = &mut this.heart {
+            heart.promises.ended(guard);
+        }
+        self.carry_out(host, guard, Verdict::Lapsed);
+    }
+
     fn carry_out(&mut self, host: usize, guard: u32, verdict: Verdict) {
         let (mutation, detection) = (self.mutation, self.plan.detection());
         let Some(this) = self.hosts.get_mut(host) else { return };
         match verdict {
             Verdict::Store(_) if this.datapath.guards.get(&guard) == Some(&Time::from_nanos(GUARD_ENDED)) => {
-                let lapsed = this.heart.as_mut().map(|heart| heart.promises.ended(guard));
-                if lapsed == Some(Verdict::Lapsed) {
-                    self.carry_out(host, guard, Verdict::Lapsed);
-                }
+                self.end_guard(host, guard);
             }
-            Verdict::Store(until) | Verdict::Rearm(until) => {
+            Verdict::Store(until) => {
                 let until = match mutation {
                     Some(Mutation::GuardNeverLapses) => Time::from_nanos(GUARD_OPEN),
                     Some(Mutation::GuardMarginNegative) if until < Time::from_nanos(GUARD_OPEN) => {

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, atomic::Ordering};
 
-use hadp_common::router::{GUARD_ENDED, GUARD_OPEN, MAX_GUARDS};
+use hadp_common::router::{GUARD_ENDED, GUARD_NOTED, GUARD_OPEN, MAX_GUARDS};
 
 use super::{election::Election, mapped::MappedArray, open::Xdp};
 use crate::units::Time;
@@ -37,6 +37,11 @@ impl Guards {
     pub fn renew(&self, index: u32, until: Time) -> bool {
         let next = |value| (value != GUARD_ENDED).then_some(until.as_nanos());
         self.0.entry(index).is_some_and(|entry| entry.update_word(0, next))
+    }
+
+    /// Notes that the datapath has ended a guard: it stays lapsed, and shows when it is ended once more.
+    pub fn note_end(&self, index: u32) {
+        self.store(index, Time::from_nanos(GUARD_NOTED));
     }
 
     /// Puts a guard in force, whatever has become of it.

@@ -63,8 +63,6 @@ fn margin(detected_after: Duration) -> Duration {
 pub enum Verdict {
     /// Store this value, unless the datapath has ended the guard: then [`Promises::ended`].
     Store(Time),
-    /// Store this value, whatever is there: the guard is in force again.
-    Rearm(Time),
     /// Store nothing: the guard has lapsed, which is told once.
     Lapsed,
     /// Store nothing.
@@ -187,7 +185,7 @@ impl Promises {
                 return Verdict::Keep;
             }
             guard.recover(now);
-            Verdict::Rearm(guard.stored.unwrap_or(OPEN))
+            Verdict::Store(guard.stored.unwrap_or(OPEN))
         })
     }
 
@@ -201,9 +199,13 @@ impl Promises {
         })
     }
 
-    /// Notes that the datapath has ended a guard: it has lapsed, if that is news.
-    pub fn ended(&mut self, guard: u32) -> Verdict {
-        self.with(guard, |guard| if guard.fall() { Verdict::Lapsed } else { Verdict::Keep })
+    /// Notes that the datapath has ended a guard, which is to be told as a lapse each time: what was told before may have been
+    /// answered before the neighbour said so.
+    pub fn ended(&mut self, guard: u32) {
+        self.with(guard, |guard| {
+            guard.fall();
+            Verdict::Lapsed
+        });
     }
 
     fn promise(&mut self, guard: u32, session: SessionId, until: Option<Time>, now: Time) -> Verdict {
@@ -241,14 +243,17 @@ impl Guard {
 
     /// Tells whether it has lapsed; the answer is yes once, until it is re-armed.
     fn lapse(&mut self, now: Time) -> bool {
-        self.lapses_at().is_some_and(|at| at <= now) && self.fall()
+        let lapses = self.lapses_at().is_some_and(|at| at <= now);
+        if lapses {
+            self.fall();
+        }
+        lapses
     }
 
-    /// Notes that it has lapsed, and tells whether that is news.
-    fn fall(&mut self) -> bool {
-        let is_news = !std::mem::replace(&mut self.lapsed, true);
-        self.unanswered += u32::from(is_news);
-        is_news
+    /// Notes that it has lapsed, which is told.
+    fn fall(&mut self) {
+        self.lapsed = true;
+        self.unanswered += 1;
     }
 
     /// Forgets a lapse, and every promise that is over. What came after the lapse counts, as those packets left for neighbours

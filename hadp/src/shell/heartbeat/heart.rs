@@ -12,7 +12,7 @@ use super::{
     ear::{Authentic, Ear},
     order::{Heard, Inbox, Order},
     relief::Relief,
-    telling::{GuardTable, News, Record, carry_out, settle, show_pace},
+    telling::{GuardTable, News, Record, carry_out, end, settle, show_pace},
 };
 use crate::{
     net::bfd_receive::{BfdReceiver, MAX_PACKET},
@@ -226,8 +226,7 @@ impl<G: GuardTable, H: Record> Heart<G, H> {
                 carry_out(&self.table, &self.news, &mut self.promises, guard, verdict);
             }
             Order::Ended(guard) if self.table.is_ended(guard) => {
-                let verdict = self.promises.ended(guard);
-                carry_out(&self.table, &self.news, &mut self.promises, guard, verdict);
+                end(&self.table, &self.news, &mut self.promises, guard);
             }
             Order::Ended(_) | Order::Reopen(..) => {}
             Order::Listen(receivers) => self.receivers = receivers.into(),

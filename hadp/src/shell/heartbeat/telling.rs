@@ -14,8 +14,8 @@ pub(crate) trait GuardTable: Send {
     /// the guard.
     fn renew(&self, guard: u32, until: Time) -> bool;
 
-    /// Puts a guard in force, whatever has become of it.
-    fn store(&self, guard: u32, until: Time);
+    /// Notes that the datapath has ended a guard, which stays lapsed: should it be ended once more, that shows.
+    fn note_end(&self, guard: u32);
 
     /// Tells whether the datapath has ended a guard.
     fn is_ended(&self, guard: u32) -> bool;
@@ -26,8 +26,8 @@ impl GuardTable for crate::datapath::Guards {
         Self::renew(self, guard, until)
     }
 
-    fn store(&self, guard: u32, until: Time) {
-        Self::store(self, guard, until);
+    fn note_end(&self, guard: u32) {
+        Self::note_end(self, guard);
     }
 
     fn is_ended(&self, guard: u32) -> bool {
@@ -97,13 +97,16 @@ pub(super) fn carry_out<G: GuardTable>(
     verdict: Verdict,
 ) {
     match verdict {
-        Verdict::Store(until) if !table.renew(guard, until) => {
-            if promises.ended(guard) == Verdict::Lapsed {
-                news(News::Lapsed(guard));
-            }
-        }
-        Verdict::Rearm(until) => table.store(guard, until),
+        Verdict::Store(until) if !table.renew(guard, until) => end(table, news, promises, guard),
         Verdict::Lapsed => news(News::Lapsed(guard)),
         Verdict::Store(_) | Verdict::Keep => {}
     }
+}
+
+/// Tells that the datapath has ended a guard. Noted first: if it is ended again while the election draws the conclusions, that is
+/// told once more.
+pub(super) fn end<G: GuardTable>(table: &G, news: &dyn Fn(News), promises: &mut Promises, guard: u32) {
+    table.note_end(guard);
+    promises.ended(guard);
+    news(News::Lapsed(guard));
 }

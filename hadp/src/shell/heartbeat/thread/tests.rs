@@ -17,7 +17,7 @@ use std::{
 };
 
 use hadp_common::{
-    router::{GUARD_ENDED, GUARD_OPEN},
+    router::{GUARD_ENDED, GUARD_NOTED, GUARD_OPEN},
     wire::bfd::{BFD_LEN, Control},
 };
 
@@ -45,6 +45,12 @@ fn ms(millis: u64) -> Duration {
 #[derive(Clone, Default)]
 struct Table(Arc<Mutex<BTreeMap<u32, Time>>>, Arc<AtomicBool>);
 
+impl Table {
+    fn store(&self, guard: u32, until: Time) {
+        self.0.lock().unwrap().insert(guard, until);
+    }
+}
+
 impl GuardTable for Table {
     fn renew(&self, guard: u32, until: Time) -> bool {
         assert!(!self.1.load(Ordering::SeqCst), "a bug");
@@ -56,8 +62,8 @@ impl GuardTable for Table {
         !ended
     }
 
-    fn store(&self, guard: u32, until: Time) {
-        self.0.lock().unwrap().insert(guard, until);
+    fn note_end(&self, guard: u32) {
+        self.store(guard, Time::from_nanos(GUARD_NOTED));
     }
 
     fn is_ended(&self, guard: u32) -> bool {
