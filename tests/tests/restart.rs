@@ -363,3 +363,33 @@ fn a_daemon_killed_while_it_stops_leaves_nothing() -> Result<()> {
     ensure!(!node.run(["ls", "/sys/fs/bpf"])?.contains("hadp"), "pins stay");
     Ok(())
 }
+
+/// A daemon that has just been started again does not heed signals yet, and they would end it.
+#[test]
+fn what_is_told_while_a_new_daemon_starts_does_not_kill_it() -> Result<()> {
+    let lan = Lan::new(1)?;
+    let [node] = lan.nodes() else { unreachable!() };
+    let mut daemon = Software::Hadp.start_with(node, &conf(150, "1", "restart"))?;
+    hasten(&lan, node)?;
+    wait_state(node, "Active", "")?;
+    daemon.crash_daemon()?;
+    daemon.log().wait_for("starting it again", SECOND)?;
+    daemon.process().signal(Signal::SIGHUP)?;
+    daemon.log().wait_for("reloaded: nothing has changed", 5 * SECOND)?;
+    wait_until("one restart", SECOND, || Ok(daemon_starts_again(node) == Some(1)))?;
+    wait_state(node, "Active", "")?;
+    daemon.crash_daemon()?;
+    wait_until("it is being started again", SECOND, || {
+        Ok(daemon.log().text().matches("starting it again").count() == 2)
+    })?;
+    daemon.process().signal(Signal::SIGTERM)?;
+    let status = daemon.process().wait(5 * SECOND)?;
+    ensure!(status.success(), "{status}: {}", daemon.log().text());
+    ensure!(!node.holds(VIP)?, "the address stays");
+    Ok(())
+}
+
+/// Returns how often the daemon of a node was started again, once the present one answers.
+fn daemon_starts_again(node: &Node) -> Option<u64> {
+    hadp_status(node).ok()?.get("restarts")?.as_u64()
+}

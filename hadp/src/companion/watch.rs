@@ -81,6 +81,7 @@ pub fn run(options: Options) -> Result<ExitCode, CompanionError> {
         died: 0,
         started: false,
         stopping: false,
+        untold: Vec::new(),
         remedy: None,
         lifeline: None,
     };
@@ -98,6 +99,8 @@ struct Watch {
     started: bool,
     /// Whether somebody wants all of this to end.
     stopping: bool,
+    /// Signals that the present daemon is to be told of once it heeds them.
+    untold: Vec<Signal>,
     /// What was decided about the death of the present daemon.
     remedy: Option<Remedy>,
     /// The thread that waits for it.
@@ -108,6 +111,7 @@ impl Watch {
     fn run(mut self) -> Result<ExitCode, CompanionError> {
         loop {
             self.estate.begin(clock::now(), self.died);
+            self.untold.clear(); // it reads its configuration in any case
             let daemon = Daemon::spawn(&self.options.arguments, self.estate.memory(), self.estate.bell());
             let end = match daemon {
                 Ok(daemon) => self.attend(daemon).map_err(failed("watch the daemon"))?,
@@ -120,6 +124,10 @@ impl Watch {
             if self.stopping || !self.started || self.estate.phase() == Phase::Stopping {
                 if end.signal().is_some() && self.started {
                     self.clean_up();
+                    if self.stopping && end.signal().is_some_and(stops) {
+                        // Told to stop before it could heed that: nothing is left, as was wanted.
+                        return Ok(ExitCode::SUCCESS);
+                    }
                 }
                 return Ok(ExitCode::from(child::exit_code(end)));
             }
@@ -198,6 +206,7 @@ impl Watch {
                     self.remedy = Some(self.mourn());
                 } else {
                     self.noticed(&mut prepared);
+                    self.tell(&daemon);
                 }
             }
             if told {
@@ -244,10 +253,23 @@ impl Watch {
         }
     }
 
+    /// Passes on what this process was told. What does not end a daemon that works would end one that does not heed signals yet,
+    /// and waits until it does.
     fn pass_on(&mut self, daemon: &Daemon) {
         while let Some(signal) = self.signal() {
-            self.stopping |= matches!(signal, Signal::SIGTERM | Signal::SIGINT);
-            daemon.signal(signal);
+            if stops(signal as i32) {
+                self.stopping = true;
+                daemon.signal(signal);
+            } else if !self.untold.contains(&signal) {
+                self.untold.push(signal);
+            }
+        }
+        self.tell(daemon);
+    }
+
+    fn tell(&mut self, daemon: &Daemon) {
+        if self.estate.phase() >= Phase::Ready {
+            self.untold.drain(..).for_each(|signal| daemon.signal(signal));
         }
     }
 
@@ -271,7 +293,7 @@ impl Watch {
                 Err(errno) => return Err(errno.into()),
             }
             while let Some(signal) = self.signal() {
-                if matches!(signal, Signal::SIGTERM | Signal::SIGINT) {
+                if stops(signal as i32) {
                     return Ok(true);
                 }
             }
@@ -286,6 +308,11 @@ impl Watch {
             error!(%error, "something is left");
         }
     }
+}
+
+/// Tells whether a signal asks for the end.
+fn stops(signal: i32) -> bool {
+    [Signal::SIGTERM, Signal::SIGINT].iter().any(|end| *end as i32 == signal)
 }
 
 /// Tells the service manager, if there is one.

@@ -87,7 +87,7 @@ impl<D: Datapath> Driver<D> {
     ///
     /// A router that is Active here already, under such a guard, does not end with that packet either, but with the advert of
     /// its successor, from now on as well as after the takeover. For that the neighbour must have heard nothing for its
-    /// detection time and not have been heard for as long: two own where packets are lost both ways, and nowhere else. A
+    /// detection time and not have been heard for as long: two own where packets are lost both ways, or lost one way and not sent the other way, and nowhere else. A
     /// neighbour that went down on purpose takes nothing over.
     fn foresee(&mut self, actions: &[(SessionId, bfd::Action)], now: Time) -> Vec<(Slot, Event)> {
         let mut events = std::mem::take(&mut self.watch.events);
