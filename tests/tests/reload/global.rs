@@ -29,7 +29,8 @@ fn what_is_taken_up_and_what_waits_for_the_next_start() -> Result<()> {
     let (_, said) = reload(node, &conf(&all))?;
     ensure!(said.contains(later) && said.contains("reloaded: nothing has changed"), "{said}");
 
-    // A default reaches the routers that have no value of their own.
+    // A default reaches the routers that have no value of their own. What they announced when they took over is over by then.
+    thread::sleep(SECOND / 5);
     let (claims, start) = (Claims::start(lan.client())?, Instant::now());
     let dies = ["router_id after", "on_daemon_death failover", "vrrp_garp_master_refresh 1"];
     let (code, said) = reload(node, &conf(&dies))?;
