@@ -22,11 +22,6 @@ use crate::{
 const AT_ONCE: Duration = Duration::from_micros(50);
 
 impl Watch {
-    /// Tells whether a router's guard has lapsed.
-    pub(super) fn has_lapsed(&self, slot: Slot) -> bool {
-        self.is_lapsed(self.guard_of(slot))
-    }
-
     fn is_lapsed(&self, guard: u32) -> bool {
         guard != 0 && self.senses.guards.load(guard) <= clock::now()
     }
@@ -43,7 +38,7 @@ impl<D: Datapath> Driver<D> {
     /// although a neighbour may have taken over. A router that has resigned is no exception. By the time this is heard the
     /// guard may be in force again.
     pub(super) fn guard_lapsed(&mut self, guard: u32) {
-        if self.watch.is_lapsed(guard) && !self.goes_on(guard) {
+        if self.watch.is_lapsed(guard) && !self.goes_on(guard, false) {
             let leased = self.leased(guard);
             for &slot in &leased {
                 self.feed(slot, Event::Revoked);
@@ -58,31 +53,29 @@ impl<D: Datapath> Driver<D> {
     /// Tells whether nothing that has lapsed guards a router: its guard has not, or is open again because the routers under it go on.
     /// To be asked where it has just got its lease, or is about to be told something.
     pub(super) fn outlives(&mut self, slot: Slot) -> bool {
-        !self.watch.has_lapsed(slot) || self.goes_on(self.watch.guard_of(slot))
+        self.is_guarded(slot, false)
     }
 
     /// Tells the same of a router that is about to be told this: not, where it is that another one is Active.
     pub(super) fn outlives_until(&mut self, slot: Slot, event: Event) -> bool {
-        let Event::Advert(heard) = event else { return self.outlives(slot) };
-        if self.node.get(slot).is_some_and(|router| !router.is_contested_by(&heard)) {
-            return self.outlives(slot);
-        }
+        let contested = matches!(event, Event::Advert(heard)
+            if self.node.get(slot).is_none_or(|router| router.is_contested_by(&heard)));
+        self.is_guarded(slot, contested)
+    }
+
+    fn is_guarded(&mut self, slot: Slot, contested: bool) -> bool {
         let guard = self.watch.guard_of(slot);
-        let is_open = !self.watch.is_lapsed(guard);
-        if !is_open && self.watch.judged.insert(guard) {
-            self.watch.order(Order::Ended(guard));
-        }
-        is_open
+        !self.watch.is_lapsed(guard) || self.goes_on(guard, contested)
     }
 
     /// Has a lapsed guard opened, behind a packet that tells those who were found dead so, if
     /// [every router under it may go on](crate::proto::bfd::Followers::outlives); tells whether it is open. Once a turn: of
     /// those that take over in a row, the first one's answer is the answer of all.
-    fn goes_on(&mut self, guard: u32) -> bool {
+    fn goes_on(&mut self, guard: u32, contested: bool) -> bool {
         if !self.watch.judged.insert(guard) {
             return !self.watch.is_lapsed(guard);
         }
-        if self.may_go_on(guard) {
+        if !contested && self.may_go_on(guard) {
             self.open(guard);
         }
         let is_open = !self.watch.is_lapsed(guard);
